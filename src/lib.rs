@@ -1,0 +1,13 @@
+//! keywright declares AWS KMS keys, and who may do what with them, in TOML; plans changes as access gained and
+//! lost; applies them without ever losing, duplicating or locking out a key; and proves that each key works.
+//!
+//! `docs/architecture.md` draws the flow; `tests/pure/architecture.rs` enforces which module may use which.
+
+pub mod access;
+pub mod diag;
+pub mod exit;
+pub mod ids;
+pub mod policy;
+pub mod secret;
+pub mod source;
+pub mod text;

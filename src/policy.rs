@@ -1,0 +1,11 @@
+//! Policy documents: the model of what IAM and KMS call a policy, kept as written.
+//!
+//! Parsing never rejects what `GetKeyPolicy` could return: a statement that AWS would ignore is kept, known
+//! as inert with the reason, so that it is shown and compares equal to itself.
+
+mod model;
+
+pub use model::{
+    Actions, Condition, ConditionOperator, ConditionValue, Effect, Inert, PolicyDocument, PolicyVersion,
+    PrincipalEntry, Principals, Resources, Statement,
+};
