@@ -15,3 +15,6 @@ pub use change::{ReviewInput, access_change};
 pub use lockout::{LockedOut, MissingWay, keeps_a_way_in};
 pub use model::{AccessChange, AccessLine, Risk, Witness};
 pub use separation::{BothDuties, separation};
+
+#[cfg(test)]
+mod tests;
