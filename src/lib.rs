@@ -4,6 +4,7 @@
 //! `docs/architecture.md` draws the flow; `tests/pure/architecture.rs` enforces which module may use which.
 
 pub mod access;
+pub mod apply;
 pub mod desired;
 pub mod diag;
 pub mod exit;
