@@ -4,10 +4,12 @@
 //! `docs/architecture.md` draws the flow; `tests/pure/architecture.rs` enforces which module may use which.
 
 pub mod access;
+pub mod cli;
 pub mod diag;
 pub mod exit;
 pub mod ids;
 pub mod policy;
+pub mod render;
 pub mod secret;
 pub mod source;
 pub mod text;
