@@ -6,6 +6,7 @@
 pub mod access;
 pub mod apply;
 pub mod desired;
+pub mod cli;
 pub mod diag;
 pub mod exit;
 pub mod ids;
@@ -14,6 +15,7 @@ pub mod policy;
 pub mod ports;
 pub mod report;
 pub mod review;
+pub mod render;
 pub mod secret;
 pub mod services;
 pub mod source;
