@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod diag;
+pub mod envelope;
 pub mod exit;
 pub mod ids;
 pub mod policy;
