@@ -160,8 +160,34 @@ fn frames_stream_as_their_bytes_arrive() {
         }
     }
     assert_eq!((plaintext, at), (vec![5; 40], message.len()));
-    assert!(opener.frame(b"").is_err(), "the message is complete");
+    assert_eq!(opener.frame(b"").unwrap_err(), EnvelopeError::TrailingData { at: at as u64 });
     opener.finish(b"").unwrap();
+}
+
+#[test]
+fn finishing_demands_the_final_frame_and_nothing_after_it() {
+    let message = message(b"abc", 16);
+    let (header, at) = parse_header(&message).unwrap();
+    let unread = Opener::new(&header, &data_key()).unwrap();
+    assert_eq!(unread.finish(b""), Err(EnvelopeError::MissingFinalFrame { after: 0 }));
+    let mut read = Opener::new(&header, &data_key()).unwrap();
+    read.frame(&message[at..]).unwrap();
+    assert_eq!(read.finish(b"x"), Err(EnvelopeError::TrailingData { at: message.len() as u64 }));
+}
+
+#[test]
+fn a_final_frame_cannot_claim_more_than_a_frame_holds() {
+    let mut message = message(b"abc", 16);
+    let (_, at) = parse_header(&message).unwrap();
+    let length_at = at + 4 + 4 + 12;
+    for (length, expected) in [
+        (16, EnvelopeError::Truncated { at: message.len() as u64 }),
+        (17, EnvelopeError::FinalFrameTooLong { length: 17, limit: 16 }),
+        (u32::MAX, EnvelopeError::FinalFrameTooLong { length: u32::MAX, limit: 16 }),
+    ] {
+        message[length_at..length_at + 4].copy_from_slice(&length.to_be_bytes());
+        assert_eq!(opened(&message), Err(expected));
+    }
 }
 
 #[test]
