@@ -8,6 +8,7 @@ pub mod apply;
 pub mod desired;
 pub mod cli;
 pub mod diag;
+pub mod envelope;
 pub mod exit;
 pub mod ids;
 pub mod kms;
