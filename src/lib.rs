@@ -5,18 +5,20 @@
 
 pub mod access;
 pub mod apply;
-pub mod desired;
 pub mod cli;
+pub mod desired;
 pub mod diag;
 pub mod envelope;
 pub mod exit;
 pub mod ids;
 pub mod kms;
+pub mod live;
+pub mod plan;
 pub mod policy;
 pub mod ports;
+pub mod render;
 pub mod report;
 pub mod review;
-pub mod render;
 pub mod secret;
 pub mod services;
 pub mod source;
