@@ -4,7 +4,6 @@
 //! `docs/architecture.md` draws the flow; `tests/pure/architecture.rs` enforces which module may use which.
 
 pub mod access;
-pub mod apply;
 pub mod cli;
 pub mod desired;
 pub mod diag;
@@ -13,11 +12,9 @@ pub mod exit;
 pub mod ids;
 pub mod kms;
 pub mod live;
-pub mod plan;
 pub mod policy;
 pub mod ports;
 pub mod render;
-pub mod report;
 pub mod review;
 pub mod secret;
 pub mod services;
