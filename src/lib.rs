@@ -5,11 +5,18 @@
 
 pub mod access;
 pub mod cli;
+pub mod desired;
 pub mod diag;
+pub mod envelope;
 pub mod exit;
 pub mod ids;
+pub mod kms;
+pub mod live;
 pub mod policy;
+pub mod ports;
 pub mod render;
+pub mod review;
 pub mod secret;
+pub mod services;
 pub mod source;
 pub mod text;
