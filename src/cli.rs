@@ -10,13 +10,16 @@ pub mod printer;
 pub mod report;
 
 use crate::exit::Exit;
+use crate::text;
 use args::{Cli, Command, GlobalOptions};
-use printer::Printer;
+use printer::{Painter, Printer};
 use std::ffi::OsString;
 use std::io::Write as _;
 
 /// Parses the process's arguments, runs the command, and returns how it ended.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let hostile = arguments.iter().any(|argument| argument.to_string_lossy().contains(text::is_hostile));
     match args::parse(arguments) {
         Ok(cli) => {
             let mut printer = Printer::for_process(&cli.global);
@@ -25,7 +28,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         }
         Err(error) => {
             let mut printer = Printer::for_process(&GlobalOptions::default());
-            let exit = refuse(&error, &mut printer);
+            let form = if hostile { Painter::Plain } else { printer.talk_painter() };
+            let exit = refuse(&error, form, &mut printer);
             printer.finish(exit)
         }
     }
@@ -54,19 +58,22 @@ fn unfinished(command: &str, printer: &mut Printer) -> Exit {
 }
 
 /// Prints what the command-line parser has to say: help and version are answers, everything else is an error.
-fn refuse(error: &clap::Error, printer: &mut Printer) -> Exit {
+///
+/// The parser repeats arguments as they were given, so that plain text is escaped.
+fn refuse(error: &clap::Error, form: Painter, printer: &mut Printer) -> Exit {
     let styled = error.render();
-    let text = |painter| match painter {
-        printer::Painter::Ansi => styled.ansi().to_string(),
-        printer::Painter::Plain => styled.to_string(),
-    };
-    if error.use_stderr() {
-        printer.block(&text(printer.talk_painter()));
-        Exit::Usage
-    } else {
-        printer.answer(&text(printer.answer_painter()));
-        Exit::Done
+    if !error.use_stderr() {
+        printer.answer(&match printer.answer_painter() {
+            Painter::Ansi => styled.ansi().to_string(),
+            Painter::Plain => styled.to_string(),
+        });
+        return Exit::Done;
     }
+    printer.block(&match form {
+        Painter::Ansi => styled.ansi().to_string(),
+        Painter::Plain => text::escape_block(&styled.to_string()).into_owned(),
+    });
+    Exit::Usage
 }
 
 /// Makes a panic say where it happened and nothing of what was being handled: the message could hold a secret.

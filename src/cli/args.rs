@@ -373,9 +373,9 @@ pub struct ServeOptions {
     /// Answer each request only after this long, such as `20ms`
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub latency: Option<Duration>,
-    /// Fail on purpose, as the specification says; may be repeated
-    #[arg(long, value_name = "SPEC")]
-    pub faults: Vec<String>,
+    /// Fail on purpose, such as `throttle:PutKeyPolicy*3,drop-reply:CreateKey@1`
+    #[arg(long, value_name = "FAULT,…")]
+    pub faults: Option<String>,
     /// Start the sandbox's clock at this time, such as `2030-01-01T00:00:00Z`
     #[arg(long, value_name = "TIME")]
     pub clock: Option<jiff::Timestamp>,
@@ -504,7 +504,7 @@ mod tests {
     #[test]
     fn durations_need_a_unit_and_are_not_negative() {
         assert_eq!(parse_duration("90s"), Ok(Duration::from_secs(90)));
-        assert_eq!(parse_duration("1h 30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(parse_duration("1h 30m"), Ok(Duration::from_mins(90)));
         assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
         for bad in ["", "90", "-5s", "soon"] {
             assert!(parse_duration(bad).is_err(), "{bad}");

@@ -21,9 +21,9 @@ mod tests {
     fn every_shell_gets_a_script_that_knows_the_commands() {
         use clap_complete::Shell::{Bash, Elvish, Fish, PowerShell, Zsh};
         for shell in [Bash, Elvish, Fish, PowerShell, Zsh] {
-            let (mut printer, printed) = Printer::in_memory(Talk::Normal);
+            let (mut printer, seen) = Printer::in_memory(Talk::Normal);
             assert_eq!(run(&CompletionsOptions { shell }, &mut printer), Exit::Done);
-            assert!(printed.answers().contains("explain"), "{shell}");
+            assert!(seen.answers().contains("explain"), "{shell}");
         }
     }
 }

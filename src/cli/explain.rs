@@ -52,9 +52,9 @@ mod tests {
     use crate::cli::printer::Talk;
 
     fn explained(code: Option<&str>) -> (Exit, String, String) {
-        let (mut printer, printed) = Printer::in_memory(Talk::Normal);
+        let (mut printer, seen) = Printer::in_memory(Talk::Normal);
         let exit = run(&ExplainOptions { code: code.map(str::to_owned) }, &mut printer);
-        (exit, printed.answers(), printed.talk())
+        (exit, seen.answers(), seen.talk())
     }
 
     #[test]

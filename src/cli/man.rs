@@ -58,9 +58,9 @@ mod tests {
     #[test]
     fn each_command_gets_a_page_of_its_own() {
         let folder = tempfile::tempdir().unwrap();
-        let (mut printer, printed) = Printer::in_memory(Talk::Normal);
+        let (mut printer, seen) = Printer::in_memory(Talk::Normal);
         let exit = run(&ManOptions { out: Some(folder.path().join("man1")) }, &mut printer);
-        assert_eq!((exit, printed.answers()), (Exit::Done, String::new()));
+        assert_eq!((exit, seen.answers()), (Exit::Done, String::new()));
         for name in ["keywright.1", "keywright-plan.1", "keywright-explain.1"] {
             let page = std::fs::read_to_string(folder.path().join("man1").join(name)).unwrap();
             assert!(page.contains(".SH NAME"), "{name}");
@@ -70,8 +70,8 @@ mod tests {
     #[test]
     fn a_folder_that_cannot_be_made_is_an_error() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let (mut printer, printed) = Printer::in_memory(Talk::Normal);
+        let (mut printer, seen) = Printer::in_memory(Talk::Normal);
         assert_eq!(run(&ManOptions { out: Some(file.path().join("below")) }, &mut printer), Exit::Failed);
-        assert!(printed.talk().starts_with("error: cannot write the manual pages"));
+        assert!(seen.talk().starts_with("error: cannot write the manual pages"));
     }
 }

@@ -98,9 +98,9 @@ impl Printer {
 
     /// Returns a printer into memory, and what it will have printed.
     pub fn in_memory(talk: Talk) -> (Self, Printed) {
-        let printed = Printed::default();
-        let [out, err] = [&printed.out, &printed.err].map(|bytes| Box::new(Memory(Arc::clone(bytes))));
-        (Self::to_sinks(out, err, talk, Color::Never), printed)
+        let seen = Printed::default();
+        let [out, err] = [&seen.out, &seen.err].map(|bytes| Box::new(Memory(Arc::clone(bytes))));
+        (Self::to_sinks(out, err, talk, Color::Never), seen)
     }
 
     /// Prints an answer: standard output, whole lines.
@@ -228,13 +228,13 @@ mod tests {
     }
 
     fn everything(talk: Talk) -> (String, String) {
-        let (mut printer, printed) = Printer::in_memory(talk);
+        let (mut printer, seen) = Printer::in_memory(talk);
         printer.answer("answer");
         printer.status("status");
         printer.detail("detail");
         printer.warning("careful");
         printer.error("broken");
-        (printed.answers(), printed.talk())
+        (seen.answers(), seen.talk())
     }
 
     #[test]

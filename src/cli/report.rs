@@ -385,7 +385,7 @@ mod tests {
         let diagnostic = Diagnostic::error(Code::InvalidValue, format!("`{attack}` is no name"))
             .label(Loc::new(id, 7..25), attack)
             .help(attack);
-        assert_harmless(&render_text(&[diagnostic.clone()], &sources, PLAIN));
+        assert_harmless(&render_text(std::slice::from_ref(&diagnostic), &sources, PLAIN));
         assert_harmless(&render_json(&[diagnostic], &sources));
     }
 
