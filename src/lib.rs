@@ -19,4 +19,5 @@ pub mod review;
 pub mod secret;
 pub mod services;
 pub mod source;
+pub mod synth;
 pub mod text;
