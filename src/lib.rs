@@ -4,13 +4,17 @@
 //! `docs/architecture.md` draws the flow; `tests/pure/architecture.rs` enforces which module may use which.
 
 pub mod access;
+pub mod aws;
 pub mod desired;
 pub mod diag;
 pub mod exit;
 pub mod ids;
 pub mod kms;
+pub mod live;
+pub mod plan;
 pub mod policy;
 pub mod ports;
+pub mod read;
 pub mod report;
 pub mod review;
 pub mod secret;
