@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod cli;
+pub mod aws;
 pub mod desired;
 pub mod diag;
 pub mod envelope;
@@ -15,6 +16,8 @@ pub mod live;
 pub mod policy;
 pub mod ports;
 pub mod render;
+pub mod read;
+pub mod report;
 pub mod review;
 pub mod secret;
 pub mod services;
