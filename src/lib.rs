@@ -4,8 +4,9 @@
 //! `docs/architecture.md` draws the flow; `tests/pure/architecture.rs` enforces which module may use which.
 
 pub mod access;
-pub mod cli;
+pub mod apply;
 pub mod aws;
+pub mod cli;
 pub mod desired;
 pub mod diag;
 pub mod envelope;
@@ -13,10 +14,11 @@ pub mod exit;
 pub mod ids;
 pub mod kms;
 pub mod live;
+pub mod plan;
 pub mod policy;
 pub mod ports;
-pub mod render;
 pub mod read;
+pub mod render;
 pub mod report;
 pub mod review;
 pub mod secret;
