@@ -8,6 +8,8 @@ pub mod diag;
 pub mod exit;
 pub mod ids;
 pub mod policy;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 pub mod secret;
 pub mod source;
 pub mod text;
