@@ -7,6 +7,7 @@ pub mod access;
 pub mod diag;
 pub mod exit;
 pub mod ids;
+pub mod kms;
 pub mod policy;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
