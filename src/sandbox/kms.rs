@@ -17,7 +17,8 @@ pub(super) use paging::{after, page};
 pub(super) use tags::{Change as TagChange, key_tag_change};
 
 use super::call::Handler;
-use super::state::{KeyState, MaterialOrigin, State};
+use super::state::{MaterialOrigin, State};
+use crate::kms::KeyState;
 use jiff::{SignedDuration, Timestamp};
 
 /// Every operation, by name.

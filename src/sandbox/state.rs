@@ -4,6 +4,7 @@
 
 use super::table::Table;
 use crate::ids::{AccountId, KeyArn, Partition};
+use crate::kms::KeyState;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -180,27 +181,6 @@ pub(super) enum SessionOf {
     Role { name: String, id: String, session: String, policy: Option<String> },
     /// A user's own.
     User { name: String },
-}
-
-/// The states of a key that this sandbox knows.
-///
-/// <https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html>
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum KeyState {
-    Enabled,
-    Disabled,
-    PendingDeletion,
-}
-
-impl KeyState {
-    /// Returns the state's name on the wire.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Enabled => "Enabled",
-            Self::Disabled => "Disabled",
-            Self::PendingDeletion => "PendingDeletion",
-        }
-    }
 }
 
 impl Key {

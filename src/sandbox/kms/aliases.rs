@@ -2,17 +2,15 @@
 //!
 //! <https://docs.aws.amazon.com/kms/latest/developerguide/alias-access.html>
 
-use super::find::{Found, Naming, Need};
+use super::find::{Found, Naming};
 use super::paging;
 use crate::ids::AliasName;
+use crate::kms::ALIASES_PER_KEY;
 use crate::sandbox::call::Call;
 use crate::sandbox::error::ApiError;
 use crate::sandbox::state::Alias;
 use crate::sandbox::wire_json::epoch;
 use serde_json::{Value, json};
-
-/// A key may have so many aliases.
-const MOST: usize = 50;
 
 /// Returns the alias that a call is about, and its ARN; names that AWS reserves or does not allow are refused.
 fn named(call: &Call<'_>) -> Result<(AliasName, String), ApiError> {
@@ -41,7 +39,7 @@ fn authorize(call: &Call<'_>, action: &str, arn: &str) -> Result<(), ApiError> {
 fn target(call: &mut Call<'_>, action: &str) -> Result<Found, ApiError> {
     let params = call.params;
     let found = call.find(params.required("TargetKeyId")?, Naming::KeyOnly)?;
-    call.admit(&call.key_request(action, &found), &found, Need::Live)?;
+    call.admit(&call.key_request(action, &found), &found)?;
     let key = call.key(&found)?;
     if key.aws_managed || key.arn.account() != call.caller.account {
         return Err(ApiError::validation(format!("{} is not a customer managed key of this account", found.arn)));
@@ -76,8 +74,8 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
 
 fn check_number(call: &Call<'_>, found: &Found) -> Result<(), ApiError> {
     let count = call.state.aliases.iter().filter(|(_, alias)| alias.target == found.arn).count();
-    if count >= MOST {
-        return Err(ApiError::new("LimitExceededException", format!("{} has {MOST} aliases already", found.arn)));
+    if count >= ALIASES_PER_KEY {
+        return Err(ApiError::new("LimitExceededException", format!("{} has {ALIASES_PER_KEY} aliases already", found.arn)));
     }
     Ok(())
 }
@@ -88,7 +86,8 @@ pub(super) fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
     authorize(call, "kms:UpdateAlias", &arn)?;
     let old = call.state.aliases.get(&arn).map(|alias| alias.target.clone()).ok_or_else(|| unknown(&arn))?;
     let old = Found { arn: old, alias: None };
-    call.admit(&call.key_request("kms:UpdateAlias", &old), &old, Need::Any)?;
+    // Away from a key that is pending deletion an alias may go: the state of the old key does not matter.
+    call.authorize_on_key(&call.key_request("kms:UpdateAlias", &old), call.key(&old)?)?;
     let found = target(call, "kms:UpdateAlias")?;
     if found.arn != old.arn {
         check_number(call, &found)?;
@@ -106,7 +105,7 @@ pub(super) fn delete(call: &mut Call<'_>) -> Result<Value, ApiError> {
     authorize(call, "kms:DeleteAlias", &arn)?;
     let target = call.state.aliases.get(&arn).map(|alias| alias.target.clone()).ok_or_else(|| unknown(&arn))?;
     let found = Found { arn: target, alias: None };
-    call.admit(&call.key_request("kms:DeleteAlias", &found), &found, Need::Any)?;
+    call.admit(&call.key_request("kms:DeleteAlias", &found), &found)?;
     call.state.aliases.remove(&arn);
     Ok(Value::Null)
 }

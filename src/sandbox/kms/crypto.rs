@@ -1,19 +1,14 @@
 //! Encrypt, Decrypt, `ReEncrypt`.
 
 use super::cipher::{self, Context, Sealed};
-use super::find::{Found, Naming, Need};
+use super::find::{Found, Naming};
 use crate::access::Request;
+use crate::kms::{CIPHERTEXT_BYTES, GRANT_TOKENS, PLAINTEXT_BYTES};
 use crate::sandbox::call::{Call, with};
 use crate::sandbox::error::ApiError;
 use crate::sandbox::state::Material;
 use crate::sandbox::wire_json::blob;
 use serde_json::{Value, json};
-
-/// Longest plaintext and ciphertext of a symmetric key.
-///
-/// <https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html>
-const LONGEST_PLAINTEXT: usize = 4096;
-const LONGEST_CIPHERTEXT: usize = 6144;
 
 /// Ends a dry run here, where the call would have succeeded.
 ///
@@ -37,7 +32,7 @@ pub(super) fn check_recipient(call: &Call<'_>) -> Result<(), ApiError> {
 
 /// Checks the number of grant tokens; grants count at once here, so that tokens have nothing to add.
 pub(super) fn check_tokens(call: &Call<'_>) -> Result<(), ApiError> {
-    if call.params.texts("GrantTokens")?.len() > 10 {
+    if call.params.texts("GrantTokens")?.len() > GRANT_TOKENS {
         return Err(call.params.constraint("GrantTokens", "…", "Member must have length less than or equal to 10"));
     }
     Ok(())
@@ -95,10 +90,10 @@ fn unseal(call: &Call<'_>, sealed: &Sealed<'_>, context: &Context) -> Result<(Ve
 pub(super) fn encrypt(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let params = call.params;
     check_tokens(call)?;
-    let plaintext = params.required_blob("Plaintext", LONGEST_PLAINTEXT)?;
+    let plaintext = params.required_blob("Plaintext", PLAINTEXT_BYTES)?;
     let context = params.map("EncryptionContext")?;
     let found = call.named(Naming::Alias)?;
-    call.admit(&request(call, "kms:Encrypt", &found, &context), &found, Need::Enabled)?;
+    call.admit(&request(call, "kms:Encrypt", &found, &context), &found)?;
     check_algorithm(call, "EncryptionAlgorithm")?;
     is_dry_run(call)?;
     let (sealed, _) = seal(call, &found, &context, &plaintext)?;
@@ -165,7 +160,7 @@ fn open(call: &Call<'_>, found: &Found, blob: &[u8], context: &Context) -> Resul
 /// Returns the ciphertext of a request; an ignored one may be missing or nonsense.
 fn given_ciphertext(call: &Call<'_>, mode: Ciphertext) -> Result<Option<Vec<u8>>, ApiError> {
     match mode {
-        Ciphertext::Read => call.params.required_blob("CiphertextBlob", LONGEST_CIPHERTEXT).map(Some),
+        Ciphertext::Read => call.params.required_blob("CiphertextBlob", CIPHERTEXT_BYTES).map(Some),
         Ciphertext::Ignored => Ok(None),
     }
 }
@@ -178,7 +173,7 @@ pub(super) fn decrypt(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let ciphertext = given_ciphertext(call, ciphertext_mode(call)?)?;
     let context = params.map("EncryptionContext")?;
     let found = source(call, params.text("KeyId")?, ciphertext.as_deref())?;
-    call.admit(&request(call, "kms:Decrypt", &found, &context), &found, Need::Enabled)?;
+    call.admit(&request(call, "kms:Decrypt", &found, &context), &found)?;
     check_algorithm(call, "EncryptionAlgorithm")?;
     let opened = ciphertext.map(|blob| open(call, &found, &blob, &context)).transpose()?;
     is_dry_run(call)?;
@@ -204,7 +199,7 @@ pub(super) fn re_encrypt(call: &mut Call<'_>) -> Result<Value, ApiError> {
     for (action, found, context) in [("kms:ReEncryptFrom", &from, &old), ("kms:ReEncryptTo", &to, &new)] {
         let mut request = request(call, action, found, context);
         with(&mut request, "kms:ReEncryptOnSameKey", same);
-        call.admit(&request, found, Need::Enabled)?;
+        call.admit(&request, found)?;
     }
     check_algorithm(call, "SourceEncryptionAlgorithm")?;
     check_algorithm(call, "DestinationEncryptionAlgorithm")?;

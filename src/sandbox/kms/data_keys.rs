@@ -1,7 +1,7 @@
 //! Data keys and random bytes.
 
 use super::crypto;
-use super::find::{Naming, Need};
+use super::find::Naming;
 use crate::sandbox::call::Call;
 use crate::sandbox::error::ApiError;
 use crate::sandbox::random;
@@ -16,7 +16,7 @@ fn data_key(call: &mut Call<'_>, operation: &str) -> Result<(Value, Vec<u8>), Ap
     let context = params.map("EncryptionContext")?;
     let found = call.named(Naming::Alias)?;
     let request = crypto::request(call, &format!("kms:{operation}"), &found, &context);
-    call.admit(&request, &found, Need::Enabled)?;
+    call.admit(&request, &found)?;
     crypto::is_dry_run(call)?;
     let plaintext = random::bytes(length);
     let (sealed, material) = crypto::seal(call, &found, &context, &plaintext)?;

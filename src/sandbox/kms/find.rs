@@ -3,9 +3,10 @@
 use super::managed;
 use crate::access::Request;
 use crate::ids::{Arn, KeyArn, KeyId};
+use crate::kms::{KeyState, StateError, StateVerdict, state_allows};
 use crate::sandbox::call::Call;
 use crate::sandbox::error::ApiError;
-use crate::sandbox::state::{Key, KeyState};
+use crate::sandbox::state::Key;
 
 /// Which names of a key an operation takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,19 +15,6 @@ pub(super) enum Naming {
     Alias,
     /// Key id and key ARN only.
     KeyOnly,
-}
-
-/// In which state a key must be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::sandbox) enum Need {
-    /// Any.
-    Any,
-    /// Not pending deletion.
-    Live,
-    /// Enabled.
-    Enabled,
-    /// Pending deletion.
-    Pending,
 }
 
 /// A key that was found.
@@ -38,24 +26,20 @@ pub(super) struct Found {
     pub(super) alias: Option<String>,
 }
 
-impl Key {
-    /// Checks that the key's state allows the operation.
-    ///
-    /// <https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html>
-    pub(in crate::sandbox) fn check(&self, need: Need) -> Result<(), ApiError> {
-        let invalid = |what: &str| ApiError::new("KMSInvalidStateException", format!("{} {what}", self.arn));
-        match (need, self.state()) {
-            (Need::Any, _)
-            | (Need::Live | Need::Enabled, KeyState::Enabled)
-            | (Need::Live, KeyState::Disabled)
-            | (Need::Pending, KeyState::PendingDeletion) => Ok(()),
-            (Need::Live | Need::Enabled, KeyState::PendingDeletion) => Err(invalid("is pending deletion.")),
-            (Need::Enabled, KeyState::Disabled) => {
-                Err(ApiError::new("DisabledException", format!("{} is disabled.", self.arn)))
-            }
-            (Need::Pending, KeyState::Enabled | KeyState::Disabled) => Err(invalid("is not pending deletion.")),
+/// Checks that a key's state allows an operation.
+///
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html>
+fn check_state(key: &Key, operation: &str) -> Result<(), ApiError> {
+    let state = key.state();
+    let Some(StateVerdict::Refused(reason)) = state_allows(operation, state) else { return Ok(()) };
+    let message = match (reason, state) {
+        (StateError::Disabled, _) => format!("{} is disabled.", key.arn),
+        (StateError::InvalidState, KeyState::PendingDeletion) => format!("{} is pending deletion.", key.arn),
+        (StateError::InvalidState | StateError::Unsupported, _) => {
+            format!("{operation} is not valid for {}, which is {state}.", key.arn)
         }
-    }
+    };
+    Err(ApiError::new(reason.name(), message))
 }
 
 impl Call<'_> {
@@ -146,16 +130,16 @@ impl Call<'_> {
     }
 
     /// Checks that the caller may, and that the key's state allows it.
-    pub(super) fn admit(&self, request: &Request, found: &Found, need: Need) -> Result<(), ApiError> {
+    pub(super) fn admit(&self, request: &Request, found: &Found) -> Result<(), ApiError> {
         let key = self.key(found)?;
         self.authorize_on_key(request, key)?;
-        key.check(need)
+        check_state(key, request.action.trim_start_matches("kms:"))
     }
 
     /// Finds the key that `KeyId` names without an alias, and checks that the caller may and the state allows it.
-    pub(super) fn open(&mut self, action: &str, need: Need) -> Result<Found, ApiError> {
+    pub(super) fn open(&mut self, action: &str) -> Result<Found, ApiError> {
         let found = self.named(Naming::KeyOnly)?;
-        self.admit(&self.key_request(action, &found), &found, need)?;
+        self.admit(&self.key_request(action, &found), &found)?;
         Ok(found)
     }
 }

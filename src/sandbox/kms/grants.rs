@@ -3,10 +3,11 @@
 //! <https://docs.aws.amazon.com/kms/latest/developerguide/grants.html>
 
 use super::crypto::is_dry_run;
-use super::find::{Found, Naming, Need};
+use super::find::{Found, Naming};
 use super::{keys, paging};
 use crate::access::{CreateGrantRequest, GrantConstraints};
 use crate::ids::{Arn, PrincipalArn};
+use crate::kms::{CONSTRAINT_PAIRS, CONSTRAINT_VALUE_CHARS, GRANT_OPERATIONS};
 use crate::sandbox::call::Call;
 use crate::sandbox::error::ApiError;
 use crate::sandbox::principals;
@@ -16,22 +17,8 @@ use crate::sandbox::wire_json::{Params, epoch};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// What a grant on a symmetric encryption key can allow.
-const SYMMETRIC: &[&str] = &[
-    "Decrypt",
-    "Encrypt",
-    "GenerateDataKey",
-    "GenerateDataKeyWithoutPlaintext",
-    "GenerateDataKeyPair",
-    "GenerateDataKeyPairWithoutPlaintext",
-    "ReEncryptFrom",
-    "ReEncryptTo",
-    "CreateGrant",
-    "RetireGrant",
-    "DescribeKey",
-];
-/// What a grant on other keys can allow.
-const OTHERS: &[&str] = &[
+/// What only grants on other than symmetric encryption keys can allow.
+const OF_OTHER_KEYS: &[&str] = &[
     "Sign",
     "Verify",
     "GetPublicKey",
@@ -82,11 +69,11 @@ fn operations(params: &Params) -> Result<Vec<String>, ApiError> {
         return Err(params.constraint("Operations", "[]", "Member must have length greater than or equal to 1"));
     }
     for operation in &operations {
-        if OTHERS.contains(&operation.as_str()) {
+        if OF_OTHER_KEYS.contains(&operation.as_str()) {
             return Err(params.invalid(format!("Operation {operation} is not fit for a symmetric encryption key")));
         }
-        if !SYMMETRIC.contains(&operation.as_str()) {
-            let rule = format!("Member must satisfy enum value set: [{}, {}]", SYMMETRIC.join(", "), OTHERS.join(", "));
+        if !GRANT_OPERATIONS.contains(&operation.as_str()) {
+            let rule = format!("Member must satisfy enum value set: [{}]", GRANT_OPERATIONS.join(", "));
             return Err(params.constraint("Operations", operation, &rule));
         }
     }
@@ -104,8 +91,8 @@ fn with_constraints(mut grant: Grant, params: &Params) -> Result<Grant, ApiError
     let Some(constraints) = params.structure("Constraints")? else { return Ok(grant) };
     let pairs = |name: &str| -> Result<Option<BTreeMap<String, String>>, ApiError> {
         let map = constraints.map(name)?;
-        if map.len() > 8 || map.values().any(|value| value.chars().count() > 384) {
-            let message = format!("{name} has at most 8 pairs, and values of at most 384 characters");
+        if map.len() > CONSTRAINT_PAIRS || map.values().any(|value| value.chars().count() > CONSTRAINT_VALUE_CHARS) {
+            let message = format!("{name} has at most 8 pairs, and values of at most {CONSTRAINT_VALUE_CHARS} characters");
             return Err(params.invalid(message));
         }
         Ok(constraints.has(name).then_some(map))
@@ -129,7 +116,7 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
         retiring_principal: grant.retiring.clone(),
         constraints: constraints(&grant),
     });
-    call.admit(&request, &found, Need::Enabled)?;
+    call.admit(&request, &found)?;
     is_dry_run(call)?;
     let key = call.key_mut(&found)?;
     let same = |old: &&Grant| {
@@ -186,7 +173,7 @@ pub(super) fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let found = call.named(Naming::KeyOnly)?;
     let mut request = call.key_request("kms:ListGrants", &found);
     request.grant_is_for_aws_resource = Some(call.caller.via.is_some());
-    call.admit(&request, &found, Need::Any)?;
+    call.admit(&request, &found)?;
     let wanted = |grant: &&Grant| {
         id.is_none_or(|id| grant.id == id)
             && grantee.is_none_or(|wanted| grant.grantee.as_deref() == Some(wanted))
@@ -214,7 +201,7 @@ pub(super) fn revoke(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let found = call.named(Naming::KeyOnly)?;
     let mut request = call.key_request("kms:RevokeGrant", &found);
     request.grant_is_for_aws_resource = Some(call.caller.via.is_some());
-    call.admit(&request, &found, Need::Any)?;
+    call.admit(&request, &found)?;
     if !call.key(&found)?.grants.iter().any(|grant| grant.id == id) {
         return Err(unknown(id));
     }
@@ -234,7 +221,7 @@ pub(super) fn retire(call: &mut Call<'_>) -> Result<Value, ApiError> {
     }
     let mut request = call.key_request("kms:RetireGrant", &found);
     request.retire_grant_id = Some(id.clone());
-    call.admit(&request, &found, Need::Any)?;
+    call.admit(&request, &found)?;
     remove(call, &found, &id)
 }
 

@@ -1,8 +1,9 @@
 //! Keys as such: create, describe, list, enable, disable, delete.
 
-use super::find::{Found, Naming, Need};
+use super::find::{Found, Naming};
 use super::{days, paging, policies, tags};
 use crate::ids::KeyArn;
+use crate::kms::{DELETION_DAYS_DEFAULT, DELETION_DAYS_MAX, DELETION_DAYS_MIN, DESCRIPTION_CHARS, KeySpec, KeyUsage, Origin};
 use crate::sandbox::auth::Caller;
 use crate::sandbox::call::{Call, with, with_tags};
 use crate::sandbox::error::ApiError;
@@ -12,35 +13,6 @@ use crate::sandbox::wire_json::{Params, epoch};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-
-/// Which usages a key spec can have.
-///
-/// <https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateKey.html>
-const SPECS: &[(&str, &[&str])] = &[
-    ("SYMMETRIC_DEFAULT", &["ENCRYPT_DECRYPT"]),
-    ("RSA_2048", &["ENCRYPT_DECRYPT", "SIGN_VERIFY"]),
-    ("RSA_3072", &["ENCRYPT_DECRYPT", "SIGN_VERIFY"]),
-    ("RSA_4096", &["ENCRYPT_DECRYPT", "SIGN_VERIFY"]),
-    ("ECC_NIST_P256", &["SIGN_VERIFY", "KEY_AGREEMENT"]),
-    ("ECC_NIST_P384", &["SIGN_VERIFY", "KEY_AGREEMENT"]),
-    ("ECC_NIST_P521", &["SIGN_VERIFY", "KEY_AGREEMENT"]),
-    ("ECC_NIST_EDWARDS25519", &["SIGN_VERIFY"]),
-    ("ECC_SECG_P256K1", &["SIGN_VERIFY"]),
-    ("HMAC_224", &["GENERATE_VERIFY_MAC"]),
-    ("HMAC_256", &["GENERATE_VERIFY_MAC"]),
-    ("HMAC_384", &["GENERATE_VERIFY_MAC"]),
-    ("HMAC_512", &["GENERATE_VERIFY_MAC"]),
-    ("ML_DSA_44", &["SIGN_VERIFY"]),
-    ("ML_DSA_65", &["SIGN_VERIFY"]),
-    ("ML_DSA_87", &["SIGN_VERIFY"]),
-    ("ML_KEM_512", &["ENCAPSULATE_DECAPSULATE"]),
-    ("ML_KEM_768", &["ENCAPSULATE_DECAPSULATE"]),
-    ("ML_KEM_1024", &["ENCAPSULATE_DECAPSULATE"]),
-    ("SM2", &["ENCRYPT_DECRYPT", "SIGN_VERIFY", "KEY_AGREEMENT"]),
-];
-const USAGES: &[&str] =
-    &["ENCRYPT_DECRYPT", "SIGN_VERIFY", "GENERATE_VERIFY_MAC", "KEY_AGREEMENT", "ENCAPSULATE_DECAPSULATE"];
-const ORIGINS: &[&str] = &["AWS_KMS", "EXTERNAL", "AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"];
 
 /// Returns new key material.
 pub(super) fn material(since: Timestamp, origin: MaterialOrigin) -> Material {
@@ -72,7 +44,7 @@ pub(super) fn new(call: &Call<'_>) -> Key {
 pub(super) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let params = call.params;
     check_spec(params)?;
-    let description = params.bounded("Description", 8192)?.unwrap_or_default();
+    let description = params.bounded("Description", DESCRIPTION_CHARS)?.unwrap_or_default();
     let tags = tags::given(&params.structures("Tags")?)?;
     tags::check(&tags, &BTreeMap::new())?;
     let mut key = new(call);
@@ -93,22 +65,24 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
 
 /// Refuses what does not exist, and by name what this sandbox does not have.
 fn check_spec(params: &Params) -> Result<(), ApiError> {
-    let specs: Vec<&str> = SPECS.iter().map(|(spec, _)| *spec).collect();
+    let specs: Vec<&str> = KeySpec::ALL.iter().map(|spec| spec.name()).collect();
+    let usages: Vec<&str> = KeyUsage::ALL.iter().map(|usage| usage.name()).collect();
+    let origins: Vec<&str> = Origin::ALL.iter().map(|origin| origin.name()).collect();
     let old_name = params.choice("CustomerMasterKeySpec", &specs)?;
-    let spec = params.choice("KeySpec", &specs)?.or(old_name).unwrap_or("SYMMETRIC_DEFAULT");
-    let usage = params.choice("KeyUsage", USAGES)?.unwrap_or("ENCRYPT_DECRYPT");
-    let fits = SPECS.iter().any(|(name, usages)| *name == spec && usages.contains(&usage));
-    if !fits {
+    let spec = params.choice("KeySpec", &specs)?.or(old_name).and_then(|spec| spec.parse().ok());
+    let spec = spec.unwrap_or(KeySpec::SymmetricDefault);
+    let usage = params.choice("KeyUsage", &usages)?.and_then(|usage| usage.parse().ok());
+    let usage = usage.unwrap_or(KeyUsage::EncryptDecrypt);
+    if !spec.allows(usage) {
         return Err(ApiError::validation(format!("KeyUsage {usage} is not compatible with KeySpec {spec}")));
     }
     let not_yet = |what: String| {
         Err(ApiError::new("UnsupportedOperationException", format!("{what} is not in this sandbox yet")))
     };
-    if spec != "SYMMETRIC_DEFAULT" {
+    if spec != KeySpec::SymmetricDefault {
         return not_yet(format!("KeySpec {spec}"));
     }
-    let origin = params.choice("Origin", ORIGINS)?.unwrap_or("AWS_KMS");
-    if origin != "AWS_KMS" {
+    if let Some(origin) = params.choice("Origin", &origins)?.filter(|origin| *origin != "AWS_KMS") {
         return not_yet(format!("Origin {origin}"));
     }
     if params.flag("MultiRegion")? {
@@ -169,7 +143,7 @@ pub(super) fn metadata(key: &Key) -> Value {
 /// `DescribeKey`.
 pub(super) fn describe(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let found = call.named(Naming::Alias)?;
-    call.admit(&call.key_request("kms:DescribeKey", &found), &found, Need::Any)?;
+    call.admit(&call.key_request("kms:DescribeKey", &found), &found)?;
     Ok(json!({ "KeyMetadata": metadata(call.key(&found)?) }))
 }
 
@@ -195,33 +169,34 @@ pub(super) fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
 pub(super) fn update_description(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let params = call.params;
     let missing = || params.constraint("Description", "null", "Member must not be null");
-    let description = params.bounded("Description", 8192)?.ok_or_else(missing)?;
-    let found = call.open("kms:UpdateKeyDescription", Need::Live)?;
+    let description = params.bounded("Description", DESCRIPTION_CHARS)?.ok_or_else(missing)?;
+    let found = call.open("kms:UpdateKeyDescription")?;
     description.clone_into(&mut call.key_mut(&found)?.description);
     Ok(Value::Null)
 }
 
 /// `EnableKey`.
 pub(super) fn enable(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let found = call.open("kms:EnableKey", Need::Live)?;
+    let found = call.open("kms:EnableKey")?;
     call.key_mut(&found)?.enabled = true;
     Ok(Value::Null)
 }
 
 /// `DisableKey`.
 pub(super) fn disable(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let found = call.open("kms:DisableKey", Need::Live)?;
+    let found = call.open("kms:DisableKey")?;
     call.key_mut(&found)?.enabled = false;
     Ok(Value::Null)
 }
 
 /// `ScheduleKeyDeletion`.
 pub(super) fn schedule_deletion(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let window = call.params.within("PendingWindowInDays", 7..=30)?.unwrap_or(30);
+    let range = i64::from(DELETION_DAYS_MIN)..=i64::from(DELETION_DAYS_MAX);
+    let window = call.params.within("PendingWindowInDays", range)?.unwrap_or(DELETION_DAYS_DEFAULT.into());
     let found = call.named(Naming::KeyOnly)?;
     let mut request = call.key_request("kms:ScheduleKeyDeletion", &found);
     with(&mut request, "kms:ScheduleKeyDeletionPendingWindowInDays", &window.to_string());
-    call.admit(&request, &found, Need::Live)?;
+    call.admit(&request, &found)?;
     let date = call.now.saturating_add(days(window)).unwrap_or(Timestamp::MAX);
     let key = call.key_mut(&found)?;
     key.deletion = Some(date);
@@ -236,7 +211,7 @@ pub(super) fn schedule_deletion(call: &mut Call<'_>) -> Result<Value, ApiError> 
 
 /// `CancelKeyDeletion`: the key is disabled afterwards.
 pub(super) fn cancel_deletion(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let found = call.open("kms:CancelKeyDeletion", Need::Pending)?;
+    let found = call.open("kms:CancelKeyDeletion")?;
     let key = call.key_mut(&found)?;
     key.deletion = None;
     Ok(json!({ "KeyId": found.arn }))
@@ -246,7 +221,7 @@ pub(super) fn cancel_deletion(call: &mut Call<'_>) -> Result<Value, ApiError> {
 ///
 /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_GetKeyLastUsage.html>
 pub(super) fn last_usage(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let found = call.open("kms:GetKeyLastUsage", Need::Any)?;
+    let found = call.open("kms:GetKeyLastUsage")?;
     let key = call.key(&found)?;
     let usage = key.last_use.as_ref().map_or_else(|| json!({}), |last| {
         json!({

@@ -1,20 +1,16 @@
 //! Key policies: what is accepted, the lock-out check, and what comes back.
 
-use super::find::{Naming, Need};
+use super::find::Naming;
 use super::paging;
 use crate::access::{Guardrails, evaluate};
 use crate::ids::{AccountId, Partition};
+use crate::kms::POLICY_BYTES;
 use crate::policy::PolicyDocument;
 use crate::sandbox::call::{Call, allows, key_facts, with};
 use crate::sandbox::error::ApiError;
 use crate::sandbox::principals;
 use crate::sandbox::state::Key;
 use serde_json::{Value, json};
-
-/// A key policy's greatest size in bytes.
-///
-/// <https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html>
-const LONGEST: usize = 32_768;
 
 /// Returns the policy of a key that is created without one.
 ///
@@ -37,8 +33,8 @@ pub(super) fn accept(call: &Call<'_>, key: &Key, text: &str) -> Result<String, A
     if text.is_empty() {
         return Err(call.params.constraint("Policy", "", "Member must have length greater than or equal to 1"));
     }
-    if text.len() > LONGEST {
-        return Err(ApiError::new("LimitExceededException", format!("The policy is longer than {LONGEST} bytes")));
+    if text.len() > POLICY_BYTES {
+        return Err(ApiError::new("LimitExceededException", format!("The policy is longer than {POLICY_BYTES} bytes")));
     }
     let legal = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{ff}');
     if !text.chars().all(legal) {
@@ -77,7 +73,7 @@ fn check_name(call: &Call<'_>) -> Result<(), ApiError> {
 
 /// `GetKeyPolicy`.
 pub(super) fn get(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let found = call.open("kms:GetKeyPolicy", Need::Any)?;
+    let found = call.open("kms:GetKeyPolicy")?;
     check_name(call)?;
     Ok(json!({ "Policy": call.key(&found)?.policy, "PolicyName": "default" }))
 }
@@ -90,7 +86,7 @@ pub(super) fn put(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let mut request = call.key_request("kms:PutKeyPolicy", &found);
     let bypass = params.flag("BypassPolicyLockoutSafetyCheck")?;
     with(&mut request, "kms:BypassPolicyLockoutSafetyCheck", if bypass { "true" } else { "false" });
-    call.admit(&request, &found, Need::Any)?;
+    call.admit(&request, &found)?;
     check_name(call)?;
     let mut changed = call.key(&found)?.clone();
     changed.policy = accept(call, &changed, policy)?;
@@ -101,7 +97,7 @@ pub(super) fn put(call: &mut Call<'_>) -> Result<Value, ApiError> {
 
 /// `ListKeyPolicies`.
 pub(super) fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    call.open("kms:ListKeyPolicies", Need::Any)?;
+    call.open("kms:ListKeyPolicies")?;
     let items = std::iter::once(("default".to_owned(), Value::from("default")));
     paging::answer(call.params, "PolicyNames", (100, 1000), items)
 }

@@ -2,8 +2,9 @@
 //!
 //! <https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html>
 
-use super::find::{Naming, Need};
+use super::find::Naming;
 use super::{days, keys, paging};
+use crate::kms::{ON_DEMAND_ROTATIONS, ROTATION_DAYS_DEFAULT, ROTATION_DAYS_MAX, ROTATION_DAYS_MIN};
 use crate::sandbox::call::{Call, with};
 use crate::sandbox::error::ApiError;
 use crate::sandbox::state::{Material, MaterialOrigin, Rotation};
@@ -11,16 +12,14 @@ use crate::sandbox::wire_json::epoch;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// A key can be rotated on demand so often.
-const MOST_ON_DEMAND: usize = 25;
-
 /// `EnableKeyRotation`.
 pub(super) fn enable(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let period_days = call.params.within("RotationPeriodInDays", 90..=2560)?.unwrap_or(365);
+    let range = i64::from(ROTATION_DAYS_MIN)..=i64::from(ROTATION_DAYS_MAX);
+    let period_days = call.params.within("RotationPeriodInDays", range)?.unwrap_or(ROTATION_DAYS_DEFAULT.into());
     let found = call.named(Naming::KeyOnly)?;
     let mut request = call.key_request("kms:EnableKeyRotation", &found);
     with(&mut request, "kms:RotationPeriodInDays", &period_days.to_string());
-    call.admit(&request, &found, Need::Enabled)?;
+    call.admit(&request, &found)?;
     let next = call.now.saturating_add(days(period_days)).unwrap_or(Timestamp::MAX);
     let key = call.key_mut(&found)?;
     if key.rotation.as_ref().is_none_or(|rotation| rotation.period_days != period_days) {
@@ -31,14 +30,14 @@ pub(super) fn enable(call: &mut Call<'_>) -> Result<Value, ApiError> {
 
 /// `DisableKeyRotation`.
 pub(super) fn disable(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let found = call.open("kms:DisableKeyRotation", Need::Enabled)?;
+    let found = call.open("kms:DisableKeyRotation")?;
     call.key_mut(&found)?.rotation = None;
     Ok(Value::Null)
 }
 
 /// `GetKeyRotationStatus`.
 pub(super) fn status(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let found = call.open("kms:GetKeyRotationStatus", Need::Any)?;
+    let found = call.open("kms:GetKeyRotationStatus")?;
     let key = call.key(&found)?;
     let rotation = key.rotation.as_ref();
     // A key that is pending deletion is not rotated any more.
@@ -53,12 +52,12 @@ pub(super) fn status(call: &mut Call<'_>) -> Result<Value, ApiError> {
 
 /// `RotateKeyOnDemand`.
 pub(super) fn on_demand(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let found = call.open("kms:RotateKeyOnDemand", Need::Enabled)?;
+    let found = call.open("kms:RotateKeyOnDemand")?;
     let now = call.now;
     let key = call.key_mut(&found)?;
     let count = key.materials.iter().filter(|material| material.origin == MaterialOrigin::OnDemand).count();
-    if count >= MOST_ON_DEMAND {
-        let message = format!("{} has been rotated on demand {MOST_ON_DEMAND} times", found.arn);
+    if count >= ON_DEMAND_ROTATIONS {
+        let message = format!("{} has been rotated on demand {ON_DEMAND_ROTATIONS} times", found.arn);
         return Err(ApiError::new("LimitExceededException", message));
     }
     key.materials.push(keys::material(now, MaterialOrigin::OnDemand));
@@ -68,7 +67,7 @@ pub(super) fn on_demand(call: &mut Call<'_>) -> Result<Value, ApiError> {
 /// `ListKeyRotations`.
 pub(super) fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let all = call.params.choice("IncludeKeyMaterial", &["ALL_KEY_MATERIAL", "ROTATIONS_ONLY"])?;
-    let found = call.open("kms:ListKeyRotations", Need::Any)?;
+    let found = call.open("kms:ListKeyRotations")?;
     let key = call.key(&found)?;
     let current = key.current_material().map(|material| material.id.as_str());
     let listed = |material: &Material| {

@@ -2,16 +2,14 @@
 //!
 //! <https://docs.aws.amazon.com/kms/latest/APIReference/API_TagResource.html>
 
-use super::find::{Found, Need};
-use super::{find::Naming, paging};
+use super::find::{Found, Naming};
+use super::paging;
+use crate::kms::{TAG_KEY_CHARS, TAG_VALUE_CHARS, TAGS_PER_KEY};
 use crate::sandbox::call::{Call, with_tags};
 use crate::sandbox::error::ApiError;
 use crate::sandbox::wire_json::Params;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// A resource may have so many tags.
-const MOST: usize = 50;
 
 /// Returns the tags of a request, as written.
 pub(super) fn given(structures: &[Params]) -> Result<Vec<(String, String)>, ApiError> {
@@ -31,7 +29,7 @@ pub(in crate::sandbox) fn check(tags: &[(String, String)], old: &BTreeMap<String
         if key.starts_with("aws:") {
             return wrong(format!("Tag key {key} begins with aws:, which is reserved"));
         }
-        if key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 {
+        if key.is_empty() || key.chars().count() > TAG_KEY_CHARS || value.chars().count() > TAG_VALUE_CHARS {
             return wrong(format!("Tag {key} is too long: keys have 1 to 128 characters, values up to 256"));
         }
         if !legal(key) || !legal(value) {
@@ -41,8 +39,8 @@ pub(in crate::sandbox) fn check(tags: &[(String, String)], old: &BTreeMap<String
             return wrong(format!("Tag key {key} occurs twice"));
         }
     }
-    if old.keys().map(String::as_str).chain(keys).collect::<BTreeSet<_>>().len() > MOST {
-        return wrong(format!("A key can have at most {MOST} tags"));
+    if old.keys().map(String::as_str).chain(keys).collect::<BTreeSet<_>>().len() > TAGS_PER_KEY {
+        return wrong(format!("A key can have at most {TAGS_PER_KEY} tags"));
     }
     Ok(())
 }
@@ -66,7 +64,7 @@ pub(super) fn apply(call: &mut Call<'_>, found: &Found, change: Change) -> Resul
         Change::Add(tags) => with_tags(&mut request, tags.iter().map(|(key, value)| (key, Some(value)))),
         Change::Remove(keys) => with_tags(&mut request, keys.iter().map(|key| (key, None))),
     }
-    call.admit(&request, found, Need::Live)?;
+    call.admit(&request, found)?;
     if let Change::Add(tags) = &change {
         check(tags, &call.key(found)?.tags)?;
     }
@@ -111,7 +109,7 @@ pub(super) fn untag(call: &mut Call<'_>) -> Result<Value, ApiError> {
 
 /// `ListResourceTags`.
 pub(super) fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let found = call.open("kms:ListResourceTags", Need::Any)?;
+    let found = call.open("kms:ListResourceTags")?;
     let tags = call.key(&found)?.tags.iter();
     let items = tags.map(|(key, value)| (key.clone(), json!({ "TagKey": key, "TagValue": value })));
     paging::answer(call.params, "Tags", (50, 50), items)
