@@ -135,10 +135,8 @@ impl Sandbox {
     pub async fn start(config: SandboxConfig) -> Result<RunningSandbox, SandboxError> {
         let SandboxConfig { state: location, port, clock, faults } = config;
         let opened = tokio::task::spawn_blocking(move || open(&location)).await;
-        let (store, state) = opened.map_err(|error| SandboxError::State {
-            folder: PathBuf::new(),
-            source: error.into(),
-        })??;
+        let (store, state) =
+            opened.map_err(|error| SandboxError::State { folder: PathBuf::new(), source: error.into() })??;
         let fates = faults::Fates::new(faults);
         let lag = faults::Lag::new(fates.lag());
         let inner = server::Inner { state, store: Some(store), fates, lag };

@@ -138,7 +138,8 @@ pub(super) fn denied(caller: &str, request: &Request, evaluation: &Evaluation) -
             format!("because no {kind} allows the {action} action")
         }
     };
-    let code = if action.starts_with("kms:") || action.starts_with("tag:") { "AccessDeniedException" } else { "AccessDenied" };
+    let code =
+        if action.starts_with("kms:") || action.starts_with("tag:") { "AccessDeniedException" } else { "AccessDenied" };
     let status = if code == "AccessDenied" { 403 } else { 400 };
     let on = if request.resource == "*" { String::new() } else { format!(" on resource: {}", request.resource) };
     ApiError::new(code, format!("User: {caller} is not authorized to perform: {action}{on} {because}")).status(status)

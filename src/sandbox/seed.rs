@@ -11,12 +11,7 @@ use serde_json::json;
 const DEPLOYER_POLICY: &str = "keywright-sandbox-deployer";
 
 /// Makes a principal exist; what exists is left as it is, but a deployer gets its policy.
-pub(super) fn principal(
-    state: &mut State,
-    arn: &PrincipalArn,
-    kind: SeedKind,
-    now: Timestamp,
-) -> Result<(), ApiError> {
+pub(super) fn principal(state: &mut State, arn: &PrincipalArn, kind: SeedKind, now: Timestamp) -> Result<(), ApiError> {
     let account = arn.account();
     let partition = partition(arn)?;
     state.open_account(&account, partition, now);

@@ -167,7 +167,6 @@ pub(super) struct Provider {
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Session {
     pub(super) account: AccountId,
-    pub(super) partition: String,
     pub(super) secret: String,
     pub(super) token: String,
     pub(super) expires: Timestamp,

@@ -161,10 +161,7 @@ impl Params {
         let Some(value) = self.get(name) else { return Ok(BTreeMap::new()) };
         let wrong = || self.wrong_type(name, "a map of strings");
         let fields = value.as_object().ok_or_else(wrong)?;
-        fields
-            .iter()
-            .map(|(key, value)| Ok((key.clone(), value.as_str().ok_or_else(wrong)?.to_owned())))
-            .collect()
+        fields.iter().map(|(key, value)| Ok((key.clone(), value.as_str().ok_or_else(wrong)?.to_owned()))).collect()
     }
 
     /// Returns a list of strings, empty if absent.
@@ -190,9 +187,7 @@ impl Params {
     fn items(&self, name: &str) -> Result<&[Value], ApiError> {
         match self.get(name) {
             None => Ok(&[]),
-            Some(value) => {
-                value.as_array().map(Vec::as_slice).ok_or_else(|| self.wrong_type(name, "a list"))
-            }
+            Some(value) => value.as_array().map(Vec::as_slice).ok_or_else(|| self.wrong_type(name, "a list")),
         }
     }
 

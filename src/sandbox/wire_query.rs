@@ -141,12 +141,8 @@ mod tests {
     #[test]
     fn forms_nest() {
         let params = decode(b"Action=X&Tags.member.2.Key=b&Tags.member.1.Key=a%20+c&N=7&On=true").unwrap();
-        let keys: Vec<String> = params
-            .structures("Tags")
-            .unwrap()
-            .iter()
-            .map(|tag| tag.required("Key").unwrap().to_owned())
-            .collect();
+        let keys: Vec<String> =
+            params.structures("Tags").unwrap().iter().map(|tag| tag.required("Key").unwrap().to_owned()).collect();
         assert_eq!(keys, ["a  c", "b"]);
         assert_eq!(params.integer("N").unwrap(), Some(7));
         assert!(params.flag("On").unwrap());

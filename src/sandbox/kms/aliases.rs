@@ -75,7 +75,10 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
 fn check_number(call: &Call<'_>, found: &Found) -> Result<(), ApiError> {
     let count = call.state.aliases.iter().filter(|(_, alias)| alias.target == found.arn).count();
     if count >= ALIASES_PER_KEY {
-        return Err(ApiError::new("LimitExceededException", format!("{} has {ALIASES_PER_KEY} aliases already", found.arn)));
+        return Err(ApiError::new(
+            "LimitExceededException",
+            format!("{} has {ALIASES_PER_KEY} aliases already", found.arn),
+        ));
     }
     Ok(())
 }

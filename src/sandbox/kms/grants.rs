@@ -18,16 +18,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// What only grants on other than symmetric encryption keys can allow.
-const OF_OTHER_KEYS: &[&str] = &[
-    "Sign",
-    "Verify",
-    "GetPublicKey",
-    "GenerateMac",
-    "VerifyMac",
-    "DeriveSharedSecret",
-    "Encapsulate",
-    "Decapsulate",
-];
+const OF_OTHER_KEYS: &[&str] =
+    &["Sign", "Verify", "GetPublicKey", "GenerateMac", "VerifyMac", "DeriveSharedSecret", "Encapsulate", "Decapsulate"];
 
 /// Returns the grant that a call describes, with an id of its own.
 fn described(call: &Call<'_>) -> Result<Grant, ApiError> {
@@ -92,7 +84,8 @@ fn with_constraints(mut grant: Grant, params: &Params) -> Result<Grant, ApiError
     let pairs = |name: &str| -> Result<Option<BTreeMap<String, String>>, ApiError> {
         let map = constraints.map(name)?;
         if map.len() > CONSTRAINT_PAIRS || map.values().any(|value| value.chars().count() > CONSTRAINT_VALUE_CHARS) {
-            let message = format!("{name} has at most 8 pairs, and values of at most {CONSTRAINT_VALUE_CHARS} characters");
+            let message =
+                format!("{name} has at most 8 pairs, and values of at most {CONSTRAINT_VALUE_CHARS} characters");
             return Err(params.invalid(message));
         }
         Ok(constraints.has(name).then_some(map))

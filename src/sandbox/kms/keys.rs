@@ -3,7 +3,9 @@
 use super::find::{Found, Naming};
 use super::{days, paging, policies, tags};
 use crate::ids::KeyArn;
-use crate::kms::{DELETION_DAYS_DEFAULT, DELETION_DAYS_MAX, DELETION_DAYS_MIN, DESCRIPTION_CHARS, KeySpec, KeyUsage, Origin};
+use crate::kms::{
+    DELETION_DAYS_DEFAULT, DELETION_DAYS_MAX, DELETION_DAYS_MIN, DESCRIPTION_CHARS, KeySpec, KeyUsage, Origin,
+};
 use crate::sandbox::auth::Caller;
 use crate::sandbox::call::{Call, with, with_tags};
 use crate::sandbox::error::ApiError;
@@ -155,11 +157,9 @@ pub(super) fn is_here(caller: &Caller, key: &KeyArn) -> bool {
 /// `ListKeys`.
 pub(super) fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
     call.authorize(&call.request("kms:ListKeys", "*"))?;
-    let visible = call.state.keys.iter().filter(|(arn, key)| {
-        is_here(call.caller, &key.arn) && !call.lag.hides("key", arn)
-    });
-    let items = visible
-        .map(|(arn, key)| (arn.clone(), json!({ "KeyId": key.arn.key_id(), "KeyArn": key.arn })));
+    let visible =
+        call.state.keys.iter().filter(|(arn, key)| is_here(call.caller, &key.arn) && !call.lag.hides("key", arn));
+    let items = visible.map(|(arn, key)| (arn.clone(), json!({ "KeyId": key.arn.key_id(), "KeyArn": key.arn })));
     let answer = paging::answer(call.params, "Keys", (100, 1000), items)?;
     call.lag.listed("key");
     Ok(answer)
@@ -223,13 +223,16 @@ pub(super) fn cancel_deletion(call: &mut Call<'_>) -> Result<Value, ApiError> {
 pub(super) fn last_usage(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let found = call.open("kms:GetKeyLastUsage")?;
     let key = call.key(&found)?;
-    let usage = key.last_use.as_ref().map_or_else(|| json!({}), |last| {
-        json!({
-            "Operation": last.operation,
-            "Timestamp": epoch(last.at),
-            "KmsRequestId": last.request_id,
-        })
-    });
+    let usage = key.last_use.as_ref().map_or_else(
+        || json!({}),
+        |last| {
+            json!({
+                "Operation": last.operation,
+                "Timestamp": epoch(last.at),
+                "KmsRequestId": last.request_id,
+            })
+        },
+    );
     Ok(json!({
         "KeyId": key.arn,
         "KeyCreationDate": epoch(key.created),

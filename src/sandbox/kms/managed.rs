@@ -49,13 +49,8 @@ pub(super) fn create(call: &mut Call<'_>, name: &str) -> Option<KeyArn> {
     .to_string();
     let target = key.arn.clone();
     let arn = call.own_arn(name);
-    let alias = Alias {
-        arn: arn.clone(),
-        name: name.to_owned(),
-        target: target.clone(),
-        created: call.now,
-        updated: call.now,
-    };
+    let alias =
+        Alias { arn: arn.clone(), name: name.to_owned(), target: target.clone(), created: call.now, updated: call.now };
     call.state.keys.insert(target.as_str().to_owned(), key);
     call.state.aliases.insert(arn, alias);
     Some(target)

@@ -70,9 +70,7 @@ pub(super) fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let found = call.open("kms:ListKeyRotations")?;
     let key = call.key(&found)?;
     let current = key.current_material().map(|material| material.id.as_str());
-    let listed = |material: &Material| {
-        all == Some("ALL_KEY_MATERIAL") || material.origin != MaterialOrigin::Creation
-    };
+    let listed = |material: &Material| all == Some("ALL_KEY_MATERIAL") || material.origin != MaterialOrigin::Creation;
     let entry = |(index, material): (usize, &Material)| {
         let rotation_type = match material.origin {
             MaterialOrigin::Creation => None,
