@@ -1,6 +1,7 @@
 //! What a decision depends on: the request, the caller, the key, the guard rails.
 
-use crate::ids::{AccountId, Region};
+use crate::ids::{AccountId, PrincipalArn, PrincipalKind, Region};
+use crate::kms::{KeySpec, KeyUsage, Origin};
 use crate::policy::PolicyDocument;
 use std::collections::BTreeMap;
 
@@ -142,6 +143,20 @@ impl PrincipalFacts {
             management_account: false,
         }
     }
+
+    /// Returns the caller of an ARN, with nothing else known of it.
+    pub fn from_arn(arn: &PrincipalArn) -> Self {
+        let kind = match arn.kind() {
+            PrincipalKind::Role => PrincipalType::Role,
+            PrincipalKind::User => PrincipalType::User,
+            PrincipalKind::Session => PrincipalType::RoleSession,
+            PrincipalKind::FederatedUser => PrincipalType::FederatedUser,
+            PrincipalKind::Root => PrincipalType::Root,
+        };
+        let mut facts = Self::new(kind, arn.as_str(), Some(arn.account()));
+        facts.role_arn = (kind == PrincipalType::Role).then(|| arn.as_str().to_owned());
+        facts
+    }
 }
 
 /// The key: its policy, grants and attributes.
@@ -177,6 +192,29 @@ pub struct KeyFacts {
     pub aws_managed: bool,
     /// The organization of the key's account.
     pub org_id: Option<String>,
+}
+
+impl KeyFacts {
+    /// Returns a symmetric, single-Region customer key without grants, aliases and tags.
+    pub fn new(arn: impl Into<String>, account: AccountId, region: Region, policy: PolicyDocument) -> Self {
+        Self {
+            arn: arn.into(),
+            account,
+            region,
+            policy,
+            ram_policy: None,
+            grants: Vec::new(),
+            aliases: Vec::new(),
+            tags: BTreeMap::new(),
+            multi_region: false,
+            multi_region_key_type: None,
+            key_spec: KeySpec::SymmetricDefault.name().to_owned(),
+            key_usage: KeyUsage::EncryptDecrypt.name().to_owned(),
+            key_origin: Origin::AwsKms.name().to_owned(),
+            aws_managed: false,
+            org_id: None,
+        }
+    }
 }
 
 /// A grant on a key.

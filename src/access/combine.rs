@@ -1,0 +1,264 @@
+//! Puts the layers together: in which ways a call can be allowed, and which of them hold.
+//!
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html>
+//! <https://docs.aws.amazon.com/kms/latest/developerguide/policy-evaluation.html>
+
+use super::context::Call;
+use super::facts::Guardrails;
+use super::grant::{self, Retiring};
+use super::layer::{Held, Need, Place, ResourceSaid, Said, judge};
+use super::statement::Kind;
+use super::truth::{Open, Truth};
+use super::verdict::{Decision, Layer};
+use crate::kms::{ActionScope, Reach};
+
+/// One way in which a call can be allowed; all its parts must hold.
+pub(super) type Way = [Held; 6];
+
+/// Returns whether a way is open.
+pub(super) fn way_holds(way: &Way) -> Truth {
+    Truth::all(way.iter().map(|held| held.truth))
+}
+
+/// Makes a way of its parts.
+fn way(parts: &[Held]) -> Way {
+    let mut way = [Held::NOTHING; 6];
+    for (slot, part) in way.iter_mut().zip(parts) {
+        *slot = *part;
+    }
+    way
+}
+
+/// What was found out about a call.
+pub(super) struct Findings {
+    pub(super) deny: Held,
+    pub(super) ways: Vec<Way>,
+    /// Why an answer is open although no way is.
+    pub(super) open: Option<Open>,
+}
+
+impl Findings {
+    fn denied(deny: Held) -> Self {
+        Self { deny, ways: Vec::new(), open: None }
+    }
+
+    /// Returns the surest way.
+    pub(super) fn best(&self) -> Option<&Way> {
+        self.ways.iter().rev().max_by_key(|way| way_holds(way).rank())
+    }
+
+    pub(super) fn decision(&self) -> Decision {
+        let best = self.best().map_or(Truth::False, way_holds);
+        match (self.deny.truth, best, self.open) {
+            (Truth::True, _, _) => Decision::ExplicitDeny,
+            (Truth::False, Truth::True, _) => Decision::Allow,
+            (_, Truth::False, None) => Decision::ImplicitDeny,
+            (_, Truth::False, Some(open))
+            | (Truth::Unknown(open), Truth::True | Truth::Unknown(_), _)
+            | (Truth::False, Truth::Unknown(open), _) => Decision::Undetermined(open.reason().to_owned()),
+        }
+    }
+}
+
+/// What the caller's side says: the policies of its account.
+pub(super) struct CallerSide {
+    pub(super) deny: Held,
+    identity: Held,
+    boundary: Held,
+    session: Held,
+    scp: Held,
+}
+
+impl CallerSide {
+    pub(super) fn judge(call: &Call<'_>, guardrails: &Guardrails) -> Self {
+        let facts = call.caller.facts;
+        let identity = judge((Layer::Identity, 0), &facts.identity_policies, Need::Identity, call);
+        let boundary = judge((Layer::Boundary, 0), &facts.permissions_boundary, Need::Boundary, call);
+        let session = judge((Layer::Session, 0), &facts.session_policy, Need::Session, call);
+        let scp = judge_scps(call, guardrails);
+        let if_any = |any: bool, said: &Said| if any { said.allow } else { Held::NOTHING };
+        Self {
+            deny: [&boundary, &session, &scp].iter().fold(identity.deny, |deny, said| deny.surer(said.deny)),
+            identity: if call.caller.is_root() { Held::yes(Need::Identity) } else { identity.allow },
+            boundary: if_any(facts.permissions_boundary.is_some(), &boundary),
+            session: if_any(facts.session_policy.is_some(), &session),
+            scp: scp.allow,
+        }
+    }
+
+    /// The caller's own policies all allow.
+    pub(super) fn own_way(&self, parts: &[Held]) -> Way {
+        self.limited_way(&[&[self.identity], parts].concat())
+    }
+
+    /// The caller's policies only limit what others allow.
+    pub(super) fn limited_way(&self, parts: &[Held]) -> Way {
+        way(&[parts, &[self.boundary, self.session, self.scp]].concat())
+    }
+
+    /// What names the caller itself is limited by nothing but service control policies.
+    pub(super) fn direct_way(&self, part: Held) -> Way {
+        way(&[part, self.scp])
+    }
+
+    /// What a grant gives to the caller; AWS does not say what happens where a limit of the caller lacks it.
+    fn grant_way(&self, part: Held) -> Way {
+        let limit = |held: Held, open: Open| Held { truth: held.truth.or_open(open), ..held };
+        way(&[
+            part,
+            limit(self.boundary, Open::GrantAndBoundary),
+            limit(self.session, Open::GrantAndSessionPolicy),
+            limit(self.scp, Open::GrantAndScp),
+        ])
+    }
+}
+
+/// Service control policies: every level must allow; services, service-linked roles and the management account
+/// are exempt.
+///
+/// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html>
+fn judge_scps(call: &Call<'_>, guardrails: &Guardrails) -> Said {
+    let facts = call.caller.facts;
+    let mut all = Said { deny: Held::no(Need::Deny), allow: Held::NOTHING };
+    if call.caller.is_service() || facts.service_linked_role || facts.management_account {
+        return all;
+    }
+    let mut first = 0;
+    for level in &guardrails.scps {
+        let said = judge((Layer::Scp, first), level, Need::Scp, call);
+        first += level.len();
+        all.deny = all.deny.surer(said.deny);
+        if said.allow.truth.rank() < all.allow.truth.rank() {
+            all.allow = said.allow;
+        }
+    }
+    all
+}
+
+/// Resource control policies can only deny, as the full-access one is always attached; AWS managed keys and
+/// service-linked roles are exempt, and so is `RetireGrant`.
+///
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/resource-control-policies.html>
+fn judge_rcps(call: &Call<'_>, guardrails: &Guardrails) -> Held {
+    let exempt = call.key.is_none_or(|key| key.aws_managed)
+        || call.caller.facts.service_linked_role
+        || call.is_action("RetireGrant");
+    let documents = guardrails.rcps.iter().flatten().filter(|_| !exempt);
+    judge((Layer::Rcp, 0), documents, Need::Nothing, call).deny
+}
+
+/// Judges a call by everything that is known.
+pub(super) fn find(call: &Call<'_>, guardrails: &Guardrails) -> Findings {
+    let caller_side = CallerSide::judge(call, guardrails);
+    let mut key_side = ResourceSaid::nothing();
+    if let Some(key) = call.key {
+        key_side.judge(Layer::KeyPolicy, &key.policy, Kind::WithResources, call);
+        if let Some(policy) = &key.ram_policy {
+            key_side.judge(Layer::RamPolicy, policy, Kind::WithResources, call);
+        }
+    }
+    let deny = key_side.deny.surer(caller_side.deny).surer(judge_rcps(call, guardrails));
+    if deny.truth == Truth::True {
+        return Findings::denied(deny);
+    }
+    let open = unknown_key(call);
+    let ways = match call.key {
+        _ if open.is_some() => Vec::new(),
+        Some(_) if call.is_action("RetireGrant") => ways_to_retire(call, &caller_side),
+        Some(_) => ways_on_key(call, &key_side, &caller_side),
+        None => vec![way_by_iam(call, &caller_side)],
+    };
+    Findings { deny, ways, open }
+}
+
+/// A call on a key of which nothing is known can be denied for sure, never allowed for sure.
+fn unknown_key(call: &Call<'_>) -> Option<Open> {
+    let on_key = call.action.is_some_and(|action| match action.scope {
+        ActionScope::Key | ActionScope::Grant => true,
+        ActionScope::KeyAndAlias => !call.request.resource.contains(":alias/"),
+        ActionScope::Iam => false,
+    });
+    (on_key && call.key.is_none()).then_some(Open::KeyUnknown)
+}
+
+/// Actions that only IAM policies allow, and the alias side of those on aliases.
+fn way_by_iam(call: &Call<'_>, caller_side: &CallerSide) -> Way {
+    let resource = call.request.resource.as_str();
+    let alias = resource.split_once(":alias/").filter(|_| call.action.is_some());
+    let Some((place, name)) = alias else { return caller_side.own_way(&[]) };
+    let own_account = place.rsplit(':').next() == call.caller.account;
+    let own_alias = Held::known(Need::OwnAlias, !name.starts_with("aws/"));
+    caller_side.own_way(&[Held::known(Need::Reach, own_account), own_alias])
+}
+
+/// The ways in which a key's policy, IAM and grants can allow a call on the key.
+fn ways_on_key(call: &Call<'_>, key_side: &ResourceSaid, caller_side: &CallerSide) -> Vec<Way> {
+    let mut ways = if call.caller.is_service() {
+        vec![way(&[key_side.direct])]
+    } else if is_foreign(call) {
+        let anywhere = call.action.is_some_and(|action| action.reach == Reach::AnyAccount);
+        let reach = if anywhere { Held::NOTHING } else { Held::no(Need::Reach) };
+        vec![caller_side.own_way(&[key_side.admitted(), reach])]
+    } else {
+        same_account_ways(key_side, caller_side)
+    };
+    ways.extend(way_by_grant(call, caller_side));
+    ways
+}
+
+/// The ways for a caller of the resource's own account.
+pub(super) fn same_account_ways(resource: &ResourceSaid, caller_side: &CallerSide) -> Vec<Way> {
+    vec![
+        caller_side.direct_way(resource.direct),
+        caller_side.limited_way(&[resource.via_role]),
+        caller_side.own_way(&[resource.account]),
+    ]
+}
+
+fn is_foreign(call: &Call<'_>) -> bool {
+    call.key.is_some_and(|key| call.caller.account != Some(key.account.as_str()))
+}
+
+/// The surest way by one of the key's grants.
+fn way_by_grant(call: &Call<'_>, caller_side: &CallerSide) -> Option<Way> {
+    let grants = call.key?.grants.iter().enumerate();
+    let ways = grants.filter_map(|(at, grant)| {
+        let truth = grant::allows(grant, call);
+        if truth.is_false() {
+            return None;
+        }
+        let part = Held { need: Need::Grant, truth, at: Some(Place::Grant(at)) };
+        let issued_here =
+            call.caller.is_service() || !is_foreign(call) || call.caller.is_of_account(&grant.issuing_account);
+        let by_grant = caller_side.grant_way(part);
+        Some(if issued_here { by_grant } else { foreign_grant_way(part, caller_side) })
+    });
+    ways.reduce(|best, next| if way_holds(&next).rank() > way_holds(&best).rank() { next } else { best })
+}
+
+/// A grant by the key's owner to another account counts for sure only with that account's IAM.
+fn foreign_grant_way(part: Held, caller_side: &CallerSide) -> Way {
+    let with_iam = caller_side.own_way(&[part]);
+    if way_holds(&with_iam) == Truth::True {
+        return with_iam;
+    }
+    let alone = caller_side.grant_way(part);
+    let open = Held { need: Need::OwnGrant, truth: Truth::Unknown(Open::ForeignGrantee), at: part.at };
+    way(&[&[open], alone.get(..5).unwrap_or_default()].concat())
+}
+
+/// The ways in which the grant of a `RetireGrant` (any grant, if none is named) may be retired.
+fn ways_to_retire(call: &Call<'_>, caller_side: &CallerSide) -> Vec<Way> {
+    let grants = call.key.map_or(&[][..], |key| &key.grants).iter().enumerate();
+    let named =
+        grants.filter(|(_, grant)| call.request.retire_grant_id.as_ref().is_none_or(|id| *id == grant.grant_id));
+    let ways = named.filter_map(|(at, grant)| {
+        let held = |need| Held { need, truth: Truth::True, at: Some(Place::Grant(at)) };
+        Some(match grant::retiring(grant, call)? {
+            Retiring::Named => caller_side.grant_way(held(Need::Retirer)),
+            Retiring::OfAccount => caller_side.own_way(&[held(Need::RetiringAccount)]),
+        })
+    });
+    let ways: Vec<Way> = ways.collect();
+    if ways.is_empty() { vec![way(&[Held::no(Need::Retirer)])] } else { ways }
+}

@@ -1,0 +1,179 @@
+//! Grants: whether one allows a call, whether a new one is narrower, and who may retire one.
+//!
+//! <https://docs.aws.amazon.com/kms/latest/developerguide/grants.html>
+
+use super::caller::Match;
+use super::context::{Call, Value};
+use super::facts::{CreateGrantRequest, GrantConstraints, GrantFacts, Grantee};
+use super::truth::{Open, Truth};
+use std::collections::BTreeMap;
+
+/// Returns whether a grant allows a call, the caller's own policies left aside.
+pub(super) fn allows(grant: &GrantFacts, call: &Call<'_>) -> Truth {
+    let Some(action) = call.action.filter(|action| action.grantable) else { return Truth::False };
+    if !grant.operations.iter().any(|operation| operation == action.name) {
+        return Truth::False;
+    }
+    let grantee = is_grantee(&grant.grantee, call);
+    if grantee.is_false() {
+        return Truth::False;
+    }
+    let new = (action.name == "CreateGrant").then_some(call.request.grant.as_ref());
+    let narrower = match new {
+        Some(None) => Truth::Unknown(Open::ChildGrantUnknown),
+        Some(Some(new)) => is_narrower(new, grant).into(),
+        None if action.takes_encryption_context => context_fits(&grant.constraints, &call.request.encryption_context),
+        None => Truth::True,
+    };
+    grantee.and(source_fits(&grant.constraints, call)).and(narrower)
+}
+
+/// Returns whether the caller is the grantee, or stands for it.
+fn is_grantee(grantee: &Grantee, call: &Call<'_>) -> Truth {
+    match named(grantee, call) {
+        Some(Match::Account) if !call.caller.is_root() => Truth::Unknown(Open::AccountGrantee),
+        Some(Match::Direct | Match::ViaRole | Match::Account) => Truth::True,
+        None => Truth::False,
+    }
+}
+
+/// Returns how a grantee or retiring principal names the caller.
+fn named(grantee: &Grantee, call: &Call<'_>) -> Option<Match> {
+    match grantee {
+        Grantee::Principal(_) if call.caller.is_service() => None,
+        Grantee::Principal(arn) => call.caller.named_by_arn(arn),
+        Grantee::Service(name) => (call.caller.is_service() && *name == call.caller.facts.arn).then_some(Match::Direct),
+    }
+}
+
+/// Returns whether the resource for which a service calls is the one of the constraint.
+fn source_fits(constraints: &GrantConstraints, call: &Call<'_>) -> Truth {
+    let Some(source) = constraints.source_arn.as_deref() else { return Truth::True };
+    match call.value("aws:SourceArn") {
+        Some(Value::One(given)) => (given == source).into(),
+        Some(Value::Open(open)) => Truth::Unknown(open),
+        Some(Value::Many(_)) | None => Truth::False,
+    }
+}
+
+/// Returns whether the encryption context of a call satisfies the constraints.
+///
+/// <https://docs.aws.amazon.com/kms/latest/APIReference/API_GrantConstraints.html>
+fn context_fits(constraints: &GrantConstraints, given: &BTreeMap<String, String>) -> Truth {
+    let equals = constraints
+        .encryption_context_equals
+        .as_ref()
+        .map_or(Truth::True, |wanted| if wanted.len() == given.len() { contains(given, wanted) } else { Truth::False });
+    let subset = constraints.encryption_context_subset.as_ref();
+    equals.and(subset.map_or(Truth::True, |wanted| contains(given, wanted)))
+}
+
+/// Returns whether a map has all pairs of another; open where only the case of keys differs.
+fn contains(given: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> Truth {
+    Truth::all(wanted.iter().map(|(key, value)| {
+        if given.get(key) == Some(value) {
+            return Truth::True;
+        }
+        let folded = given.iter().any(|(other, given)| other.eq_ignore_ascii_case(key) && given == value);
+        if folded { Truth::Unknown(Open::ConstraintKeyCase) } else { Truth::False }
+    }))
+}
+
+/// Returns whether a new grant gives nothing that its parent does not: its operations are among the parent's, and
+/// its constraints at least as strict.
+///
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/create-grant-overview.html#grant-creategrant>
+fn is_narrower(new: &CreateGrantRequest, parent: &GrantFacts) -> bool {
+    let none = GrantConstraints::default();
+    let constraints = new.constraints.as_ref().unwrap_or(&none);
+    let operations = new.operations.iter().all(|operation| parent.operations.contains(operation));
+    operations && is_stricter(constraints, &parent.constraints)
+}
+
+fn is_stricter(new: &GrantConstraints, parent: &GrantConstraints) -> bool {
+    let has = |given: Option<&BTreeMap<String, String>>, wanted: &BTreeMap<String, String>| {
+        given.is_some_and(|given| wanted.iter().all(|(key, value)| given.get(key) == Some(value)))
+    };
+    let (equals, subset) = (new.encryption_context_equals.as_ref(), new.encryption_context_subset.as_ref());
+    let keeps_equals =
+        parent.encryption_context_equals.is_none() || equals == parent.encryption_context_equals.as_ref();
+    let keeps_subset =
+        parent.encryption_context_subset.as_ref().is_none_or(|wanted| has(equals, wanted) || has(subset, wanted));
+    let keeps_source = parent.source_arn.is_none() || new.source_arn == parent.source_arn;
+    keeps_equals && keeps_subset && keeps_source
+}
+
+/// How a caller may retire a grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Retiring {
+    /// As the retiring principal, or as the grantee where retiring is granted.
+    Named,
+    /// As a principal of the account that issued the grant, or that may retire it, as far as its IAM allows.
+    OfAccount,
+}
+
+/// Returns how the caller may retire a grant, `None` if not at all; neither the key policy nor the grant's
+/// constraints matter.
+///
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/grant-delete.html>
+pub(super) fn retiring(grant: &GrantFacts, call: &Call<'_>) -> Option<Retiring> {
+    let retiring = grant.retiring.as_ref().and_then(|principal| named(principal, call));
+    let may_retire = grant.operations.iter().any(|operation| operation == "RetireGrant");
+    let grantee = named(&grant.grantee, call).filter(|_| may_retire);
+    match (retiring, grantee) {
+        (Some(Match::Direct | Match::ViaRole), _) | (_, Some(Match::Direct | Match::ViaRole)) => Some(Retiring::Named),
+        (Some(Match::Account), _) => Some(Retiring::OfAccount),
+        (None, Some(Match::Account) | None) => {
+            call.caller.is_of_account(&grant.issuing_account).then_some(Retiring::OfAccount)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn equals(list: &[(&str, &str)]) -> GrantConstraints {
+        GrantConstraints { encryption_context_equals: Some(pairs(list)), ..GrantConstraints::default() }
+    }
+
+    fn subset(list: &[(&str, &str)]) -> GrantConstraints {
+        GrantConstraints { encryption_context_subset: Some(pairs(list)), ..GrantConstraints::default() }
+    }
+
+    #[test]
+    fn constraints_compare_pairs() {
+        let given = pairs(&[("Department", "IT"), ("Purpose", "Test")]);
+        for (constraints, expected) in [
+            (subset(&[("Department", "IT")]), Truth::True),
+            (subset(&[("Department", "it")]), Truth::False),
+            (subset(&[("department", "IT")]), Truth::Unknown(Open::ConstraintKeyCase)),
+            (equals(&[("Department", "IT")]), Truth::False),
+            (equals(&[("Department", "IT"), ("Purpose", "Test")]), Truth::True),
+            (GrantConstraints::default(), Truth::True),
+        ] {
+            assert_eq!(context_fits(&constraints, &given), expected, "{constraints:?}");
+        }
+    }
+
+    #[test]
+    fn a_child_is_never_wider() {
+        let (one, two) = ([("a", "1")], [("a", "1"), ("b", "2")]);
+        for (new, parent, expected) in [
+            (subset(&two), subset(&one), true),
+            (subset(&one), subset(&two), false),
+            (equals(&one), subset(&one), true),
+            (equals(&one), equals(&one), true),
+            (subset(&one), equals(&one), false),
+            (equals(&two), equals(&one), false),
+            (GrantConstraints::default(), subset(&one), false),
+            (subset(&one), GrantConstraints::default(), true),
+        ] {
+            assert_eq!(is_stricter(&new, &parent), expected, "{new:?} {parent:?}");
+        }
+    }
+}
