@@ -1,31 +1,17 @@
-//! Facts about KMS as data: capabilities, specs, usages, states.
+//! What AWS KMS is made of, as data: actions, capabilities, specs, states, limits and quotas.
 
-/// A KMS enumeration or capability.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Capability {
-    Encrypt,
-}
+mod action;
+mod capability;
+mod limit;
+mod quota;
+mod shape;
+mod state;
+mod table;
 
-/// A KMS enumeration or capability.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum KeySpec {
-    SymmetricDefault,
-}
-
-/// A KMS enumeration or capability.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum KeyUsage {
-    EncryptDecrypt,
-}
-
-/// A KMS enumeration or capability.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Origin {
-    AwsKms,
-}
-
-/// A KMS enumeration or capability.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum KeyState {
-    Enabled,
-}
+pub use action::{Access, ActionScope, GRANT_OPERATIONS, KmsAction, RESOURCE_CONDITION_KEYS, Reach};
+pub use capability::{Capability, UnknownCapability};
+pub use limit::*;
+pub use quota::{RequestQuota, request_rate, symmetric_rate};
+pub use shape::{KeyShape, KeySpec, KeyUsage, Origin, UnknownName};
+pub use state::{KeyState, StateError, StateVerdict, state_allows};
+pub use table::{ACTIONS, CRYPTOGRAPHIC_ACTIONS};

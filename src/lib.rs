@@ -9,8 +9,6 @@ pub mod diag;
 pub mod exit;
 pub mod ids;
 pub mod kms;
-pub mod live;
-pub mod plan;
 pub mod policy;
 pub mod ports;
 pub mod report;

@@ -3,9 +3,15 @@
 //! Parsing never rejects what `GetKeyPolicy` could return: a statement that AWS would ignore is kept, known
 //! as inert with the reason, so that it is shown and compares equal to itself.
 
+mod glob;
+mod json;
 mod model;
+mod parse;
+mod write;
 
+pub use glob::{glob_matches, glob_matches_ignore_case};
 pub use model::{
     Actions, Condition, ConditionOperator, ConditionValue, Effect, Inert, PolicyDocument, PolicyVersion,
     PrincipalEntry, Principals, Resources, Statement,
 };
+pub use parse::PolicyParseError;
