@@ -1,13 +1,24 @@
 //! The command line: one file per command, one printer, one place where an end becomes an exit code.
 
+pub mod apply;
 pub mod args;
+pub mod check;
 pub mod completions;
 pub mod docs;
 pub mod environment;
 pub mod explain;
+pub mod init;
+pub mod load;
+pub mod machine;
 pub mod man;
+pub mod observe;
+pub mod plan;
 pub mod printer;
 pub mod report;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
+pub mod schema;
+pub mod session;
 
 use crate::exit::Exit;
 use crate::text;
@@ -41,20 +52,24 @@ pub fn run(cli: Cli, printer: &mut Printer) -> Exit {
         Command::Explain(options) => explain::run(&options, printer),
         Command::Completions(options) => completions::run(&options, printer),
         Command::Man(options) => man::run(&options, printer),
-        Command::Init(_) => unfinished("init", printer),
-        Command::Check(_) => unfinished("check", printer),
-        Command::Plan(_) => unfinished("plan", printer),
-        Command::Apply(_) => unfinished("apply", printer),
-        Command::Verify(_) => unfinished("verify", printer),
-        Command::Schema(_) => unfinished("schema", printer),
+        Command::Init(options) => init::run(&options, printer),
+        Command::Check(options) => check::run(&options, printer),
+        Command::Plan(options) => wait_for(plan::run(&options, printer)),
+        Command::Apply(options) => wait_for(apply::run(&options, printer)),
+        Command::Verify(_) => Exit::Failed,
+        Command::Schema(options) => schema::run(&options, printer),
         #[cfg(feature = "sandbox")]
-        Command::Sandbox(_) => unfinished("sandbox", printer),
+        Command::Sandbox(options) => wait_for(sandbox::run(&options, printer)),
     }
 }
 
-fn unfinished(command: &str, printer: &mut Printer) -> Exit {
-    printer.error(&format!("`keywright {command}` is not part of this build"));
-    Exit::Failed
+/// Runs an asynchronous command to its end.
+fn wait_for(command: impl Future<Output = Exit>) -> Exit {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(command),
+        // The system gives neither threads nor a poller: nothing was read, nothing written.
+        Err(_) => Exit::Failed,
+    }
 }
 
 /// Prints what the command-line parser has to say: help and version are answers, everything else is an error.

@@ -14,6 +14,7 @@ pub mod exit;
 pub mod ids;
 pub mod kms;
 pub mod live;
+pub mod manifest;
 pub mod plan;
 pub mod policy;
 pub mod ports;

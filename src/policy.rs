@@ -21,5 +21,3 @@ pub use model::{
 };
 pub use parse::PolicyParseError;
 
-mod interim;
-pub use interim::*;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where `--sandbox` keeps its state unless told otherwise.
-const SANDBOX_DIR: &str = ".keywright/sandbox";
+pub const SANDBOX_DIR: &str = ".keywright/sandbox";
 
 /// Declare AWS KMS keys and who may use them, see changes as access, apply them safely, prove that they work
 ///

@@ -155,7 +155,7 @@ fn allowed(desired: &DesiredState, options: &ConnectionOptions, printer: &mut Pr
             refused = true;
         }
         let role = target.connection.assume_role.as_ref();
-        if let Some(role) = role.filter(|role| !options.allow_roles.is_empty() && !options.allow_roles.iter().any(|allowed| allowed == role.as_str())) {
+        if let Some(role) = role.filter(|role| !options.allow_roles.is_empty() && !options.allow_roles.contains(role)) {
             printer.error(&format!("target {}: the role {role} is not among --allow-role", target.name));
             refused = true;
         }
