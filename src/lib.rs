@@ -21,6 +21,8 @@ pub mod read;
 pub mod render;
 pub mod report;
 pub mod review;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 pub mod secret;
 pub mod services;
 pub mod source;

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
 
 /// How long before they expire credentials are renewed.
-const RENEW_BEFORE: Duration = Duration::from_secs(300);
+const RENEW_BEFORE: Duration = Duration::from_mins(5);
 /// The name of keywright's own sessions.
 const SESSION_NAME: &str = "keywright";
 

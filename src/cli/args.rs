@@ -2,8 +2,8 @@
 
 use super::environment;
 use super::printer::Talk;
-use crate::ids::{AccountId, ClassName, KeyName, Region, StackName, TargetName};
-use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use crate::ids::{AccountId, ClassName, KeyName, Region, RoleArn, StackName, TargetName};
+use clap::builder::{NonEmptyStringValueParser, PossibleValue, StringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use std::ffi::{OsStr, OsString};
@@ -136,14 +136,14 @@ pub struct ConnectionOptions {
     )]
     pub sandbox: Option<PathBuf>,
     /// Send every call to this endpoint; the sandbox wins over it
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = NonEmptyStringValueParser::new())]
     pub endpoint_url: Option<String>,
     /// Refuse targets of any other account than this one; may be repeated
     #[arg(long = "allow-account", value_name = "ACCOUNT", value_delimiter = ',')]
     pub allow_accounts: Vec<AccountId>,
     /// Refuse to assume any other role than this one; may be repeated
     #[arg(long = "allow-role", value_name = "ARN", value_delimiter = ',')]
-    pub allow_roles: Vec<String>,
+    pub allow_roles: Vec<RoleArn>,
 }
 
 impl ConnectionOptions {
@@ -292,7 +292,7 @@ pub struct ApplyOptions {
     #[arg(long, short, help_heading = "Consent")]
     pub yes: bool,
     /// Refuse any plan but the one with this digest
-    #[arg(long, value_name = "DIGEST")]
+    #[arg(long, value_name = "DIGEST", value_parser = NonEmptyStringValueParser::new())]
     pub expect_digest: Option<String>,
     /// Refuse to create any key but these; without a name, any key at all
     #[arg(long, value_name = "NAME", num_args = 0.., value_delimiter = ',')]

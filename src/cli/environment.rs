@@ -1,7 +1,8 @@
 //! Every environment variable that stands for an option, in one table.
 //!
 //! Consent (`--yes`, `--force`, `--bypass-lockout-check`) and `--sandbox` have none: a variable left over in a
-//! shell must neither agree to a change nor turn a real run into a rehearsal.
+//! shell must neither agree to a change nor turn a real run into a rehearsal. A variable that is set but empty is an
+//! error, never "no limit": `KEYWRIGHT_ALLOW_ACCOUNT=$UNSET` must not allow every account.
 
 use clap::ArgAction;
 use clap::builder::FalseyValueParser;

@@ -1,6 +1,6 @@
 //! Renders diagnostics: for people with their place in the source, for machines as JSON.
 //!
-//! The only file that names miette, which prints what it is given: sources reach it as a [`Page`], in which
+//! The only file that names miette, which prints what it is given: sources reach it as a page, in which
 //! nothing can move the cursor, set the clipboard or reverse the reading order; names and messages are escaped.
 
 use super::args::Format;

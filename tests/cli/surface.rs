@@ -67,6 +67,15 @@ fn a_variable_switches_a_flag_on_and_its_zero_off() {
 }
 
 #[test]
+fn an_empty_variable_is_an_error_and_not_the_absence_of_a_limit() {
+    for limit in ["ALLOW_ACCOUNT", "ALLOW_ROLE", "EXPECT_CREATES", "EXPECT_DIGEST", "TARGET", "KEY", "ENDPOINT_URL"] {
+        let name = format!("KEYWRIGHT_{limit}");
+        let run = Place::new().with(&name, "").run(&["apply", "--yes"]);
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{name}: {}", run.stderr);
+    }
+}
+
+#[test]
 #[cfg(unix)]
 fn a_reader_that_goes_away_is_quiet_success() {
     let mut child =
