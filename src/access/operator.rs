@@ -77,16 +77,15 @@ impl Operator {
     fn parse(name: &str) -> Option<Self> {
         let (quantifier, rest) = match name.split_once(':') {
             None => (Quantifier::One, name),
-            Some((set, rest)) if set.eq_ignore_ascii_case("ForAnyValue") => (Quantifier::Any, rest),
-            Some((set, rest)) if set.eq_ignore_ascii_case("ForAllValues") => (Quantifier::All, rest),
+            Some(("ForAnyValue", rest)) => (Quantifier::Any, rest),
+            Some(("ForAllValues", rest)) => (Quantifier::All, rest),
             Some(_) => return None,
         };
-        let split = rest.len().checked_sub("IfExists".len()).and_then(|at| rest.split_at_checked(at));
-        let (base, if_exists) = match split {
-            Some((base, suffix)) if suffix.eq_ignore_ascii_case("IfExists") => (base, true),
-            Some(_) | None => (rest, false),
-        };
-        let (_, test, negated) = TESTS.iter().find(|(known, ..)| known.eq_ignore_ascii_case(base))?;
+        let (base, if_exists) = rest.strip_suffix("IfExists").map_or((rest, false), |base| (base, true));
+        let (_, test, negated) = TESTS.iter().find(|(known, ..)| *known == base)?;
+        if *test == Test::Null && if_exists {
+            return None;
+        }
         Some(Self { quantifier, test: *test, negated: *negated, if_exists })
     }
 
@@ -179,6 +178,8 @@ mod tests {
             ("ForAnyValue:StringNotEquals", false),
             ("ForAnyValue:StringEqualsIfExists", true),
             ("StringEqual", false),
+            ("stringNotEquals", false),
+            ("NullIfExists", false),
             ("ForSomeValues:StringEquals", false),
         ] {
             assert_eq!(truth(operator, None, &["x"]), expected.into(), "{operator}");
