@@ -64,6 +64,8 @@ codes! {
     NoDeployers = "no-deployers": "KMS accepts a key policy only if its caller may change it later, so every target names the `deployers` that run `apply`.";
     VerifierMissing = "verifier-missing": "`verifiable = true` needs a `[verify]` table with the principal that runs the self-test.";
     AccountDelegation = "account-delegation": "`iam_delegation = \"account\"` lets the IAM policies of the account grant access to the key. It is the default outside a class; write it, or choose `root-user` or `none`.";
+    EnforcedDelegation = "enforced-delegation": "`separation = \"enforced\"` denies administrators cryptography in the key policy; with `iam_delegation = \"account\"` the account's IAM policies could grant it to anybody else of theirs. Choose `root-user` or `none`.";
+    UnusedRole = "unused-role": "keywright makes a role in each account in which a key uses it. This one is used by no key, so it is not made.";
 }
 
 #[cfg(test)]
