@@ -4,6 +4,7 @@ use super::check;
 use super::class::{Class, Classes};
 use crate::desired::{Delegation, DeletionWindow, KeyLifecycle, Rotation, RotationPeriod, Separation};
 use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::kms::{KeyShape, KeySpec, KeyUsage};
 use crate::manifest::raw::{RawKey, RawRotation};
 use crate::manifest::read::Declared;
 use crate::manifest::spanned::Sp;
@@ -43,6 +44,8 @@ impl<'a> ClassOf<'a> {
 pub(super) struct Terms<'a> {
     /// The class.
     pub(super) class: ClassOf<'a>,
+    /// What the key is, which decides what its users can do.
+    pub(super) shape: KeyShape,
     /// The delegation and the place that decides it.
     pub(super) delegation: Located<Delegation>,
     /// The separation.
@@ -76,8 +79,10 @@ pub(super) fn resolve_terms<'a>(
     }
     let mut required_context = class.get().map(|class| class.required_context.clone()).unwrap_or_default();
     required_context.extend(check::context_keys(declared, raw.required_context.as_ref(), found));
+    let spec = raw.spec.as_ref().map_or(KeySpec::SymmetricDefault, |spec| spec.get().0);
     Terms {
         class,
+        shape: KeyShape::new(spec, spec.only_usage().unwrap_or(KeyUsage::EncryptDecrypt)),
         delegation,
         separation: separation.map_or(Separation::Advised, |separation| separation.value),
         services: resolve_services(declared, raw, class, found),

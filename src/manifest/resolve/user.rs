@@ -6,7 +6,7 @@ use super::principal::{Home, Position};
 use super::terms::Terms;
 use crate::desired::{DataKeyUse, DesiredUser};
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::kms::{Capability, KeyShape, KeySpec, KeyUsage};
+use crate::kms::{Capability, KeyShape};
 use crate::manifest::raw::{RawKey, RawUser};
 use crate::manifest::read::Declared;
 use crate::services::Service;
@@ -37,7 +37,7 @@ fn resolve_user(
 ) -> Option<DesiredUser> {
     let loc = declared.at(&user.principal);
     let principal = home.resolve(&declared.text(&user.principal), Position::User, found);
-    let capabilities = resolve_capabilities(declared, user, found);
+    let capabilities = resolve_capabilities(declared, user, terms.shape, found);
     let context = resolve_context(declared, user, home, found);
     let access = match &user.via {
         None => {
@@ -59,24 +59,24 @@ fn resolve_user(
     Some(DesiredUser { principal: principal?, capabilities, access, loc })
 }
 
-/// What keys of this version are.
-fn shape() -> KeyShape {
-    KeyShape::new(KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt)
-}
-
-fn resolve_capabilities(declared: &Declared<RawKey>, user: &RawUser, found: &mut Diagnostics) -> BTreeSet<Capability> {
-    let Some(can) = &user.can else { return Capability::defaults_for(shape()).into_iter().collect() };
+fn resolve_capabilities(
+    declared: &Declared<RawKey>,
+    user: &RawUser,
+    shape: KeyShape,
+    found: &mut Diagnostics,
+) -> BTreeSet<Capability> {
+    let Some(can) = &user.can else { return Capability::defaults_for(shape).into_iter().collect() };
     if can.get().is_empty() {
         let help = "name capabilities, or leave `can` out for the usual ones";
         found.push(check::invalid("`can` names nothing", declared.at(can), "an empty list", help));
     }
     for capability in can.get() {
-        check_capability(&Located::new(capability.get().0, declared.at(capability)), found);
+        check_capability(&Located::new(capability.get().0, declared.at(capability)), shape, found);
     }
     can.get().iter().map(|capability| capability.get().0).collect()
 }
 
-fn check_capability(capability: &Located<Capability>, found: &mut Diagnostics) {
+fn check_capability(capability: &Located<Capability>, shape: KeyShape, found: &mut Diagnostics) {
     let name = capability.value.name();
     if !capability.value.is_for_users() {
         let help = match capability.value {
@@ -87,9 +87,9 @@ fn check_capability(capability: &Located<Capability>, found: &mut Diagnostics) {
         };
         let diagnostic = Diagnostic::error(Code::CapabilityUnfit, format!("`{name}` is not for users"));
         found.push(diagnostic.label(capability.loc, "not a use of the key").help(help));
-    } else if capability.value.actions(shape()).is_empty() {
+    } else if capability.value.actions(shape).is_empty() {
         let message = format!("a symmetric encryption key cannot `{name}`");
-        let usual: Vec<&str> = Capability::defaults_for(shape()).into_iter().map(Capability::name).collect();
+        let usual: Vec<&str> = Capability::defaults_for(shape).into_iter().map(Capability::name).collect();
         found.push(
             Diagnostic::error(Code::CapabilityUnfit, message)
                 .label(capability.loc, "not with SYMMETRIC_DEFAULT")
