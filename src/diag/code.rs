@@ -92,6 +92,8 @@ codes! {
     // ---- running (cli, read, apply) ----
     WrongAccount = "wrong-account": "The credentials belong to another account than the target names. Nothing was read or written; choose the right profile or role.";
     StalePlan = "stale-plan": "The live state, the manifest, the caller or the version of keywright changed after the plan was saved, or the plan is older than 24 hours. Nothing was written; plan again and review.";
+    EnforcedDelegation = "enforced-delegation": "`separation = \"enforced\"` denies administrators cryptography in the key policy; with `iam_delegation = \"account\"` the account's IAM policies could grant it to anybody else of theirs. Choose `root-user` or `none`.";
+    UnusedRole = "unused-role": "keywright makes a role in each account in which a key uses it. This one is used by no key, so it is not made.";
 }
 
 #[cfg(test)]
