@@ -12,7 +12,8 @@ mod roles;
 use crate::ids::{AccountId, KeyArn, KeyId, KeyName, Region, StackName};
 use crate::plan::{AccountPlan, KeyRef, Outcome, Plan, Step, StepId, TargetPlan};
 use crate::ports::{
-    ClaimStore, Clock, IdentityReader, IdentityWriter, KeyReader, KeyWriter, LockoutCheck, PortError, PortErrorKind, Randomness,
+    ClaimStore, Clock, IdentityReader, IdentityWriter, KeyReader, KeyWriter, LockoutCheck, PortError, PortErrorKind,
+    Randomness,
 };
 use crate::report::{ApplyReport, Recovery, Scope, ScopeReport, StepOutcome, StepResult};
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,7 +92,8 @@ pub async fn apply<C: Connection, M: Machine>(job: Job<'_, C, M>) -> ApplyReport
 
 /// ARN endings (`role/path/name`) of the roles that this run made.
 fn created_roles(account: &AccountPlan, report: &ScopeReport) -> Vec<String> {
-    let done = report.steps.iter().filter(|outcome| matches!(outcome.result, StepResult::Done | StepResult::Unconfirmed));
+    let done =
+        report.steps.iter().filter(|outcome| matches!(outcome.result, StepResult::Done | StepResult::Unconfirmed));
     done.filter_map(|outcome| match &outcome.step.action {
         crate::plan::Action::CreateRole { role, path, .. } => Some(format!("{}:role{path}{role}", account.account)),
         _ => None,
@@ -184,11 +186,15 @@ fn help(error: &PortError) -> &'static str {
         PortErrorKind::Denied => "allow the caller this action, then run apply again",
         PortErrorKind::Throttled => "too many requests in this account and Region: run apply again in a minute",
         PortErrorKind::LimitExceeded => "a quota is used up: ask AWS for more, then run apply again",
-        PortErrorKind::InvalidPrincipal => "a principal of the policy does not exist: create it or correct the manifest, then run apply again",
+        PortErrorKind::InvalidPrincipal => {
+            "a principal of the policy does not exist: create it or correct the manifest, then run apply again"
+        }
         PortErrorKind::Lockout => "the caller could not change the policy later: run as one of the target's deployers",
         PortErrorKind::Credentials => "renew the credentials, then run apply again",
         PortErrorKind::AlreadyExists => "another run or person made it meanwhile: plan again and look",
-        PortErrorKind::InvalidState | PortErrorKind::Disabled => "the key's state changed meanwhile: plan again and look",
+        PortErrorKind::InvalidState | PortErrorKind::Disabled => {
+            "the key's state changed meanwhile: plan again and look"
+        }
         PortErrorKind::NotFound
         | PortErrorKind::Transient
         | PortErrorKind::Unknown

@@ -20,3 +20,6 @@ pub use model::{
     PrincipalEntry, Principals, Resources, Statement,
 };
 pub use parse::PolicyParseError;
+
+mod interim;
+pub use interim::*;

@@ -3,3 +3,6 @@
 mod model;
 
 pub use model::{AccessChange, AccessLine, Risk, Witness};
+
+mod interim;
+pub use interim::*;

@@ -103,7 +103,8 @@ impl Operator {
 /// Returns whether a condition holds for a call; one with an unknown operator does not.
 pub(super) fn condition_holds(condition: &Condition, version: &PolicyVersion, call: &Call<'_>) -> Truth {
     let Some(operator) = Operator::parse(&condition.operator.0) else { return Truth::False };
-    let value = call.value(&condition.key);
+    // A multi-valued key without values is as good as absent.
+    let value = call.value(&condition.key).filter(|value| !matches!(value, Value::Many(values) if values.is_empty()));
     if operator.test == Test::Null {
         return null_holds(condition, value.is_some()).into();
     }
@@ -119,7 +120,6 @@ pub(super) fn condition_holds(condition: &Condition, version: &PolicyVersion, ca
         (None, _) => operator.on_absence(),
         (Some(Value::Open(open)), _) => Truth::Unknown(open),
         (Some(Value::One(value)), _) => one(&value),
-        (Some(Value::Many(values)), _) if values.is_empty() => operator.on_absence(),
         (Some(Value::Many(_)), Quantifier::One) => Truth::Unknown(Open::MultiValuedWithoutSetOperator),
         (Some(Value::Many(values)), Quantifier::Any) => Truth::any(values.into_iter().map(one)),
         (Some(Value::Many(values)), Quantifier::All) => Truth::all(values.into_iter().map(one)),

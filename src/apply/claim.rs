@@ -16,13 +16,16 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
         let may_lag = self.is_new(id);
         let passes = |error: &PortError| may_lag && error.kind == PortErrorKind::NotFound;
         let sent =
-            super::until(self.job.machine, self.job.options.wait, passes, || self.connection.create_alias(alias, id)).await;
+            super::until(self.job.machine, self.job.options.wait, passes, || self.connection.create_alias(alias, id))
+                .await;
         let result = match sent {
             Err(error) if error.kind == PortErrorKind::AlreadyExists => self.resolve(step, alias, id, error).await,
             result => result,
         };
         match (result, &step.owner) {
-            (Ok(()), Owner::Key(key)) => self.job.machine.remove(&self.slot(key)).map_or_else(Ending::Failed, |()| Ending::Done),
+            (Ok(()), Owner::Key(key)) => {
+                self.job.machine.remove(&self.slot(key)).map_or_else(Ending::Failed, |()| Ending::Done)
+            }
             (Ok(()), Owner::Role(_)) => Ending::Done,
             (Err(error), _) => Ending::Failed(error),
         }
@@ -70,7 +73,9 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
             return Err(PortError::new(
                 PortErrorKind::AlreadyExists,
                 "kms:CreateAlias",
-                format!("the claim alias names `{winner}`, and `{loser}` was not made by this run, so it is left alone"),
+                format!(
+                    "the claim alias names `{winner}`, and `{loser}` was not made by this run, so it is left alone"
+                ),
             ));
         }
         let stray = BTreeMap::from([(TAG_STRAY.to_owned(), winner.to_string())]);

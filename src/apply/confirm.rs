@@ -53,7 +53,10 @@ async fn unseen<C: Connection, M: Machine>(run: &Run<'_, C, M>, steps: &[StepOut
     let mut seen = Seen::default();
     let mut unseen = Vec::new();
     for (index, outcome) in steps.iter().enumerate() {
-        if outcome.result == StepResult::Done && !is_overtaken(steps, index) && !is_seen(run, outcome, &mut seen).await.unwrap_or(false) {
+        if outcome.result == StepResult::Done
+            && !is_overtaken(steps, index)
+            && !is_seen(run, outcome, &mut seen).await.unwrap_or(false)
+        {
             unseen.push(index);
         }
     }
@@ -64,10 +67,16 @@ async fn unseen<C: Connection, M: Machine>(run: &Run<'_, C, M>, steps: &[StepOut
 fn is_overtaken(steps: &[StepOutcome], index: usize) -> bool {
     let Some(outcome) = steps.get(index) else { return false };
     matches!(outcome.step.action, Action::EnableKey { .. })
-        && steps.iter().skip(index + 1).any(|later| later.step.owner == outcome.step.owner && matches!(later.step.action, Action::DisableKey { .. }))
+        && steps.iter().skip(index + 1).any(|later| {
+            later.step.owner == outcome.step.owner && matches!(later.step.action, Action::DisableKey { .. })
+        })
 }
 
-async fn is_seen<C: Connection, M: Machine>(run: &Run<'_, C, M>, outcome: &StepOutcome, seen: &mut Seen) -> Result<bool, PortError> {
+async fn is_seen<C: Connection, M: Machine>(
+    run: &Run<'_, C, M>,
+    outcome: &StepOutcome,
+    seen: &mut Seen,
+) -> Result<bool, PortError> {
     if let Some(created) = &outcome.created {
         return Ok(metadata(run, &created.key_id(), seen).await.is_ok());
     }
@@ -79,7 +88,9 @@ async fn is_seen<C: Connection, M: Machine>(run: &Run<'_, C, M>, outcome: &StepO
             let text = port.key_policy(&id).await?;
             Ok(PolicyDocument::parse(&text).is_ok_and(|found| found.same_permissions(policy)))
         }
-        Action::UpdateKeyDescription { description, .. } => Ok(metadata(run, &id, seen).await?.description == *description),
+        Action::UpdateKeyDescription { description, .. } => {
+            Ok(metadata(run, &id, seen).await?.description == *description)
+        }
         Action::EnableKey { .. } => Ok(metadata(run, &id, seen).await?.state == KeyState::Enabled),
         Action::DisableKey { .. } => Ok(metadata(run, &id, seen).await?.state == KeyState::Disabled),
         Action::TagKey { tags, .. } => {
@@ -94,7 +105,11 @@ async fn is_seen<C: Connection, M: Machine>(run: &Run<'_, C, M>, outcome: &StepO
             if seen.aliases.is_none() {
                 seen.aliases = Some(port.list_aliases().await?);
             }
-            Ok(seen.aliases.as_ref().and_then(|aliases| aliases.get(alias)).is_some_and(|key| key.as_ref() == Some(&id)))
+            Ok(seen
+                .aliases
+                .as_ref()
+                .and_then(|aliases| aliases.get(alias))
+                .is_some_and(|key| key.as_ref() == Some(&id)))
         }
         Action::EnableKeyRotation { days, .. } => Ok(match port.rotation(&id).await? {
             LiveRotation::On { days: Some(found) } => found == *days,
@@ -114,7 +129,11 @@ async fn is_seen<C: Connection, M: Machine>(run: &Run<'_, C, M>, outcome: &StepO
     }
 }
 
-async fn metadata<C: Connection, M: Machine>(run: &Run<'_, C, M>, id: &KeyId, seen: &mut Seen) -> Result<KeyMetadata, PortError> {
+async fn metadata<C: Connection, M: Machine>(
+    run: &Run<'_, C, M>,
+    id: &KeyId,
+    seen: &mut Seen,
+) -> Result<KeyMetadata, PortError> {
     if let Some(found) = seen.metadata.get(id) {
         return Ok(found.clone());
     }

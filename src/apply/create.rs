@@ -50,7 +50,12 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
                 self.bind(&KeyRef::Planned(wanted.key.clone()), arn.clone());
                 Ending::Created(arn)
             }
-            Err(error) if matches!(error.kind, PortErrorKind::Unknown | PortErrorKind::Transient | PortErrorKind::Protocol) => {
+            Err(error)
+                if matches!(
+                    error.kind,
+                    PortErrorKind::Unknown | PortErrorKind::Transient | PortErrorKind::Protocol
+                ) =>
+            {
                 self.search_lost(step, wanted.key, &claim, &error).await
             }
             Err(error) => {
@@ -69,7 +74,10 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
             return Ok(Some(Ending::Created(arn)));
         }
         if self.job.machine.now().duration_since(record.at) < SURELY_VISIBLE {
-            let message = format!("a run at {} may have created the key; it is not visible yet, so none is created now", record.at);
+            let message = format!(
+                "a run at {} may have created the key; it is not visible yet, so none is created now",
+                record.at
+            );
             return Ok(Some(Ending::Unknown(message)));
         }
         self.job.machine.remove(&slot)?;
@@ -114,11 +122,19 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
         match self.search(key, claim, self.job.options.wait).await {
             Ok(Some(arn)) => {
                 self.made_here.insert(arn.key_id());
-                self.recovered(step, format!("the answer of CreateKey was lost ({error}); the key `{}` was found by its claim", arn.key_id()));
+                self.recovered(
+                    step,
+                    format!(
+                        "the answer of CreateKey was lost ({error}); the key `{}` was found by its claim",
+                        arn.key_id()
+                    ),
+                );
                 self.bind(&KeyRef::Planned(key.clone()), arn.clone());
                 Ending::Created(arn)
             }
-            Ok(None) => Ending::Unknown(format!("{error}; no key with the claim was found within the wait, and none is created in doubt")),
+            Ok(None) => Ending::Unknown(format!(
+                "{error}; no key with the claim was found within the wait, and none is created in doubt"
+            )),
             Err(search) => Ending::Unknown(format!("{error}; the search for the key failed too: {search}")),
         }
     }
@@ -161,4 +177,3 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
         Ok(None)
     }
 }
-

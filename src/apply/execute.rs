@@ -27,12 +27,17 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
     /// Sends an idempotent action, repeating it while a key that this run made is not visible yet.
     async fn send(&self, step: &Step, action: &Action) -> Result<(), PortError> {
         let Some(reference) = action.key_ref() else {
-            return Err(PortError::new(PortErrorKind::Protocol, action.call(), "this step does not belong to a target"));
+            return Err(PortError::new(
+                PortErrorKind::Protocol,
+                action.call(),
+                "this step does not belong to a target",
+            ));
         };
         let id = self.key(reference)?;
         let may_lag = self.is_new(&id);
         let passes = |error: &PortError| {
-            (may_lag && error.kind == PortErrorKind::NotFound) || (error.kind == PortErrorKind::InvalidPrincipal && self.names_new_role(action))
+            (may_lag && error.kind == PortErrorKind::NotFound)
+                || (error.kind == PortErrorKind::InvalidPrincipal && self.names_new_role(action))
         };
         until(self.job.machine, self.job.options.wait, passes, || self.call(step, action, &id)).await
     }
@@ -46,7 +51,9 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
     async fn call(&self, step: &Step, action: &Action, id: &KeyId) -> Result<(), PortError> {
         let port = self.connection;
         match action {
-            Action::PutKeyPolicy { policy, .. } => port.put_key_policy(id, policy, self.lockout_check(owner(step)?)).await,
+            Action::PutKeyPolicy { policy, .. } => {
+                port.put_key_policy(id, policy, self.lockout_check(owner(step)?)).await
+            }
             Action::UpdateKeyDescription { description, .. } => port.update_description(id, description).await,
             Action::EnableKey { .. } => port.enable_key(id).await,
             Action::DisableKey { .. } => port.disable_key(id).await,
@@ -90,6 +97,8 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
 fn owner(step: &Step) -> Result<&KeyName, PortError> {
     match &step.owner {
         Owner::Key(name) => Ok(name),
-        Owner::Role(_) => Err(PortError::new(PortErrorKind::Protocol, step.action.call(), "this step belongs to a role")),
+        Owner::Role(_) => {
+            Err(PortError::new(PortErrorKind::Protocol, step.action.call(), "this step belongs to a role"))
+        }
     }
 }

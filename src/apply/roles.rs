@@ -79,7 +79,8 @@ async fn execute<C: Connection, M: Machine>(
 }
 
 fn new_role(action: &Action) -> Option<NewRole> {
-    let Action::CreateRole { role, path, description, max_session_seconds, trust, permissions_boundary, tags } = action else {
+    let Action::CreateRole { role, path, description, max_session_seconds, trust, permissions_boundary, tags } = action
+    else {
         return None;
     };
     Some(NewRole {
@@ -94,29 +95,45 @@ fn new_role(action: &Action) -> Option<NewRole> {
 }
 
 /// Creates a role. One that exists with exactly our tags is the lost reply of our own call.
-async fn create<C: Connection, M: Machine>(job: &Job<'_, C, M>, connection: &C, new: &NewRole) -> Result<Option<String>, PortError> {
+async fn create<C: Connection, M: Machine>(
+    job: &Job<'_, C, M>,
+    connection: &C,
+    new: &NewRole,
+) -> Result<Option<String>, PortError> {
     // A trust policy may name a role that was made a moment ago.
     let passes = |error: &PortError| error.kind == PortErrorKind::InvalidPrincipal;
-    match until(job.machine, job.options.wait.min(std::time::Duration::from_secs(30)), passes, || connection.create_role(new)).await {
+    match until(job.machine, job.options.wait.min(std::time::Duration::from_secs(30)), passes, || {
+        connection.create_role(new)
+    })
+    .await
+    {
         Ok(()) => Ok(None),
         Err(error) if error.kind == PortErrorKind::AlreadyExists => match connection.role(&new.name).await? {
-            Some(found) if found.tags == new.tags => {
-                Ok(Some(format!("the role `{}` exists with our tags: the answer of an earlier call was lost", new.name)))
-            }
+            Some(found) if found.tags == new.tags => Ok(Some(format!(
+                "the role `{}` exists with our tags: the answer of an earlier call was lost",
+                new.name
+            ))),
             _ => Err(error),
         },
         Err(error) => Err(error),
     }
 }
 
-async fn send<C: Connection, M: Machine>(job: &Job<'_, C, M>, connection: &C, action: &Action) -> Result<(), PortError> {
+async fn send<C: Connection, M: Machine>(
+    job: &Job<'_, C, M>,
+    connection: &C,
+    action: &Action,
+) -> Result<(), PortError> {
     let may_lag = |error: &PortError| matches!(error.kind, PortErrorKind::NotFound | PortErrorKind::InvalidPrincipal);
-    until(job.machine, job.options.wait.min(std::time::Duration::from_secs(30)), may_lag, || call(connection, action)).await
+    until(job.machine, job.options.wait.min(std::time::Duration::from_secs(30)), may_lag, || call(connection, action))
+        .await
 }
 
 async fn call<C: Connection>(port: &C, action: &Action) -> Result<(), PortError> {
     match action {
-        Action::UpdateRole { role, description, max_session_seconds } => port.update_role(role, description, *max_session_seconds).await,
+        Action::UpdateRole { role, description, max_session_seconds } => {
+            port.update_role(role, description, *max_session_seconds).await
+        }
         Action::UpdateAssumeRolePolicy { role, trust } => port.update_trust(role, trust).await,
         Action::PutRolePermissionsBoundary { role, boundary } => port.put_boundary(role, boundary).await,
         Action::DeleteRolePermissionsBoundary { role } => port.delete_boundary(role).await,

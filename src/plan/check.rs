@@ -1,10 +1,12 @@
 //! An independent look at the finished plan: rules that no plan may break, written apart from the planner.
 
-use super::{Action, Applyable, Blocker, BlockerKind, KeyRef, Outcome, Owner, Plan, PlanInput, Step, StepId, TargetPlan};
+use super::{
+    Action, Applyable, Blocker, BlockerKind, KeyRef, Outcome, Owner, Plan, PlanInput, Step, StepId, TargetPlan,
+};
 use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK};
 use crate::diag::Code;
 use crate::ids::{AliasName, KeyName};
-use crate::kms::limit;
+use crate::kms::POLICY_BYTES;
 use std::collections::BTreeSet;
 
 /// Checks the plan, and blocks each account and target whose steps break a rule.
@@ -12,9 +14,14 @@ pub(in crate::plan) fn enforce(plan: &mut Plan, input: PlanInput<'_>) {
     let mut seen = BTreeSet::new();
     for account in &mut plan.accounts {
         let mut faults = order_faults(account.outcome.steps(), &mut seen);
-        faults.extend(account.outcome.steps().iter().filter(|step| matches!(step.owner, Owner::Key(_))).map(|step| {
-            format!("{} is a key's step in an account's plan", step.id)
-        }));
+        faults.extend(
+            account
+                .outcome
+                .steps()
+                .iter()
+                .filter(|step| matches!(step.owner, Owner::Key(_)))
+                .map(|step| format!("{} is a key's step in an account's plan", step.id)),
+        );
         block(&mut account.outcome, faults);
     }
     for target in &mut plan.targets {
@@ -90,7 +97,11 @@ fn create_faults(
     if target.keys.contains_key(name) {
         faults.push(format!("{} creates `{name}`, which exists", step.id));
     }
-    let wanted = [(TAG_STACK, input.desired.stack.as_str()), (TAG_KEY, name.as_str()), (TAG_OWNER, input.desired.owner.as_str())];
+    let wanted = [
+        (TAG_STACK, input.desired.stack.as_str()),
+        (TAG_KEY, name.as_str()),
+        (TAG_OWNER, input.desired.owner.as_str()),
+    ];
     for (tag, value) in wanted {
         if tags.get(tag).map(String::as_str) != Some(value) {
             faults.push(format!("{} creates `{name}` without the tag {tag}={value}", step.id));
@@ -103,8 +114,12 @@ fn create_faults(
 fn reference_fault(target: &TargetPlan, step: &Step, created: &BTreeSet<&KeyName>) -> Option<String> {
     let Owner::Key(owner) = &step.owner else { return None };
     match step.action.key_ref()? {
-        KeyRef::Planned(name) if name != owner => Some(format!("{} belongs to `{owner}` and works on `{name}`", step.id)),
-        KeyRef::Planned(name) if !created.contains(name) => Some(format!("{} uses `{name}` before it is created", step.id)),
+        KeyRef::Planned(name) if name != owner => {
+            Some(format!("{} belongs to `{owner}` and works on `{name}`", step.id))
+        }
+        KeyRef::Planned(name) if !created.contains(name) => {
+            Some(format!("{} uses `{name}` before it is created", step.id))
+        }
         KeyRef::Live(id) if target.keys.get(owner).map(crate::ids::KeyArn::key_id).as_ref() != Some(id) => {
             Some(format!("{} works on `{id}`, which is not the key of `{owner}`", step.id))
         }
@@ -120,7 +135,7 @@ fn policy_fault(target: &TargetPlan, step: &Step) -> Option<String> {
         return Some(format!("{} writes another policy than the plan shows", step.id));
     }
     let size = policy.to_text().len();
-    if size > limit::POLICY_BYTES {
+    if size > POLICY_BYTES {
         return Some(format!("{} writes a policy of {size} bytes", step.id));
     }
     let text = policy.to_compact();

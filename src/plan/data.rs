@@ -163,10 +163,12 @@ fn action(action: &Action) -> Value {
 
 fn parameters(action: &Action) -> Value {
     match action {
-        Action::CreateRole { role, path, description, max_session_seconds, trust, permissions_boundary, tags } => json!({
-            "role": role, "path": path, "description": description, "max_session_seconds": max_session_seconds,
-            "trust": trust.to_json_value(), "permissions_boundary": permissions_boundary, "tags": tags,
-        }),
+        Action::CreateRole { role, path, description, max_session_seconds, trust, permissions_boundary, tags } => {
+            json!({
+                "role": role, "path": path, "description": description, "max_session_seconds": max_session_seconds,
+                "trust": trust.to_json_value(), "permissions_boundary": permissions_boundary, "tags": tags,
+            })
+        }
         Action::UpdateRole { role, description, max_session_seconds } => {
             json!({"role": role, "description": description, "max_session_seconds": max_session_seconds})
         }
@@ -174,7 +176,9 @@ fn parameters(action: &Action) -> Value {
         Action::PutRolePermissionsBoundary { role, boundary } => json!({"role": role, "boundary": boundary}),
         Action::DeleteRolePermissionsBoundary { role } => json!({"role": role}),
         Action::TagRole { role, tags } => json!({"role": role, "tags": tags}),
-        Action::PutRolePolicy { role, name, policy } => json!({"role": role, "name": name, "policy": policy.to_json_value()}),
+        Action::PutRolePolicy { role, name, policy } => {
+            json!({"role": role, "name": name, "policy": policy.to_json_value()})
+        }
         Action::DeleteRolePolicy { role, name } => json!({"role": role, "name": name}),
         Action::CreateKey { key, description, policy, tags } => {
             json!({"key": key, "description": description, "policy": policy.to_json_value(), "tags": tags})

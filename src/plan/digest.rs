@@ -27,7 +27,7 @@ fn desired(input: PlanInput<'_>) -> Value {
             "aliases": key.aliases.iter().map(|alias| alias.value.as_str()).collect::<Vec<_>>(),
             "tags": synth::key_tags(input.desired, key),
             "enabled": key.lifecycle == crate::desired::KeyLifecycle::Enabled,
-            "policy": synth::key_policy(input.desired, target, key).to_json_value(),
+            "policy": synth::key_policy(target, key).to_json_value(),
         })
     })
     .collect()

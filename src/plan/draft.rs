@@ -31,7 +31,12 @@ impl Draft {
     }
 
     /// Sets the property that changes.
-    pub(in crate::plan) fn change(mut self, property: impl Into<String>, before: Option<String>, after: Option<String>) -> Self {
+    pub(in crate::plan) fn change(
+        mut self,
+        property: impl Into<String>,
+        before: Option<String>,
+        after: Option<String>,
+    ) -> Self {
         self.change = Some(PropertyChange { property: property.into(), before, after });
         self
     }

@@ -59,15 +59,27 @@ impl PlanFile {
     /// If it is no saved plan of this format version.
     pub fn parse(text: &str) -> Result<Self, PlanFileError> {
         let fail = |what: &str| PlanFileError(what.to_owned());
-        let file: Value = serde_json::from_str(text).map_err(|error| PlanFileError(format!("the file is not JSON: {error}")))?;
-        let version = file.get("keywright_plan").and_then(Value::as_u64).ok_or_else(|| fail("the file is not a plan saved with --out"))?;
+        let file: Value =
+            serde_json::from_str(text).map_err(|error| PlanFileError(format!("the file is not JSON: {error}")))?;
+        let version = file
+            .get("keywright_plan")
+            .and_then(Value::as_u64)
+            .ok_or_else(|| fail("the file is not a plan saved with --out"))?;
         if version != u64::from(data::PLAN_FORMAT_VERSION) {
-            return Err(PlanFileError(format!("the file has format version {version}, this keywright reads {}", data::PLAN_FORMAT_VERSION)));
+            return Err(PlanFileError(format!(
+                "the file has format version {version}, this keywright reads {}",
+                data::PLAN_FORMAT_VERSION
+            )));
         }
         let created = file.get("created").and_then(Value::as_str).and_then(|text| text.parse().ok());
         let plan = file.get("plan").cloned().ok_or_else(|| fail("the file has no plan"))?;
-        let digest = plan.get("digest").and_then(Value::as_str).ok_or_else(|| fail("the plan has no digest"))?.to_owned();
-        Ok(Self { created: created.ok_or_else(|| fail("the file has no valid time of creation"))?, digest: Digest(digest), plan })
+        let digest =
+            plan.get("digest").and_then(Value::as_str).ok_or_else(|| fail("the plan has no digest"))?.to_owned();
+        Ok(Self {
+            created: created.ok_or_else(|| fail("the file has no valid time of creation"))?,
+            digest: Digest(digest),
+            plan,
+        })
     }
 
     /// Checks the file against a new plan: nothing in the file is ever executed.
@@ -86,7 +98,8 @@ impl PlanFile {
         difference("", &self.plan, &data::plan_to_json(plan), &mut differences);
         differences.retain(|line| !line.starts_with("digest"));
         if differences.is_empty() {
-            differences.push("the live state, the manifest, or the version of keywright: the steps are the same".to_owned());
+            differences
+                .push("the live state, the manifest, or the version of keywright: the steps are the same".to_owned());
         }
         Err(StalePlan::Changed { differences })
     }
@@ -109,7 +122,9 @@ fn difference(path: &str, before: &Value, after: &Value, found: &mut Vec<String>
                 difference(&below(&label(new, index)), old, new, found);
             }
         }
-        (Value::Array(old), Value::Array(new)) => found.push(format!("{path}: {} before, {} now", old.len(), new.len())),
+        (Value::Array(old), Value::Array(new)) => {
+            found.push(format!("{path}: {} before, {} now", old.len(), new.len()))
+        }
         (old, new) if old == new => {}
         (_, Value::Null) => found.push(format!("{path} is gone")),
         _ => found.push(format!("{path} changed")),

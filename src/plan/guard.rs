@@ -3,7 +3,7 @@
 use super::draft::Sheet;
 use super::keys::{self, KeyGoal};
 use super::scope::{self, Ownership};
-use super::{AccountPlan, Action, Blocker, BlockerKind, Drift, Finding, Orphan, Outcome, Owner, PlanInput, TargetPlan, world};
+use super::{AccountPlan, Action, Blocker, BlockerKind, Finding, Orphan, Outcome, Owner, PlanInput, TargetPlan, world};
 use crate::desired::tags::{TAG_KEY, TAG_STACK, TAG_STRAY};
 use crate::desired::{Delegation, DesiredKey, DesiredTarget, Principal};
 use crate::diag::{Code, Severity};
@@ -24,7 +24,11 @@ pub(in crate::plan) struct TargetDraft<'a> {
 }
 
 /// Compares every key of a target and reviews what that does to access.
-pub(in crate::plan) fn draft_target<'a>(input: PlanInput<'a>, target: &DesiredTarget, live: &LiveTarget) -> TargetDraft<'a> {
+pub(in crate::plan) fn draft_target<'a>(
+    input: PlanInput<'a>,
+    target: &DesiredTarget,
+    live: &LiveTarget,
+) -> TargetDraft<'a> {
     let none = BTreeMap::new();
     let claims = input.claims.get(&target.name).unwrap_or(&none);
     let mut draft = TargetDraft { sheets: Vec::new(), blockers: Vec::new(), plan: empty_plan(target, live) };
@@ -35,7 +39,7 @@ pub(in crate::plan) fn draft_target<'a>(input: PlanInput<'a>, target: &DesiredTa
         let goal = KeyGoal {
             stack: &input.desired.stack,
             key,
-            policy: &synth::key_policy(input.desired, target, key),
+            policy: &synth::key_policy(target, key),
             tags: synth::key_tags(input.desired, key),
             normalize: input.options.normalize,
         };
@@ -76,7 +80,13 @@ fn empty_plan(target: &DesiredTarget, live: &LiveTarget) -> TargetPlan {
 }
 
 /// Records the final policy of a key and what it changes in access.
-fn record(plan: &mut TargetPlan, input: PlanInput<'_>, target: &DesiredTarget, goal: &KeyGoal<'_>, live: Option<&LiveKey>) {
+fn record(
+    plan: &mut TargetPlan,
+    input: PlanInput<'_>,
+    target: &DesiredTarget,
+    goal: &KeyGoal<'_>,
+    live: Option<&LiveKey>,
+) {
     let name = &goal.key.name;
     let before = live.and_then(|key| key.policy.known()).map(|policy| policy.document.clone());
     let after = world::key_facts(target, goal.key, &goal.tags, live, goal.policy.clone());
@@ -84,7 +94,12 @@ fn record(plan: &mut TargetPlan, input: PlanInput<'_>, target: &DesiredTarget, g
     let same = before.as_ref().is_some_and(|policy| policy.same_permissions(goal.policy));
     if !same && (live.is_none() || before.is_some()) {
         let names = world::names(input.desired, target);
-        let change = review::access_change(&review::ReviewInput { key: name, before: facts_before.as_ref(), after: &after, names: &names });
+        let change = review::access_change(&review::ReviewInput {
+            key: name,
+            before: facts_before.as_ref(),
+            after: &after,
+            names: &names,
+        });
         plan.access.gains.extend(change.gains);
         plan.access.losses.extend(change.losses);
     }
@@ -113,7 +128,8 @@ fn strays_and_orphans(
         let name = tags.get(TAG_KEY);
         if tags.contains_key(TAG_STRAY) {
             plan.findings.push(stray(key));
-        } else if let Some(owner) = name.filter(|name| target.keys.iter().any(|key| key.name.as_str() == name.as_str())) {
+        } else if let Some(owner) = name.filter(|name| target.keys.iter().any(|key| key.name.as_str() == name.as_str()))
+        {
             let claimed = plan.keys.keys().any(|known| known.as_str() == owner.as_str());
             if claimed {
                 plan.findings.push(stray(key));
@@ -147,7 +163,11 @@ fn orphan(key: &LiveKey, name: Option<&String>, live: &LiveTarget) -> Orphan {
 ///
 /// <https://aws.amazon.com/kms/pricing/>
 fn cost(sheets: &[Sheet<'_>]) -> String {
-    let created = sheets.iter().flat_map(|sheet| &sheet.drafts).filter(|draft| matches!(draft.action, Action::CreateKey { .. })).count();
+    let created = sheets
+        .iter()
+        .flat_map(|sheet| &sheet.drafts)
+        .filter(|draft| matches!(draft.action, Action::CreateKey { .. }))
+        .count();
     format!("{created}.00")
 }
 
@@ -195,7 +215,10 @@ fn is_deployer(target: &DesiredTarget, live: &LiveTarget) -> bool {
     target.deployers.iter().any(|deployer| {
         deployer.arn() == Some(caller)
             || deployer.arn() == Some(&live.caller.arn)
-            || deployer.arn_patterns(target.region.partition()).iter().any(|pattern| glob_matches(pattern, caller.as_str()))
+            || deployer
+                .arn_patterns(target.region.partition())
+                .iter()
+                .any(|pattern| glob_matches(pattern, caller.as_str()))
     })
 }
 
@@ -204,7 +227,8 @@ fn is_deployer(target: &DesiredTarget, live: &LiveTarget) -> bool {
 fn deployer_missing(input: PlanInput<'_>, target: &DesiredTarget, live: &LiveTarget, draft: &mut TargetDraft<'_>) {
     let names: Vec<String> = target.deployers.iter().map(Principal::name).collect();
     let message = format!("the caller `{}` is not a deployer of this target", live.caller.arn);
-    let delegates = target.keys.iter().filter(|key| is_in_scope(input, &key.name)).all(|key| key.delegation == Delegation::Account);
+    let delegates =
+        target.keys.iter().filter(|key| is_in_scope(input, &key.name)).all(|key| key.delegation == Delegation::Account);
     if delegates && live.caller.account == target.account {
         draft.plan.findings.push(Finding {
             code: Code::DelegatedDeployer,
@@ -233,7 +257,13 @@ fn expected(input: PlanInput<'_>, sheet: &mut Sheet<'_>, key: &DesiredKey) {
 }
 
 /// After the plan, the caller and at least one declared administrator can still change the key policy.
-fn way_in(target: &DesiredTarget, live: &LiveTarget, key: &DesiredKey, policy: Option<&PolicyDocument>, sheet: &mut Sheet<'_>) {
+fn way_in(
+    target: &DesiredTarget,
+    live: &LiveTarget,
+    key: &DesiredKey,
+    policy: Option<&PolicyDocument>,
+    sheet: &mut Sheet<'_>,
+) {
     let changes = sheet.drafts.iter().any(|draft| draft.action.key_policy().is_some());
     let Some(policy) = policy.filter(|_| changes) else { return };
     let facts = world::key_facts(target, key, &BTreeMap::new(), None, policy.clone());

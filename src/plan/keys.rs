@@ -75,7 +75,8 @@ fn create(goal: &KeyGoal<'_>, live: &LiveTarget, sheet: &mut Sheet<'_>) {
     }
     if goal.key.lifecycle == KeyLifecycle::Disabled {
         let change = ("state", Some("enabled".to_owned()), Some("disabled".to_owned()));
-        sheet.step(Draft::new(Action::DisableKey { key: planned() }, Why::Differs).change(change.0, change.1, change.2));
+        sheet
+            .step(Draft::new(Action::DisableKey { key: planned() }, Why::Differs).change(change.0, change.1, change.2));
     }
 }
 
@@ -140,7 +141,11 @@ fn change(goal: &KeyGoal<'_>, key: &LiveKey, live: &LiveTarget, sheet: &mut Shee
     tag_step(goal, tags, &reference(), sheet);
     if let Some(wanted) = goal.key.description.as_ref().filter(|wanted| **wanted != metadata.description) {
         let action = Action::UpdateKeyDescription { key: reference(), description: wanted.clone() };
-        sheet.step(Draft::new(action, Why::Differs).change("description", Some(metadata.description.clone()), Some(wanted.clone())));
+        sheet.step(Draft::new(action, Why::Differs).change(
+            "description",
+            Some(metadata.description.clone()),
+            Some(wanted.clone()),
+        ));
     }
     aliases(goal, Some(&id), live, sheet);
     if let Some(rotation) = rotation {
@@ -167,7 +172,11 @@ fn changeable(goal: &KeyGoal<'_>, live: &KeyMetadata, sheet: &mut Sheet<'_>) -> 
     let recipe = "declare a new key under another name, move the alias to it, re-encrypt, then retire this one";
     let mut immutable = |property: &str, is: &str, wanted: &str| {
         if is != wanted {
-            sheet.block(Code::ImmutableProperty, format!("the key's {property} is {is}, the manifest wants {wanted}"), recipe);
+            sheet.block(
+                Code::ImmutableProperty,
+                format!("the key's {property} is {is}, the manifest wants {wanted}"),
+                recipe,
+            );
         }
     };
     immutable("spec", live.spec.name(), goal.key.spec().name());
@@ -176,7 +185,11 @@ fn changeable(goal: &KeyGoal<'_>, live: &KeyMetadata, sheet: &mut Sheet<'_>) -> 
     immutable("multi-Region setting", &live.multi_region.to_string(), "false");
     immutable("manager", if live.manager == KeyManager::Aws { "AWS" } else { "customer" }, "customer");
     if !matches!(live.state, KeyState::Enabled | KeyState::Disabled) {
-        sheet.block(Code::KeyState, format!("the key is in state {}", live.state), "wait until KMS has finished, then plan again");
+        sheet.block(
+            Code::KeyState,
+            format!("the key is in state {}", live.state),
+            "wait until KMS has finished, then plan again",
+        );
     }
     sheet.blockers.len() == before
 }
@@ -195,16 +208,26 @@ fn policy_step(goal: &KeyGoal<'_>, live: &PolicyDocument, key: &KeyRef, sheet: &
 
 /// Adds and overwrites declared tags; tags of others are left alone.
 fn tag_step(goal: &KeyGoal<'_>, live: &BTreeMap<String, String>, key: &KeyRef, sheet: &mut Sheet<'_>) {
-    let differing: BTreeMap<String, String> =
-        goal.tags.iter().filter(|(tag, value)| live.get(*tag) != Some(value)).map(|(tag, value)| (tag.clone(), value.clone())).collect();
+    let differing: BTreeMap<String, String> = goal
+        .tags
+        .iter()
+        .filter(|(tag, value)| live.get(*tag) != Some(value))
+        .map(|(tag, value)| (tag.clone(), value.clone()))
+        .collect();
     if differing.is_empty() {
         return;
     }
-    let spell = |tags: Vec<(&String, &String)>| tags.iter().map(|(tag, value)| format!("{tag}={value}")).collect::<Vec<_>>().join(", ");
+    let spell = |tags: Vec<(&String, &String)>| {
+        tags.iter().map(|(tag, value)| format!("{tag}={value}")).collect::<Vec<_>>().join(", ")
+    };
     let before = spell(differing.keys().filter_map(|tag| live.get_key_value(tag)).collect());
     let after = spell(differing.iter().collect());
     let before = (!before.is_empty()).then_some(before);
-    sheet.step(Draft::new(Action::TagKey { key: key.clone(), tags: differing }, Why::Differs).change("tags", before, Some(after)));
+    sheet.step(Draft::new(Action::TagKey { key: key.clone(), tags: differing }, Why::Differs).change(
+        "tags",
+        before,
+        Some(after),
+    ));
 }
 
 /// Creates the declared aliases, moves them between keys of ours, and refuses to touch anybody else's.
@@ -218,13 +241,17 @@ fn aliases(goal: &KeyGoal<'_>, id: Option<&KeyId>, live: &LiveTarget, sheet: &mu
             }
             Some(Some(current)) if Some(current) == id => {}
             Some(Some(current)) if is_ours(goal.stack, current, live) => {
-                let action = Action::UpdateAlias { alias: alias.clone(), from: current.clone(), key: reference.clone() };
+                let action =
+                    Action::UpdateAlias { alias: alias.clone(), from: current.clone(), key: reference.clone() };
                 let change = (format!("alias {alias}"), Some(current.to_string()), Some(goal.key.name.to_string()));
                 sheet.step(Draft::new(action, Why::Differs).risk(Risk::Decrypt).change(change.0, change.1, change.2));
             }
             Some(current) => sheet.block(
                 Code::AliasForeign,
-                format!("the alias `{alias}` names {}", current.as_ref().map_or("no key".to_owned(), |key| format!("`{key}`, which is not ours"))),
+                format!(
+                    "the alias `{alias}` names {}",
+                    current.as_ref().map_or("no key".to_owned(), |key| format!("`{key}`, which is not ours"))
+                ),
                 "choose another alias, or remove this one by hand when nothing uses it",
             ),
         }
@@ -234,14 +261,21 @@ fn aliases(goal: &KeyGoal<'_>, id: Option<&KeyId>, live: &LiveTarget, sheet: &mu
 /// A key is ours if it carries our stack tag and stands behind a claim alias of our stack.
 fn is_ours(stack: &StackName, id: &KeyId, live: &LiveTarget) -> bool {
     let prefix = format!("alias/keywright/{stack}/");
-    let tagged = live.key(id).and_then(|key| key.tags.known()).is_some_and(|tags| {
-        tags.get(crate::desired::tags::TAG_STACK).map(String::as_str) == Some(stack.as_str())
-    });
+    let tagged = live
+        .key(id)
+        .and_then(|key| key.tags.known())
+        .is_some_and(|tags| tags.get(crate::desired::tags::TAG_STACK).map(String::as_str) == Some(stack.as_str()));
     tagged && live.aliases_of(id).any(|alias| alias.as_str().starts_with(&prefix))
 }
 
 /// Rotation calls fail on a disabled key, so it is enabled before and disabled after.
-fn lifecycle_and_rotation(goal: &KeyGoal<'_>, state: KeyState, live: LiveRotation, key: &KeyRef, sheet: &mut Sheet<'_>) {
+fn lifecycle_and_rotation(
+    goal: &KeyGoal<'_>,
+    state: KeyState,
+    live: LiveRotation,
+    key: &KeyRef,
+    sheet: &mut Sheet<'_>,
+) {
     let state_change = |before: &str, after: &str| ("state", Some(before.to_owned()), Some(after.to_owned()));
     if goal.key.lifecycle == KeyLifecycle::Enabled && state == KeyState::Disabled {
         let (property, before, after) = state_change("disabled", "enabled");
@@ -304,7 +338,11 @@ fn grants(key: &LiveKey, sheet: &mut Sheet<'_>) {
                             crate::text::escape(principal),
                             crate::text::and_list(&grant.facts.operations)
                         ),
-                        format!("if nobody needs it: aws kms revoke-grant --key-id {} --grant-id {}", key.arn.key_id(), crate::text::escape(&grant.facts.grant_id)),
+                        format!(
+                            "if nobody needs it: aws kms revoke-grant --key-id {} --grant-id {}",
+                            key.arn.key_id(),
+                            crate::text::escape(&grant.facts.grant_id)
+                        ),
                     );
                 }
             }
@@ -317,7 +355,11 @@ fn grants(key: &LiveKey, sheet: &mut Sheet<'_>) {
 fn foreign_grantee(grant: &LiveGrant) -> Option<&str> {
     match &grant.facts.grantee {
         Grantee::Service(_) => None,
-        Grantee::Principal(principal) if principal.contains(":role/aws-service-role/") || principal.contains(":role/aws:") => None,
+        Grantee::Principal(principal)
+            if principal.contains(":role/aws-service-role/") || principal.contains(":role/aws:") =>
+        {
+            None
+        }
         Grantee::Principal(principal) => Some(principal),
     }
 }
@@ -326,7 +368,8 @@ fn foreign_grantee(grant: &LiveGrant) -> Option<&str> {
 fn drift(goal: &KeyGoal<'_>, id: &KeyId, tags: &BTreeMap<String, String>, live: &LiveTarget) -> Vec<Drift> {
     let claim = AliasName::claim(goal.stack, &goal.key.name);
     let declared = |alias: &AliasName| *alias == claim || goal.key.aliases.iter().any(|wanted| wanted.value == *alias);
-    let aliases = live.aliases_of(id).filter(|alias| !declared(alias)).map(|alias| format!("alias {alias} is not declared"));
+    let aliases =
+        live.aliases_of(id).filter(|alias| !declared(alias)).map(|alias| format!("alias {alias} is not declared"));
     let undeclared = tags
         .keys()
         .filter(|tag| !goal.tags.contains_key(*tag) && !tag.starts_with(RESERVED_PREFIX) && !tag.starts_with("aws:"))

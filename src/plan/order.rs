@@ -90,8 +90,6 @@ fn step(sheet: &Sheet<'_>, draft: &Draft, id: StepId, depends_on: Vec<StepId>, p
 fn roles_needed(sheet: &Sheet<'_>, account: Option<&AccountPlan>) -> Vec<StepId> {
     let policy = sheet.drafts.iter().find_map(|draft| draft.action.key_policy()).map(PolicyDocument::to_compact);
     let (Some(policy), Some(account)) = (policy, account) else { return Vec::new() };
-    let names = |step: &&Step| {
-        matches!(&step.action, Action::CreateRole { role, path, .. } if policy.contains(&format!("role{path}{role}\"")))
-    };
+    let names = |step: &&Step| matches!(&step.action, Action::CreateRole { role, path, .. } if policy.contains(&format!("role{path}{role}\"")));
     account.outcome.steps().iter().filter(names).map(|step| step.id.clone()).collect()
 }

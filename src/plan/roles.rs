@@ -118,7 +118,13 @@ fn create(goal: &RoleGoal<'_>, sheet: &mut Sheet<'_>) {
     }
 }
 
-fn put_policy(role: &RoleName, name: &str, before: Option<&PolicyDocument>, policy: &PolicyDocument, why: Why) -> Draft {
+fn put_policy(
+    role: &RoleName,
+    name: &str,
+    before: Option<&PolicyDocument>,
+    policy: &PolicyDocument,
+    why: Why,
+) -> Draft {
     let action = Action::PutRolePolicy { role: role.clone(), name: name.to_owned(), policy: policy.clone() };
     let property = format!("identity policy {name}");
     Draft::new(action, why).change(property, before.map(PolicyDocument::to_text), Some(policy.to_text()))
@@ -159,7 +165,11 @@ fn change(goal: &RoleGoal<'_>, live: &LiveRole, sheet: &mut Sheet<'_>) {
     if !live.attached_policies.is_empty() {
         sheet.note(
             Code::AttachedPolicy,
-            format!("the role `{}` has attached policies: {}", goal.role.name, crate::text::and_list(&live.attached_policies)),
+            format!(
+                "the role `{}` has attached policies: {}",
+                goal.role.name,
+                crate::text::and_list(&live.attached_policies)
+            ),
             "look at what they allow; keywright leaves them alone",
         );
     }
@@ -212,8 +222,12 @@ fn boundary(goal: &RoleGoal<'_>, live: &LiveRole, sheet: &mut Sheet<'_>) {
 }
 
 fn tags(goal: &RoleGoal<'_>, live: &LiveRole, sheet: &mut Sheet<'_>) {
-    let differing: BTreeMap<String, String> =
-        goal.tags.iter().filter(|(tag, value)| live.tags.get(*tag) != Some(value)).map(|(tag, value)| (tag.clone(), value.clone())).collect();
+    let differing: BTreeMap<String, String> = goal
+        .tags
+        .iter()
+        .filter(|(tag, value)| live.tags.get(*tag) != Some(value))
+        .map(|(tag, value)| (tag.clone(), value.clone()))
+        .collect();
     if !differing.is_empty() {
         let after = differing.iter().map(|(tag, value)| format!("{tag}={value}")).collect::<Vec<_>>().join(", ");
         let action = Action::TagRole { role: goal.role.name.clone(), tags: differing };
@@ -230,9 +244,15 @@ fn identity_policies(goal: &RoleGoal<'_>, live: &LiveRole, sheet: &mut Sheet<'_>
             sheet.step(put_policy(&goal.role.name, name, before, policy, why));
         }
     }
-    let ours = |name: &str| name == synth::POLICY_NAME_PREFIX || name.starts_with(&format!("{}-{}", synth::POLICY_NAME_PREFIX, goal.state.stack));
-    for (name, policy) in live.inline_policies.iter().filter(|(name, _)| ours(name) && !goal.policies.contains_key(*name)) {
+    let ours = synth::identity_policy_name(&goal.state.stack);
+    for (name, policy) in
+        live.inline_policies.iter().filter(|(name, _)| **name == ours && !goal.policies.contains_key(*name))
+    {
         let action = Action::DeleteRolePolicy { role: goal.role.name.clone(), name: name.clone() };
-        sheet.step(Draft::new(action, Why::Unwanted).change(format!("identity policy {name}"), Some(policy.to_text()), None));
+        sheet.step(Draft::new(action, Why::Unwanted).change(
+            format!("identity policy {name}"),
+            Some(policy.to_text()),
+            None,
+        ));
     }
 }

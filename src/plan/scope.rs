@@ -3,10 +3,10 @@
 //! A key is ours when its tags and its claim alias agree. Everything else is left alone: "hands off" is settled
 //! here, so that comparing stays naive.
 
+use crate::desired::tags::{TAG_CLAIM, TAG_KEY, TAG_OWNER, TAG_STACK, TAG_STRAY};
 use crate::ids::{AliasName, KeyArn, KeyName, OwnerId, StackName};
 use crate::kms::KeyState;
 use crate::live::{LiveKey, LiveTarget};
-use crate::desired::tags::{TAG_CLAIM, TAG_KEY, TAG_OWNER, TAG_STACK, TAG_STRAY};
 use std::collections::BTreeMap;
 
 /// Claim records of this machine for one target: key name to the claim id that was written before `CreateKey`.

@@ -63,6 +63,8 @@ pub(in crate::plan) fn stand_in(principal: &Principal, target: &DesiredTarget) -
 pub(in crate::plan) fn names(desired: &DesiredState, target: &DesiredTarget) -> BTreeMap<String, String> {
     desired
         .account(&target.account)
-        .map(|account| account.known_roles.iter().map(|(name, role)| (role.arn.to_string(), name.to_string())).collect())
+        .map(|account| {
+            account.known_roles.iter().map(|(name, role)| (role.arn.to_string(), name.to_string())).collect()
+        })
         .unwrap_or_default()
 }

@@ -87,7 +87,12 @@ impl Page {
             Backend::Sandbox => "sandbox",
             Backend::Endpoint => "custom endpoint",
         };
-        self.line(format!("{heading} · {} · {} · {backend} · as {}", target.account, target.region, escape(&target.caller)));
+        self.line(format!(
+            "{heading} · {} · {} · {backend} · as {}",
+            target.account,
+            target.region,
+            escape(&target.caller)
+        ));
         self.target_blockers(target);
         self.owners(&target.outcome, |page, owner, steps, blockers| page.owner(owner, steps, blockers, Some(target)));
         if matches!(target.outcome, Outcome::InSync) {
@@ -121,14 +126,16 @@ impl Page {
             Owner::Key(name) => ("key", name.as_str()),
             Owner::Role(name) => ("role", name.as_str()),
         };
-        let creates = steps.iter().any(|step| matches!(step.action, Action::CreateKey { .. } | Action::CreateRole { .. }));
+        let creates =
+            steps.iter().any(|step| matches!(step.action, Action::CreateKey { .. } | Action::CreateRole { .. }));
         let (symbol, style, reason) = match (blockers.is_empty(), creates) {
             (false, _) => ("!", Style::Blocked, "blocked"),
             (true, true) => ("+", Style::Added, "to be created: declared, and it does not exist"),
             (true, false) => ("~", Style::Changed, change_reason(steps)),
         };
         let place = steps.first().map(|step| step.position.to_string());
-        let place = place.or_else(|| blockers.first().and_then(|blocker| blocker.position.as_ref().map(ToString::to_string)));
+        let place =
+            place.or_else(|| blockers.first().and_then(|blocker| blocker.position.as_ref().map(ToString::to_string)));
         let title = self.paint(style, format!("{symbol} {kind} {name}"));
         let dim = self.paint(Style::Dim, place.unwrap_or_default());
         self.line(format!("{title}  {reason}  {dim}"));
@@ -201,7 +208,9 @@ impl Page {
                     self.line(format!("    {:<12} {} {note}", "identity", escape(name)));
                     self.step_document("identity policy", step, policy);
                 }
-                Action::DeleteRolePolicy { name, .. } => self.line(format!("    {:<12} {} removed", "identity", escape(name))),
+                Action::DeleteRolePolicy { name, .. } => {
+                    self.line(format!("    {:<12} {} removed", "identity", escape(name)))
+                }
                 Action::UpdateAssumeRolePolicy { trust, .. } => {
                     self.line(format!("    {:<12} {}", "trust", policy_note(step.why, trust)));
                     self.step_document("trust policy", step, trust);
@@ -239,7 +248,8 @@ impl Page {
 
     fn access_group(&mut self, symbol: &str, verb: &str, style: Style, group: &Group<'_>) {
         let who = self.paint(style, format!("{symbol} {}", escape(group.principal)));
-        let conditions = group.conditions.iter().map(|condition| format!(", {}", escape(condition))).collect::<String>();
+        let conditions =
+            group.conditions.iter().map(|condition| format!(", {}", escape(condition))).collect::<String>();
         let risk = match group.risk {
             Risk::Routine => String::new(),
             risk => self.paint(Style::Dim, format!("  [{}]", risk.name())),
@@ -292,16 +302,27 @@ impl Page {
     }
 
     fn remarks(&mut self, target: &TargetPlan) {
-        let drift: Vec<String> = target.drift.iter().map(|drift| format!("{}: {}", drift.key, escape(&drift.what))).collect();
+        let drift: Vec<String> =
+            target.drift.iter().map(|drift| format!("{}: {}", drift.key, escape(&drift.what))).collect();
         self.list("Not declared, and left alone", &drift);
         let orphans: Vec<String> = target
             .orphans
             .iter()
-            .map(|orphan| format!("{} ({}), tagged {}", orphan.arn, escape(&orphan.note), escape(orphan.key.as_deref().unwrap_or("without a name"))))
+            .map(|orphan| {
+                format!(
+                    "{} ({}), tagged {}",
+                    orphan.arn,
+                    escape(&orphan.note),
+                    escape(orphan.key.as_deref().unwrap_or("without a name"))
+                )
+            })
             .collect();
         self.list("Orphans: ours, and no longer in the manifest (never deleted)", &orphans);
-        let unreadable: Vec<String> =
-            target.unreadable.iter().map(|item| format!("{}: {} was denied", escape(&item.what), escape(&item.action))).collect();
+        let unreadable: Vec<String> = target
+            .unreadable
+            .iter()
+            .map(|item| format!("{}: {} was denied", escape(&item.what), escape(&item.action)))
+            .collect();
         self.list("Not readable", &unreadable);
         self.findings(&target.findings);
         if target.cost_per_month_delta != "0.00" {
@@ -347,7 +368,12 @@ impl Page {
     fn summary(&mut self, plan: &Plan) {
         self.blank();
         let summary = Summary::of(plan);
-        let decrypt = plan.targets.iter().flat_map(|target| &target.access.gains).filter(|gain| gain.risk >= Risk::Decrypt).count();
+        let decrypt = plan
+            .targets
+            .iter()
+            .flat_map(|target| &target.access.gains)
+            .filter(|gain| gain.risk >= Risk::Decrypt)
+            .count();
         let mut text = format!("Plan: {} to create, {} to change", summary.create, summary.change);
         if summary.blocked > 0 {
             let _written = write!(text, ", {}", self.paint(Style::Blocked, format!("{} blocked", summary.blocked)));
