@@ -9,7 +9,9 @@ pub struct RustFile {
     pub path: String,
     /// The text as written.
     pub text: String,
-    /// The text before the unit tests; comments and literals replaced by blanks, line for line.
+    /// The text without comments and literals, blanks in their place, line for line.
+    pub blank: String,
+    /// The same before the unit tests.
     pub code: String,
 }
 
@@ -29,7 +31,7 @@ impl RustFile {
         let only_tests = path.starts_with("src/") && (path.ends_with("/tests.rs") || path.contains("/tests/"));
         let end = if only_tests { Some(0) } else { blank.find("#[cfg(test)]\nmod tests {") };
         let code = end.map_or(blank.as_str(), |at| &blank[..at]).to_owned();
-        Self { path, text, code }
+        Self { path, text, blank, code }
     }
 
     /// Returns the module's path: `src/policy/parse.rs` is `["policy", "parse"]`.
@@ -79,7 +81,7 @@ impl RustFile {
 
     /// Returns the modules that the file declares in files of their own.
     pub fn declares(&self) -> Vec<&str> {
-        let statements = self.code.split([';', '{', '}', ']']).map(str::trim);
+        let statements = self.blank.split([';', '{', '}', ']']).map(str::trim);
         statements
             .filter_map(|statement| {
                 let (_, name) = statement
@@ -230,7 +232,8 @@ mod tests {
     use super::*;
 
     fn file(path: &str, text: &str) -> RustFile {
-        RustFile { path: path.into(), text: text.into(), code: without_comments_and_literals(text) }
+        let blank = without_comments_and_literals(text);
+        RustFile { path: path.into(), text: text.into(), code: blank.clone(), blank }
     }
 
     #[test]
