@@ -114,13 +114,7 @@ fn grant_facts(grant: &Grant) -> GrantFacts {
 }
 
 fn verdict(caller: &Caller, request: &Request, evaluation: &Evaluation) -> Result<(), ApiError> {
-    if allows(evaluation) { Ok(()) } else { Err(denied(caller.arn(), request, evaluation)) }
-}
-
-/// Returns whether an evaluation lets the call through.
-pub(super) fn allows(evaluation: &Evaluation) -> bool {
-    // TEMPORARY until the evaluator is merged: it always leaves a trace.
-    evaluation.is_allowed() || evaluation.trace.is_empty()
+    if evaluation.is_allowed() { Ok(()) } else { Err(denied(caller.arn(), request, evaluation)) }
 }
 
 /// Returns the refusal of a request in AWS's words.

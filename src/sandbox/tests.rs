@@ -1,6 +1,12 @@
 //! The sandbox as the real SDK sees it, over loopback.
 
+mod crypto;
+mod enforcement;
+mod grants;
+mod iam;
 mod keys;
+mod places;
+mod wire;
 
 use super::*;
 use crate::ids::AccountId;
@@ -8,6 +14,7 @@ use aws_sdk_kms::config::retry::RetryConfig;
 use aws_sdk_kms::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use jiff::SignedDuration;
+use serde_json::{Value, json};
 
 /// The account of most tests.
 pub(super) const ACCOUNT: &str = "111122223333";
@@ -57,9 +64,51 @@ impl Bench {
         self.client(Credentials::new(id, secret.expose_secret(), None, None, "test"), "eu-west-1")
     }
 
+    /// Creates a role that the administrator may assume, with an identity policy if any, and assumes it.
+    pub(super) async fn role(&self, name: &str, policy: Option<Value>) -> Client {
+        let admin = self.admin();
+        let trust = trust(&format!("arn:aws:iam::{ACCOUNT}:user/sandbox")).to_string();
+        admin.iam().create_role().role_name(name).assume_role_policy_document(trust).send().await.unwrap();
+        if let Some(policy) = policy {
+            self.put_policy(name, policy).await;
+        }
+        admin.assume(name, None).await
+    }
+
+    pub(super) async fn put_policy(&self, role: &str, policy: Value) {
+        let put = self.admin().iam().put_role_policy().role_name(role).policy_name("test");
+        put.policy_document(policy.to_string()).send().await.unwrap();
+    }
+
     pub(super) fn client(&self, credentials: Credentials, region: &str) -> Client {
         Client { endpoint: self.sandbox.endpoint(), credentials, region: region.to_owned() }
     }
+}
+
+/// Returns the ARN of a role of the test account.
+pub(super) fn role_arn(name: &str) -> String {
+    format!("arn:aws:iam::{ACCOUNT}:role/{name}")
+}
+
+/// Returns a document of one statement.
+pub(super) fn allow(action: &str, resource: &str) -> Value {
+    statements(json!([{ "Effect": "Allow", "Action": action, "Resource": resource }]))
+}
+
+pub(super) fn statements(statements: Value) -> Value {
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// Returns a key policy that gives the administrator everything, and whatever else is given.
+pub(super) fn key_policy(others: Vec<Value>) -> Value {
+    let admin = json!({ "Effect": "Allow", "Action": "kms:*", "Resource": "*",
+        "Principal": { "AWS": format!("arn:aws:iam::{ACCOUNT}:user/sandbox") } });
+    statements(std::iter::once(admin).chain(others).collect())
+}
+
+/// Returns a trust policy.
+pub(super) fn trust(principal: &str) -> Value {
+    statements(json!([{ "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "AWS": principal } }]))
 }
 
 /// Clients of one identity.
@@ -95,6 +144,24 @@ impl Client {
     /// Creates a key and returns its id.
     pub(super) async fn key(&self) -> String {
         self.kms().create_key().send().await.unwrap().key_metadata.unwrap().key_id
+    }
+
+    /// Assumes a role of the test account.
+    pub(super) async fn assume(&self, role: &str, session_policy: Option<Value>) -> Client {
+        let request = self.sts().assume_role().role_arn(role_arn(role)).role_session_name("test");
+        let request = request.set_policy(session_policy.map(|policy| policy.to_string()));
+        self.with_session(request.send().await.unwrap().credentials.unwrap())
+    }
+
+    pub(super) fn with_session(&self, session: aws_sdk_sts::types::Credentials) -> Client {
+        let credentials = Credentials::new(
+            session.access_key_id,
+            session.secret_access_key,
+            Some(session.session_token),
+            None,
+            "test",
+        );
+        Client { credentials, ..self.clone() }
     }
 
     /// Creates a key with a policy and returns its id.

@@ -6,7 +6,7 @@ use crate::access::{Guardrails, evaluate};
 use crate::ids::{AccountId, Partition};
 use crate::kms::POLICY_BYTES;
 use crate::policy::PolicyDocument;
-use crate::sandbox::call::{Call, allows, key_facts, with};
+use crate::sandbox::call::{Call, key_facts, with};
 use crate::sandbox::error::ApiError;
 use crate::sandbox::principals;
 use crate::sandbox::state::Key;
@@ -58,7 +58,7 @@ pub(super) fn check_lockout(call: &Call<'_>, key: &Key) -> Result<(), ApiError> 
     let request = call.request("kms:PutKeyPolicy", key.arn.as_str());
     let facts = key_facts(call.state, key);
     let evaluation = evaluate(&request, &call.caller.facts, Some(&facts), &Guardrails::default());
-    if allows(&evaluation) {
+    if evaluation.is_allowed() {
         return Ok(());
     }
     Err(malformed("The new key policy will not allow you to update the key policy in the future."))
