@@ -39,16 +39,15 @@ fn clock(start: Option<Timestamp>) -> Arc<dyn Clock> {
 }
 
 async fn serve(options: &ServeOptions, printer: &mut Printer) -> Exit {
-    let mut faults = match options.faults.as_deref().map_or_else(|| Ok(Faults::default()), Faults::parse) {
+    let latency = options.latency.map(|latency| format!("latency:{}", latency.as_millis()));
+    let wanted: Vec<&str> = options.faults.as_deref().into_iter().chain(latency.as_deref()).collect();
+    let faults = match Faults::parse(&wanted.join(",")) {
         Ok(faults) => faults,
         Err(error) => {
-            printer.error(&format!("--faults: {}", crate::text::escape(&error.to_string())));
+            printer.error(&format!("--faults: {error}"));
             return Exit::Usage;
         }
     };
-    if let Some(latency) = options.latency {
-        faults.latency = latency;
-    }
     let config = SandboxConfig { state: StateLocation::Folder(options.state.clone()), port: options.port, clock: clock(options.clock), faults };
     let running = match Sandbox::start(config).await {
         Ok(running) => running,
@@ -92,7 +91,7 @@ fn announce(running: &RunningSandbox, printer: &mut Printer) {
 /// With the exit code, when the reason has been printed.
 pub async fn start_for_run(folder: &Path, desired: &DesiredState, printer: &mut Printer) -> Result<RunningSandbox, Exit> {
     let config =
-        SandboxConfig { state: StateLocation::Folder(folder.to_owned()), port: 0, clock: Arc::new(SystemClock), faults: Faults::default() };
+        SandboxConfig { state: StateLocation::Folder(folder.to_owned()), port: 0, clock: Arc::new(SystemClock), faults: Faults::none() };
     let running = Sandbox::start(config).await.map_err(|error| refuse(&error, printer))?;
     printer.status(&format!("Sandbox in {}: a rehearsal, nothing reaches AWS", crate::text::escape(&folder.to_string_lossy())));
     for (arn, kind) in seeds(desired) {

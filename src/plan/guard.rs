@@ -10,6 +10,7 @@ use crate::diag::{Code, Severity};
 use crate::ids::{AliasName, KeyName};
 use crate::live::{LiveKey, LiveTarget};
 use crate::policy::{PolicyDocument, glob_matches};
+use crate::review::MissingWay;
 use crate::{review, synth};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -94,7 +95,7 @@ fn record(
     let same = before.as_ref().is_some_and(|policy| policy.same_permissions(goal.policy));
     if !same && (live.is_none() || before.is_some()) {
         let names = world::names(input.desired, target);
-        let change = review::access_change(&review::ReviewInput {
+        let change = review::access_change(review::ReviewInput {
             key: name,
             before: facts_before.as_ref(),
             after: &after,
@@ -272,8 +273,20 @@ fn way_in(
     if let Err(locked) = review::keeps_a_way_in(&facts, &caller, &admins) {
         sheet.block(
             Code::Lockout,
-            format!("under the new policy {} could not change it again", crate::text::and_list(&locked.missing)),
+            format!("under the new policy {} could not change it again", who_is_missing(&locked.missing)),
             "name a deployer and an administrator who exist in the key's account",
         );
     }
+}
+
+fn who_is_missing(missing: &[MissingWay]) -> String {
+    let words: Vec<String> = missing
+        .iter()
+        .map(|way| match way {
+            MissingWay::Caller { arn, why } => format!("the caller `{arn}` ({why})"),
+            MissingWay::Administrators { arns } if arns.is_empty() => "any administrator known by name".to_owned(),
+            MissingWay::Administrators { arns } => format!("every administrator ({})", arns.join(", ")),
+        })
+        .collect();
+    crate::text::and_list(&words)
 }
