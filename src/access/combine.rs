@@ -356,6 +356,31 @@ mod tests {
     }
 
     #[test]
+    fn what_names_the_caller_itself_is_limited_by_service_control_policies_alone() {
+        let user = "arn:aws:iam::111122223333:user/Alice";
+        let admits = key(vec![Statement::allow("Alice", ["kms:*"]).principals(aws(user))]);
+        let elsewhere = || PolicyDocument::new(vec![Statement::allow("S3", ["s3:*"])]);
+        let mut alice = caller(user);
+        alice.permissions_boundary = Some(elsewhere());
+        assert_eq!(decided("kms:Decrypt", &alice, &admits), Decision::Allow);
+        let rails = Guardrails { scps: vec![vec![elsewhere()]], rcps: vec![] };
+        assert_eq!(decide(&on_key("kms:Decrypt"), &alice, Some(&admits), &rails), Decision::ImplicitDeny);
+    }
+
+    #[test]
+    fn a_deny_to_all_but_some_exempts_who_is_listed_unless_a_boundary_limits_it() {
+        let user = "arn:aws:iam::111122223333:user/Alice";
+        let mut but = Statement::deny("But", ["kms:*"]);
+        but.principals = Some(crate::policy::Principals::IsNot(aws(user)));
+        let guarded = key(vec![Statement::allow("All", ["kms:*"]).principals(vec![PrincipalEntry::Everyone]), but]);
+        let mut alice = caller(user);
+        assert_eq!(decided("kms:Decrypt", &alice, &guarded), Decision::Allow);
+        assert_eq!(decided("kms:Decrypt", &caller(ROLE), &guarded), Decision::ExplicitDeny);
+        alice.permissions_boundary = Some(PolicyDocument::new(vec![Statement::allow("All", ["*"])]));
+        assert_eq!(decided("kms:Decrypt", &alice, &guarded), Decision::ExplicitDeny);
+    }
+
+    #[test]
     fn guard_rails_have_their_exemptions() {
         let rails = |scps: Vec<Vec<PolicyDocument>>, rcps| Guardrails { scps, rcps };
         let nothing = rails(vec![vec![PolicyDocument::new(vec![Statement::allow("S3", ["s3:*"])])]], vec![]);

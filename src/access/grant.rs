@@ -176,5 +176,9 @@ mod tests {
         ] {
             assert_eq!(is_stricter(&new, &parent), expected, "{new:?} {parent:?}");
         }
+        let source = |arn: &str| GrantConstraints { source_arn: Some(arn.to_owned()), ..GrantConstraints::default() };
+        assert!(is_stricter(&source("arn:aws:s3:::b"), &source("arn:aws:s3:::b")));
+        assert!(!is_stricter(&source("arn:aws:s3:::c"), &source("arn:aws:s3:::b")));
+        assert!(!is_stricter(&GrantConstraints::default(), &source("arn:aws:s3:::b")));
     }
 }

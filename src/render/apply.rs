@@ -22,8 +22,12 @@ fn outcome_line(outcome: &StepOutcome, painter: Painter) -> String {
     match &outcome.result {
         StepResult::Done => format!("  {} {what}{id}", painter.paint(Style::Added, "done")),
         StepResult::Unconfirmed => format!("  {} {what}: written, not yet seen", painter.paint(Style::Warning, "open")),
-        StepResult::Unknown { message } => format!("  {} {what}: {}", painter.paint(Style::Warning, "open"), escape(message)),
-        StepResult::Failed { message, .. } => format!("  {} {what}: {}", painter.paint(Style::Error, "failed"), escape(message)),
+        StepResult::Unknown { message } => {
+            format!("  {} {what}: {}", painter.paint(Style::Warning, "open"), escape(message))
+        }
+        StepResult::Failed { message, .. } => {
+            format!("  {} {what}: {}", painter.paint(Style::Error, "failed"), escape(message))
+        }
         StepResult::Skipped { because } => {
             format!("  {} {what}: it needs {because}, which was not done", painter.paint(Style::Dim, "skipped"))
         }
@@ -63,7 +67,12 @@ pub fn render_apply(report: &ApplyReport, painter: Painter) -> String {
     let mut lines = Vec::new();
     for scope in &report.scopes {
         for recovery in &scope.recoveries {
-            lines.push(format!("{} {}: {}", painter.paint(Style::Heading, "recovered"), scope_name(scope), escape(&recovery.message)));
+            lines.push(format!(
+                "{} {}: {}",
+                painter.paint(Style::Heading, "recovered"),
+                scope_name(scope),
+                escape(&recovery.message)
+            ));
         }
         for outcome in scope.steps.iter().filter(|outcome| outcome.result != StepResult::Done) {
             lines.push(format!("{}{}", scope_name(scope), outcome_line(outcome, painter)));
