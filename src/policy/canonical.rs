@@ -104,7 +104,7 @@ impl PolicyDocument {
         self.canonical_with(Some(partition.as_str()))
     }
 
-    fn canonical_with(&self, partition: Option<&str>) -> CanonicalPolicy {
+    pub(super) fn canonical_with(&self, partition: Option<&str>) -> CanonicalPolicy {
         let variables = match self.version {
             PolicyVersion::V2012 => Variables::Replaced,
             PolicyVersion::V2008 | PolicyVersion::Other(_) => Variables::Literal,
@@ -118,7 +118,7 @@ impl PolicyDocument {
 }
 
 /// Returns the partition of the ARNs among the principals, if all name the same.
-fn common_partition(documents: &[&PolicyDocument]) -> Option<String> {
+pub(super) fn common_partition(documents: &[&PolicyDocument]) -> Option<String> {
     let entries = documents.iter().flat_map(|document| &document.statements).filter_map(|statement| {
         let (Principals::Is(entries) | Principals::IsNot(entries)) = statement.principals.as_ref()?;
         Some(entries)
