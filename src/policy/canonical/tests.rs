@@ -156,11 +156,11 @@ fn trust_policies_compare_without_resources() {
 #[test]
 fn a_document_made_to_be_expensive_ends_soon() {
     let many = |count: usize, prefix: &str| (0..count).map(|n| format!("{prefix}{n}")).collect::<Vec<_>>();
-    let stars: Vec<String> = (0..600).map(|n| format!("*a?{n}*b?*c{}*", n % 7)).collect();
+    let wildcards: Vec<String> = (0..600).map(|n| format!("*a?{n}*b?*c{}*", n % 7)).collect();
     let expensive = document(&serde_json::json!([
         { "Effect": "Allow", "Principal": { "AWS": many(400, "11112222") }, "Action": many(400, "a"),
             "Resource": many(10, "r") },
-        { "Effect": "Allow", "Principal": "*", "Action": stars, "Resource": "*" },
+        { "Effect": "Allow", "Principal": "*", "Action": wildcards, "Resource": "*" },
     ]));
     let mut reversed = expensive.clone();
     reversed.statements.reverse();
@@ -458,8 +458,9 @@ fn edit(document: &mut PolicyDocument, choice: usize, other: &Statement) {
         6 => drop(document.statements.remove(at)),
         7 => document.statements.push(other.clone()),
         8 => {
-            let condition = statement.conditions.first_mut();
-            condition.into_iter().for_each(|condition| condition.values.truncate(1));
+            if let Some(condition) = statement.conditions.first_mut() {
+                condition.values.truncate(1);
+            }
         }
         _ => {
             for condition in &mut statement.conditions {
