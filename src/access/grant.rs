@@ -122,6 +122,7 @@ pub(super) fn retiring(grant: &GrantFacts, call: &Call<'_>) -> Option<Retiring> 
     let grantee = named(&grant.grantee, call).filter(|_| may_retire);
     match (retiring, grantee) {
         (Some(Match::Direct | Match::ViaRole), _) | (_, Some(Match::Direct | Match::ViaRole)) => Some(Retiring::Named),
+        (_, Some(Match::Account)) if call.caller.is_root() => Some(Retiring::Named),
         (Some(Match::Account), _) => Some(Retiring::OfAccount),
         (None, Some(Match::Account) | None) => {
             call.caller.is_of_account(&grant.issuing_account).then_some(Retiring::OfAccount)

@@ -44,6 +44,19 @@ impl Json {
         }
     }
 
+    /// Returns the value with the members of all objects sorted by name.
+    pub(super) fn sorted(self) -> Self {
+        match self {
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::Text(_) => self,
+            Self::List(items) => Self::List(items.into_iter().map(Self::sorted).collect()),
+            Self::Object(members) => {
+                let mut members: Vec<_> = members.into_iter().map(|(name, value)| (name, value.sorted())).collect();
+                members.sort_by(|(a, _), (b, _)| a.cmp(b));
+                Self::Object(members)
+            }
+        }
+    }
+
     /// Returns the value as `serde_json` has it: of equal members the last one remains.
     pub(super) fn into_value(self) -> Value {
         match self {

@@ -1,0 +1,264 @@
+//! The plan as data: outcomes, steps, blockers, access gained and lost.
+
+use super::action::Action;
+use crate::diag::{Code, Severity};
+use crate::ids::{AccountId, KeyArn, KeyName, Region, RoleName, StackName, TargetName};
+use crate::live::{Backend, Unreadable};
+use crate::policy::PolicyDocument;
+use crate::review::{AccessChange, Risk};
+use crate::source::{Loc, Position};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What would change, everywhere.
+#[must_use]
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The stack.
+    pub stack: StackName,
+    /// Binds the plan to the desired state, to what was compared, to the tool's version, the targets and their callers.
+    pub digest: Digest,
+    /// Roles, an account at a time: they come before the targets' keys.
+    pub accounts: Vec<AccountPlan>,
+    /// Keys, a target at a time.
+    pub targets: Vec<TargetPlan>,
+}
+
+/// A digest: 64 hexadecimal digits of SHA-256.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Digest(pub String);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whether there is anything to do, and whether it may be done.
+#[must_use]
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// Live and desired agree.
+    InSync,
+    /// These steps make them agree.
+    Ready(Applyable),
+    /// Something forbids it; the steps are shown and cannot be executed.
+    Blocked {
+        /// Why; never empty.
+        blockers: Vec<Blocker>,
+        /// What would be done otherwise.
+        would_do: Vec<Step>,
+    },
+}
+
+/// Steps that may be executed, in order. Comes from planning alone: nothing else can make one.
+#[must_use]
+#[derive(Debug, Clone)]
+pub struct Applyable {
+    pub(in crate::plan) steps: Vec<Step>,
+}
+
+impl Applyable {
+    /// Returns the steps in order; never empty.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+}
+
+impl Outcome {
+    /// Returns the steps, executable or not.
+    pub fn steps(&self) -> &[Step] {
+        match self {
+            Self::InSync => &[],
+            Self::Ready(applyable) => applyable.steps(),
+            Self::Blocked { would_do, .. } => would_do,
+        }
+    }
+
+    /// Returns the blockers.
+    pub fn blockers(&self) -> &[Blocker] {
+        match self {
+            Self::InSync | Self::Ready(_) => &[],
+            Self::Blocked { blockers, .. } => blockers,
+        }
+    }
+}
+
+/// What would change in one account's IAM.
+#[derive(Debug, Clone)]
+pub struct AccountPlan {
+    /// The account.
+    pub account: AccountId,
+    /// Whether there is anything to do.
+    pub outcome: Outcome,
+    /// The final trust policy of every managed role.
+    pub trust_policies: BTreeMap<RoleName, PolicyDocument>,
+    /// The final identity policies of every managed role, by policy name.
+    pub identity_policies: BTreeMap<RoleName, BTreeMap<String, PolicyDocument>>,
+    /// Things to know.
+    pub findings: Vec<Finding>,
+}
+
+/// What would change in one target.
+#[derive(Debug, Clone)]
+pub struct TargetPlan {
+    /// The target's name.
+    pub name: TargetName,
+    /// The account.
+    pub account: AccountId,
+    /// The Region.
+    pub region: Region,
+    /// What answered.
+    pub backend: Backend,
+    /// Who planned.
+    pub caller: String,
+    /// Whether there is anything to do.
+    pub outcome: Outcome,
+    /// The final policy of every key.
+    pub policies: BTreeMap<KeyName, PolicyDocument>,
+    /// The live policy of every key that exists and could be read, for the difference.
+    pub policies_before: BTreeMap<KeyName, PolicyDocument>,
+    /// Live keys by manifest name, where they exist.
+    pub keys: BTreeMap<KeyName, KeyArn>,
+    /// Access gained and lost.
+    pub access: AccessChange,
+    /// What differs from the manifest on live keys that nothing will change (aliases that are not declared, …).
+    pub drift: Vec<Drift>,
+    /// Keys with our stack tag and no manifest entry.
+    pub orphans: Vec<Orphan>,
+    /// What could not be read.
+    pub unreadable: Vec<Unreadable>,
+    /// Things to know.
+    pub findings: Vec<Finding>,
+    /// The change of the monthly cost in US dollars, as a decimal string.
+    pub cost_per_month_delta: String,
+}
+
+/// A step's number in its plan, `s1`, `s2`, … unique over accounts and targets.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(transparent)]
+pub struct StepId(pub String);
+
+impl fmt::Display for StepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a step belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Owner {
+    /// A key of the manifest.
+    Key(KeyName),
+    /// A role of the manifest.
+    Role(RoleName),
+}
+
+/// One API call with its reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The step's number.
+    pub id: StepId,
+    /// The key or role that it belongs to.
+    pub owner: Owner,
+    /// The call.
+    pub action: Action,
+    /// Why it is needed.
+    pub why: Why,
+    /// What it risks.
+    pub risk: Risk,
+    /// The property that changes, before and after, where there is one.
+    pub change: Option<PropertyChange>,
+    /// The manifest's place.
+    pub loc: Loc,
+    /// The manifest's place as people count.
+    pub position: Position,
+    /// Steps that must be done before.
+    pub depends_on: Vec<StepId>,
+}
+
+/// A property's value before and after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PropertyChange {
+    /// The property: `description`, `policy`, `tag owner`, `alias`.
+    pub property: String,
+    /// The value before; `None` where there was none.
+    pub before: Option<String>,
+    /// The value after; `None` where there will be none.
+    pub after: Option<String>,
+}
+
+/// Why a step is needed. Worded by the renderer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// The manifest declares it and it does not exist.
+    Absent,
+    /// It exists and differs from the manifest.
+    Differs,
+    /// It exists, the manifest does not want it, and it is ours.
+    Unwanted,
+    /// A key of ours lacks its claim alias: an earlier run was interrupted.
+    Interrupted,
+    /// Only the wording differs, and `--normalize` was asked for.
+    Wording,
+}
+
+/// Why nothing may be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocker {
+    /// Which rule.
+    pub kind: BlockerKind,
+    /// The key or role, if one is to blame.
+    pub owner: Option<Owner>,
+    /// What is wrong: a lower-case fragment.
+    pub message: String,
+    /// The next thing to do.
+    pub help: String,
+    /// The manifest's place.
+    pub loc: Option<Loc>,
+    /// The manifest's place as people count.
+    pub position: Option<Position>,
+}
+
+/// Which rule blocks. Each has a [`Code`] of the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlockerKind(pub Code);
+
+/// Something on a live key that the manifest does not declare and that nothing will change.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Drift {
+    /// The key.
+    pub key: KeyName,
+    /// What, in words.
+    pub what: String,
+}
+
+/// A key with our stack tag and no manifest entry. Never deleted.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Orphan {
+    /// The key.
+    pub arn: KeyArn,
+    /// The name in its tag.
+    pub key: Option<String>,
+    /// What is known of it, in words: its state, its aliases.
+    pub note: String,
+}
+
+/// Something worth knowing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Its code.
+    pub code: Code,
+    /// How grave it is.
+    pub severity: Severity,
+    /// The key or role.
+    pub owner: Option<Owner>,
+    /// In words.
+    pub message: String,
+    /// What to do.
+    pub remedy: String,
+    /// The manifest's place.
+    pub position: Option<Position>,
+}

@@ -1,0 +1,291 @@
+//! Ports: what the asynchronous shells need of the world, in domain words.
+//!
+//! `aws` implements them over the SDK; tests implement them in memory. One object implements all ports of one
+//! target's connection.
+
+mod error;
+#[cfg(test)]
+pub(crate) mod fake;
+
+pub use error::{PortError, PortErrorKind};
+
+use crate::ids::{AccountId, AliasName, KeyArn, KeyId, RoleArn, RoleName};
+use crate::live::{Caller, KeyMetadata, LiveGrant, LiveRole, LiveRotation};
+use crate::policy::PolicyDocument;
+use crate::secret::SecretBytes;
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::time::Duration;
+
+/// What a port returns.
+pub type PortResult<T> = Result<T, PortError>;
+
+/// Who is calling.
+pub trait CallerReader {
+    /// `sts:GetCallerIdentity`; for a session also the role's full ARN, with its path, where `iam:GetRole` allows.
+    fn caller(&self) -> impl Future<Output = PortResult<Caller>> + Send;
+}
+
+/// Reads keys of one account and Region. Pages are followed to the end; `Truncated` without a marker is an error.
+pub trait KeyReader {
+    /// Every customer alias with the key behind it; AWS's own (`alias/aws/…`) are left out.
+    fn list_aliases(&self) -> impl Future<Output = PortResult<BTreeMap<AliasName, Option<KeyId>>>> + Send;
+
+    /// Keys with a tag `keywright:stack=<value>`, with all their tags, from the tagging API; `NotSupported` or `Denied`
+    /// where there is none: the caller falls back to [`KeyReader::list_keys`] and [`KeyReader::key_tags`].
+    fn keys_tagged(
+        &self,
+        tag: &str,
+        value: &str,
+    ) -> impl Future<Output = PortResult<BTreeMap<KeyArn, BTreeMap<String, String>>>> + Send;
+
+    /// Every key of the Region.
+    fn list_keys(&self) -> impl Future<Output = PortResult<Vec<KeyArn>>> + Send;
+
+    /// `kms:ListResourceTags`.
+    fn key_tags(&self, key: &KeyId) -> impl Future<Output = PortResult<BTreeMap<String, String>>> + Send;
+
+    /// `kms:DescribeKey`.
+    fn describe_key(&self, key: &KeyId) -> impl Future<Output = PortResult<(KeyArn, KeyMetadata)>> + Send;
+
+    /// `kms:GetKeyPolicy`, the text as it came.
+    fn key_policy(&self, key: &KeyId) -> impl Future<Output = PortResult<String>> + Send;
+
+    /// `kms:GetKeyRotationStatus`; `Off` where the key cannot rotate.
+    fn rotation(&self, key: &KeyId) -> impl Future<Output = PortResult<LiveRotation>> + Send;
+
+    /// `kms:ListGrants`.
+    fn grants(&self, key: &KeyId) -> impl Future<Output = PortResult<Vec<LiveGrant>>> + Send;
+}
+
+/// A new key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewKey {
+    /// The description, empty for none.
+    pub description: String,
+    /// The policy.
+    pub policy: PolicyDocument,
+    /// All tags.
+    pub tags: BTreeMap<String, String>,
+    /// Whether to skip AWS's own lock-out check, with consent.
+    pub lockout_check: LockoutCheck,
+}
+
+/// Whether AWS checks that the caller can change the policy later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockoutCheck {
+    /// It does.
+    Keep,
+    /// It does not: only with `--bypass-lockout-check KEY`.
+    Bypass,
+}
+
+/// Writes keys. `create_key` is sent exactly once; the others are repeated on transient errors by the adapter, since
+/// they are idempotent.
+pub trait KeyWriter {
+    /// `kms:CreateKey`. [`PortErrorKind::Unknown`] means that the key may exist.
+    fn create_key(&self, key: &NewKey) -> impl Future<Output = PortResult<KeyArn>> + Send;
+    /// `kms:PutKeyPolicy`.
+    fn put_key_policy(
+        &self,
+        key: &KeyId,
+        policy: &PolicyDocument,
+        check: LockoutCheck,
+    ) -> impl Future<Output = PortResult<()>> + Send;
+    /// `kms:UpdateKeyDescription`.
+    fn update_description(&self, key: &KeyId, description: &str) -> impl Future<Output = PortResult<()>> + Send;
+    /// `kms:EnableKey`.
+    fn enable_key(&self, key: &KeyId) -> impl Future<Output = PortResult<()>> + Send;
+    /// `kms:DisableKey`.
+    fn disable_key(&self, key: &KeyId) -> impl Future<Output = PortResult<()>> + Send;
+    /// `kms:TagResource`.
+    fn tag_key(&self, key: &KeyId, tags: &BTreeMap<String, String>) -> impl Future<Output = PortResult<()>> + Send;
+    /// `kms:UntagResource`.
+    fn untag_key(&self, key: &KeyId, tag_keys: &BTreeSet<String>) -> impl Future<Output = PortResult<()>> + Send;
+    /// `kms:CreateAlias`; `AlreadyExists` may be the lost reply of our own call.
+    fn create_alias(&self, alias: &AliasName, key: &KeyId) -> impl Future<Output = PortResult<()>> + Send;
+    /// `kms:UpdateAlias`.
+    fn update_alias(&self, alias: &AliasName, key: &KeyId) -> impl Future<Output = PortResult<()>> + Send;
+    /// `kms:EnableKeyRotation` with a period in days.
+    fn enable_rotation(&self, key: &KeyId, days: u16) -> impl Future<Output = PortResult<()>> + Send;
+    /// `kms:DisableKeyRotation`.
+    fn disable_rotation(&self, key: &KeyId) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// Reads IAM of one account.
+pub trait IdentityReader {
+    /// The role with trust policy, tags, inline and attached policies; `None` where there is none.
+    fn role(&self, name: &RoleName) -> impl Future<Output = PortResult<Option<LiveRole>>> + Send;
+    /// Whether an OpenID Connect provider exists.
+    fn oidc_provider_exists(
+        &self,
+        account: &AccountId,
+        provider: &str,
+    ) -> impl Future<Output = PortResult<bool>> + Send;
+}
+
+/// A new role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRole {
+    /// The name.
+    pub name: RoleName,
+    /// The path, with both slashes.
+    pub path: String,
+    /// The description.
+    pub description: Option<String>,
+    /// The longest session, in seconds.
+    pub max_session_seconds: u32,
+    /// The trust policy.
+    pub trust: PolicyDocument,
+    /// The permissions boundary.
+    pub permissions_boundary: Option<String>,
+    /// All tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Writes IAM of one account.
+pub trait IdentityWriter {
+    /// `iam:CreateRole`.
+    fn create_role(&self, role: &NewRole) -> impl Future<Output = PortResult<()>> + Send;
+    /// `iam:UpdateRole`.
+    fn update_role(
+        &self,
+        role: &RoleName,
+        description: &str,
+        max_session_seconds: u32,
+    ) -> impl Future<Output = PortResult<()>> + Send;
+    /// `iam:UpdateAssumeRolePolicy`.
+    fn update_trust(&self, role: &RoleName, trust: &PolicyDocument) -> impl Future<Output = PortResult<()>> + Send;
+    /// `iam:PutRolePermissionsBoundary`.
+    fn put_boundary(&self, role: &RoleName, boundary: &str) -> impl Future<Output = PortResult<()>> + Send;
+    /// `iam:DeleteRolePermissionsBoundary`.
+    fn delete_boundary(&self, role: &RoleName) -> impl Future<Output = PortResult<()>> + Send;
+    /// `iam:TagRole`.
+    fn tag_role(&self, role: &RoleName, tags: &BTreeMap<String, String>)
+    -> impl Future<Output = PortResult<()>> + Send;
+    /// `iam:PutRolePolicy`.
+    fn put_role_policy(
+        &self,
+        role: &RoleName,
+        name: &str,
+        policy: &PolicyDocument,
+    ) -> impl Future<Output = PortResult<()>> + Send;
+    /// `iam:DeleteRolePolicy`.
+    fn delete_role_policy(&self, role: &RoleName, name: &str) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// The encryption context of a call.
+pub type EncryptionContext = BTreeMap<String, String>;
+
+/// Whether a call takes effect, or only tells whether it would (`DryRun`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallMode {
+    /// It takes effect.
+    Real,
+    /// It only tells: `Ok` stands for `DryRunOperationException`, which means "would succeed".
+    DryRun,
+}
+
+/// A data key as KMS makes it.
+#[derive(Debug)]
+pub struct DataKey {
+    /// The key, in clear.
+    pub plaintext: SecretBytes,
+    /// The key, wrapped.
+    pub ciphertext: Vec<u8>,
+    /// The KMS key that wrapped it.
+    pub key: KeyArn,
+}
+
+/// Uses keys, as one identity.
+pub trait Crypto {
+    /// `kms:GenerateDataKey`, 256 bits.
+    fn generate_data_key(
+        &self,
+        key: &KeyId,
+        context: &EncryptionContext,
+    ) -> impl Future<Output = PortResult<DataKey>> + Send;
+    /// `kms:GenerateDataKeyWithoutPlaintext`, 256 bits.
+    fn generate_data_key_without_plaintext(
+        &self,
+        key: &KeyId,
+        context: &EncryptionContext,
+    ) -> impl Future<Output = PortResult<Vec<u8>>> + Send;
+    /// `kms:Encrypt`.
+    fn encrypt(
+        &self,
+        key: &KeyId,
+        plaintext: &SecretBytes,
+        context: &EncryptionContext,
+    ) -> impl Future<Output = PortResult<Vec<u8>>> + Send;
+    /// `kms:Decrypt`, with the key named, so that another key's ciphertext is refused.
+    fn decrypt(
+        &self,
+        key: &KeyId,
+        ciphertext: &[u8],
+        context: &EncryptionContext,
+    ) -> impl Future<Output = PortResult<SecretBytes>> + Send;
+    /// `kms:ReEncrypt` to the same key under another context.
+    fn re_encrypt(
+        &self,
+        key: &KeyId,
+        ciphertext: &[u8],
+        source: &EncryptionContext,
+        destination: &EncryptionContext,
+    ) -> impl Future<Output = PortResult<Vec<u8>>> + Send;
+    /// Any one of `Encrypt`, `Decrypt`, `GenerateDataKey`, `GenerateDataKeyWithoutPlaintext`, `ReEncrypt` with `DryRun`
+    /// (and `IGNORE_CIPHERTEXT` where it takes a ciphertext): `Ok` = would succeed.
+    fn dry_run(
+        &self,
+        action: &str,
+        key: &KeyId,
+        context: &EncryptionContext,
+    ) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// Becomes another identity.
+pub trait RoleAssumer {
+    /// A connection of the same kind, as the assumed role.
+    type Assumed: Crypto + KeyReader + CallerReader + Send + Sync;
+
+    /// `sts:AssumeRole` with a session name and a session policy that limits what the session may do.
+    fn assume(
+        &self,
+        role: &RoleArn,
+        session_name: &str,
+        session_policy: Option<&PolicyDocument>,
+    ) -> impl Future<Output = PortResult<Self::Assumed>> + Send;
+}
+
+/// Time as the shells see it.
+pub trait Clock {
+    /// Returns the time.
+    fn now(&self) -> jiff::Timestamp;
+    /// Waits.
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// Randomness as the shells see it.
+pub trait Randomness {
+    /// Fills a buffer with random bytes.
+    fn fill(&self, bytes: &mut [u8]) -> PortResult<()>;
+}
+
+/// The local record of a key that is being created: written before `CreateKey` is sent, removed when its claim alias stands.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ClaimRecord {
+    /// The random id of the run, also in the tag `keywright:claim`.
+    pub claim: String,
+    /// When it was written.
+    pub at: jiff::Timestamp,
+}
+
+/// Keeps claim records on this machine.
+pub trait ClaimStore {
+    /// Returns the record of a key in a target (`slot` = `<account>/<region>/<stack>/<key>`).
+    fn load(&self, slot: &str) -> PortResult<Option<ClaimRecord>>;
+    /// Writes a record, durably.
+    fn save(&self, slot: &str, record: &ClaimRecord) -> PortResult<()>;
+    /// Removes a record.
+    fn remove(&self, slot: &str) -> PortResult<()>;
+}

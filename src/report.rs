@@ -1,0 +1,7 @@
+//! Outcome data of `apply` and `verify`: what was done, what was found, in order.
+
+mod apply;
+mod verify;
+
+pub use apply::{ApplyReport, Recovery, Scope, ScopeReport, StepOutcome, StepResult};
+pub use verify::{Completeness, Expectation, Probe, ProbeResult, VerifyReport};

@@ -1,0 +1,80 @@
+//! What one state of a key allows and another does not.
+
+use super::imply::{covers, fact_decides, is_void, never_meet};
+use super::rule::{Rule, Rules, Who};
+use crate::policy::{Condition, ConditionOperator, Effect};
+use std::collections::BTreeSet;
+
+/// One thing that is newly allowed: whom the rule is about, under its conditions, for the action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Gained {
+    pub(super) action: String,
+    pub(super) rule: Rule,
+}
+
+/// Returns what `new` allows and `old` does not. It may name too much, where neither rule provably covers the
+/// other, and never too little.
+pub(super) fn gained(old: &Rules, new: &Rules, actions: &BTreeSet<String>, account: &str) -> Vec<Gained> {
+    actions.iter().flat_map(|action| Comparison { old, new, action, account }.gained()).collect()
+}
+
+/// Two states of a key, for one action.
+struct Comparison<'a> {
+    old: &'a Rules,
+    new: &'a Rules,
+    action: &'a str,
+    account: &'a str,
+}
+
+impl Comparison<'_> {
+    fn about<'r>(&self, rules: &'r [Rule]) -> impl Iterator<Item = &'r Rule> {
+        rules.iter().filter(|rule| rule.has(self.action))
+    }
+
+    fn gained(&self) -> Vec<Gained> {
+        let live = self.about(&self.new.allows).filter(|rule| !is_void(rule, self.action, self.account));
+        let effective = live.filter(|rule| !self.denied(self.new, rule));
+        let regions = effective.flat_map(|rule| self.gained_by(rule));
+        regions.map(|rule| Gained { action: self.action.to_owned(), rule }).collect()
+    }
+
+    fn denied(&self, rules: &Rules, rule: &Rule) -> bool {
+        self.about(&rules.denies).any(|deny| covers(deny, rule, Effect::Deny))
+    }
+
+    /// Returns the rule itself if nothing old covers it, else those parts of it that an old deny kept out and no
+    /// new one does.
+    fn gained_by(&self, rule: &Rule) -> Vec<Rule> {
+        let mut old = self.about(&self.old.allows).filter(|old| !is_void(old, self.action, self.account));
+        if !old.any(|old| covers(old, rule, Effect::Allow)) {
+            return vec![rule.clone()];
+        }
+        let kept_out = self.about(&self.old.denies).filter(|deny| !never_meet(deny, rule));
+        kept_out.map(|deny| meet(rule, deny)).filter(|region| !self.denied(self.new, region)).collect()
+    }
+}
+
+/// Returns what both an allow and a deny speak of.
+fn meet(allow: &Rule, deny: &Rule) -> Rule {
+    let mut region = allow.clone();
+    let conditions = deny.conditions.iter().filter(|condition| fact_decides(condition, allow) != Some(true));
+    for condition in conditions {
+        if !region.conditions.contains(condition) {
+            region.conditions.push(condition.clone());
+        }
+    }
+    match (&allow.who, &deny.who) {
+        (Who::Everyone | Who::Except(_), narrower) => region.who = narrower.clone(),
+        (Who::Account(_), Who::Arn(arn)) => region.conditions.push(caller_is(arn)),
+        (Who::Arn(_) | Who::Account(_) | Who::Service(_), _) => {}
+    }
+    region
+}
+
+fn caller_is(arn: &str) -> Condition {
+    Condition {
+        operator: ConditionOperator("ArnLike".to_owned()),
+        key: "aws:PrincipalArn".to_owned(),
+        values: vec![arn.into()],
+    }
+}

@@ -1,0 +1,235 @@
+//! Principals and conditions as people read them.
+
+use super::rule::{Rule, Who};
+use crate::policy::{Condition, glob_matches};
+use crate::services::Service;
+use std::collections::BTreeMap;
+
+/// What names need: how the manifest calls ARNs, and whose key it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Vocabulary<'a> {
+    pub(super) names: &'a BTreeMap<String, String>,
+    pub(super) account: &'a str,
+}
+
+/// Somebody by name, and the conditions that the name already says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) name: String,
+    pub(super) reach: Distance,
+    said: Vec<&'static str>,
+}
+
+/// How far from the key's account somebody is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Distance {
+    Own,
+    Foreign,
+    Everyone,
+}
+
+impl Vocabulary<'_> {
+    /// Returns whom a rule is about.
+    pub(super) fn who(&self, rule: &Rule) -> Named {
+        match &rule.who {
+            Who::Arn(arn) => Named {
+                name: self.arn(arn),
+                reach: self.distance(rule.account()),
+                said: vec!["aws:principalarn", "aws:principalaccount", "kms:calleraccount"],
+            },
+            Who::Account(account) => self.account(account, rule),
+            Who::Service(service) => {
+                Named { name: service.clone(), reach: Distance::Own, said: vec!["aws:principalisawsservice"] }
+            }
+            Who::Everyone => self.among_everyone(rule),
+            Who::Except(entries) => {
+                let names: Vec<String> = entries.iter().map(|entry| self.arn(entry.kind_and_value().1)).collect();
+                Named {
+                    name: format!("everyone except {}", names.join(", ")),
+                    reach: Distance::Everyone,
+                    said: Vec::new(),
+                }
+            }
+        }
+    }
+
+    fn distance(&self, account: Option<&str>) -> Distance {
+        if account.is_none_or(|account| account == self.account) { Distance::Own } else { Distance::Foreign }
+    }
+
+    fn account(&self, account: &str, rule: &Rule) -> Named {
+        let root_alone = value_of(rule, "aws:PrincipalType") == Some("Account");
+        let name =
+            if root_alone { format!("root user of {account}") } else { format!("account:{account} through IAM") };
+        let mut said = vec!["aws:principalaccount", "kms:calleraccount"];
+        said.extend(root_alone.then_some("aws:principaltype"));
+        Named { name, reach: self.distance(Some(account)), said }
+    }
+
+    /// Names callers that are admitted by a condition on who they are.
+    fn among_everyone(&self, rule: &Rule) -> Named {
+        let account = value_of(rule, "aws:PrincipalAccount");
+        if let Some(pattern) = value_of(rule, "aws:PrincipalArn") {
+            let of_arn = pattern.split(':').nth(4).filter(|part| !part.contains(['*', '?']));
+            let reach =
+                if of_arn.or(account).is_some() { self.distance(of_arn.or(account)) } else { Distance::Everyone };
+            return Named { name: self.arn(pattern), reach, said: vec!["aws:principalarn", "aws:principalaccount"] };
+        }
+        if let Some(organization) = value_of(rule, "aws:PrincipalOrgID") {
+            let said = vec!["aws:principalorgid"];
+            return Named { name: format!("org:{organization}"), reach: Distance::Foreign, said };
+        }
+        match account.or(value_of(rule, "kms:CallerAccount")) {
+            Some(account) => Named {
+                name: format!("everyone in account {account}"),
+                reach: self.distance(Some(account)),
+                said: vec!["aws:principalaccount", "kms:calleraccount"],
+            },
+            None => Named { name: "everyone".to_owned(), reach: Distance::Everyone, said: Vec::new() },
+        }
+    }
+
+    /// Returns the name of an ARN or pattern: the manifest's, Identity Center's, or the text itself.
+    fn arn(&self, text: &str) -> String {
+        let known = self.names.get(text).cloned();
+        known.or_else(|| permission_set(text)).unwrap_or_else(|| text.to_owned())
+    }
+
+    /// Returns the conditions of a rule in words, without those that its principal's name says.
+    pub(super) fn conditions(&self, rule: &Rule, named: &Named) -> Vec<Phrase> {
+        let said = |condition: &&Condition| !named.said.contains(&condition.key.to_ascii_lowercase().as_str());
+        let mut phrases: Vec<Phrase> = rule.conditions.iter().filter(said).map(|c| self.phrase(c)).collect();
+        phrases.sort();
+        phrases.dedup();
+        phrases
+    }
+
+    fn phrase(&self, condition: &Condition) -> Phrase {
+        let values = condition.values.iter().map(|value| value.as_text().to_owned()).collect();
+        let operator = condition.operator.0.trim_end_matches("IfExists").to_owned();
+        let lead = match context_key(&condition.key) {
+            Some(key) => context_lead(key, &operator),
+            None => lead(&condition.key, &operator),
+        };
+        match lead {
+            Lead::Whole(text) => Phrase { lead: text, values: Vec::new() },
+            Lead::Services(text) => Phrase { lead: text, values: map(values, |value| service(&value)) },
+            Lead::Callers(text) => Phrase { lead: text, values: map(values, |value| self.arn(&value)) },
+            Lead::Values(text) => Phrase { lead: text, values },
+        }
+        .refined(condition)
+    }
+}
+
+/// A condition in words: what it begins with, and the values of which one must match.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Phrase {
+    pub(super) lead: String,
+    pub(super) values: Vec<String>,
+}
+
+impl Phrase {
+    /// Returns the phrase as text.
+    pub(super) fn text(&self) -> String {
+        if self.values.is_empty() { self.lead.clone() } else { format!("{} {}", self.lead, self.values.join(" or ")) }
+    }
+
+    /// Chooses between the two phrases that `Null` and `Bool` have.
+    fn refined(mut self, condition: &Condition) -> Self {
+        let is = |text: &str| condition.values.iter().all(|value| value.as_text().eq_ignore_ascii_case(text));
+        let name = context_key(&condition.key).unwrap_or(&condition.key);
+        if condition.operator.0 == "Null" && is("true") {
+            self = Self { lead: format!("only without {name}"), values: Vec::new() };
+        } else if condition.operator.0 == "Null" && is("false") {
+            self = Self { lead: format!("only with {name}"), values: Vec::new() };
+        } else if condition.key.eq_ignore_ascii_case("kms:GrantIsForAWSResource") && is("true") {
+            self = Self { lead: "only for AWS resources".to_owned(), values: Vec::new() };
+        }
+        self
+    }
+}
+
+enum Lead {
+    Whole(String),
+    Services(String),
+    Callers(String),
+    Values(String),
+}
+
+fn map(values: Vec<String>, f: impl Fn(String) -> String) -> Vec<String> {
+    values.into_iter().map(f).collect()
+}
+
+fn context_key(key: &str) -> Option<&str> {
+    let prefix = "kms:EncryptionContext:";
+    let head = key.get(..prefix.len())?;
+    head.eq_ignore_ascii_case(prefix).then(|| key.get(prefix.len()..)).flatten()
+}
+
+fn context_lead(key: &str, operator: &str) -> Lead {
+    match operator {
+        "StringEquals" | "StringLike" | "ArnLike" | "ArnEquals" => Lead::Values(format!("only with {key} =")),
+        "StringNotEquals" | "StringNotLike" => Lead::Values(format!("never with {key} =")),
+        other => Lead::Values(format!("only with {key} ({other})")),
+    }
+}
+
+fn lead(key: &str, operator: &str) -> Lead {
+    let negated = operator.contains("Not");
+    match key.to_ascii_lowercase().as_str() {
+        "kms:viaservice" if !negated => Lead::Services("only through".to_owned()),
+        "kms:viaservice" => Lead::Services("never through".to_owned()),
+        "aws:principalarn" if !negated => Lead::Callers("only when the caller is".to_owned()),
+        "aws:principalarn" => Lead::Callers("only when the caller is not".to_owned()),
+        "aws:principalaccount" | "kms:calleraccount" if !negated => Lead::Values("only from account".to_owned()),
+        "aws:principalaccount" | "kms:calleraccount" => Lead::Values("only from other accounts than".to_owned()),
+        "aws:sourceaccount" if !negated => Lead::Values("only on behalf of account".to_owned()),
+        "aws:sourcearn" if !negated => Lead::Values("only on behalf of".to_owned()),
+        "aws:multifactorauthpresent" => Lead::Values("only with MFA =".to_owned()),
+        "resource" => Lead::Whole("only where the resource matches".to_owned()),
+        _ => Lead::Values(format!("only when {key} {}", relation(operator))),
+    }
+}
+
+fn relation(operator: &str) -> String {
+    match operator {
+        "StringEquals" | "NumericEquals" | "DateEquals" | "Bool" | "ArnEquals" => "is".to_owned(),
+        "StringLike" | "ArnLike" => "is like".to_owned(),
+        "StringNotEquals" | "NumericNotEquals" | "DateNotEquals" | "ArnNotEquals" => "is not".to_owned(),
+        "StringNotLike" | "ArnNotLike" => "is not like".to_owned(),
+        "IpAddress" => "is in".to_owned(),
+        "NotIpAddress" => "is not in".to_owned(),
+        other => format!("({other})"),
+    }
+}
+
+/// Returns the service's name in the manifest, else the value as written.
+fn service(value: &str) -> String {
+    let prefix = value.split('.').next().unwrap_or_default();
+    let named = |service: &&Service| {
+        let region = "us-east-1".parse();
+        region.is_ok_and(|region| service.via_service(&region).split('.').next() == Some(prefix))
+    };
+    let domain = glob_matches("*.amazonaws.com", value);
+    Service::ALL.iter().filter(|_| domain).find(named).map_or_else(|| value.to_owned(), ToString::to_string)
+}
+
+/// Returns the permission set whose roles a pattern matches.
+fn permission_set(pattern: &str) -> Option<String> {
+    let name = pattern.rsplit('/').next()?.strip_prefix("AWSReservedSSO_")?;
+    let (set, suffix) = name.rsplit_once('_')?;
+    let generic = suffix.bytes().all(|b| b == b'?') || suffix == "*";
+    generic.then(|| format!("sso:{set}"))
+}
+
+/// Returns the only value that a rule's positive condition on a key admits.
+pub(super) fn value_of<'r>(rule: &'r Rule, key: &str) -> Option<&'r str> {
+    let fits = |condition: &&Condition| {
+        condition.key.eq_ignore_ascii_case(key)
+            && matches!(condition.operator.0.as_str(), "StringEquals" | "StringLike" | "ArnEquals" | "ArnLike")
+    };
+    match rule.conditions.iter().find(fits)?.values.as_slice() {
+        [value] => Some(value.as_text()),
+        _ => None,
+    }
+}
