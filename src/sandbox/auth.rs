@@ -79,7 +79,7 @@ impl<'a> Authorization<'a> {
 }
 
 /// What belongs to an access key.
-struct Secret {
+struct Known {
     account: AccountId,
     secret: String,
     token: Option<String>,
@@ -111,14 +111,14 @@ pub(super) fn authenticate(incoming: &Incoming, state: &mut State, now: Timestam
     Ok(Caller { account: known.account, region, facts, user_id, via, temporary: known.token.is_some() })
 }
 
-fn find(access_key: &str, state: &State) -> Option<Secret> {
+fn find(access_key: &str, state: &State) -> Option<Known> {
     if let Some(account) = access_key.strip_prefix(KEY_PREFIX).and_then(|account| account.parse().ok()) {
         let of = SessionOf::User { name: "sandbox".to_owned() };
-        return Some(Secret { account, secret: SECRET.to_owned(), token: None, expires: None, of });
+        return Some(Known { account, secret: SECRET.to_owned(), token: None, expires: None, of });
     }
     if let Some(key) = state.access_keys.get(access_key) {
         let of = SessionOf::User { name: key.user.clone() };
-        return Some(Secret {
+        return Some(Known {
             account: key.account.clone(),
             secret: key.secret.clone(),
             token: None,
@@ -126,7 +126,7 @@ fn find(access_key: &str, state: &State) -> Option<Secret> {
             of,
         });
     }
-    state.sessions.get(access_key).map(|session| Secret {
+    state.sessions.get(access_key).map(|session| Known {
         account: session.account.clone(),
         secret: session.secret.clone(),
         token: Some(session.token.clone()),
@@ -136,7 +136,7 @@ fn find(access_key: &str, state: &State) -> Option<Secret> {
 }
 
 /// Returns the signature that the request should have.
-fn signature(incoming: &Incoming, authorization: &Authorization<'_>, known: &Secret) -> Option<String> {
+fn signature(incoming: &Incoming, authorization: &Authorization<'_>, known: &Known) -> Option<String> {
     let at: SystemTime = signing_time(incoming.header("x-amz-date")?)?;
     let credentials =
         Credentials::new(authorization.access_key, &known.secret, known.token.clone(), None, "keywright sandbox");

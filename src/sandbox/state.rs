@@ -153,7 +153,7 @@ pub(super) struct ManagedPolicy {
     pub(super) created: Timestamp,
 }
 
-/// An OpenID Connect provider.
+/// An `OpenID` Connect provider.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Provider {
     pub(super) arn: String,

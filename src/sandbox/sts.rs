@@ -17,6 +17,7 @@ pub(super) const OPERATIONS: &[(&str, Handler)] =
     &[("GetCallerIdentity", caller_identity), ("AssumeRole", assume_role), ("GetSessionToken", session_token)];
 
 /// `GetCallerIdentity`, which needs no permission.
+#[expect(clippy::unnecessary_wraps, reason = "the form of every handler")]
 fn caller_identity(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let caller = call.caller;
     Ok(json!({ "Arn": caller.arn(), "UserId": caller.user_id, "Account": caller.account }))

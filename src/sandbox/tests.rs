@@ -26,7 +26,7 @@ pub(super) struct TestClock(Mutex<Timestamp>);
 impl TestClock {
     pub(super) fn pass(&self, time: SignedDuration) {
         let mut now = self.0.lock().unwrap();
-        *now = *now + time;
+        *now += time;
     }
 }
 
@@ -95,15 +95,15 @@ pub(super) fn allow(action: &str, resource: &str) -> Value {
     statements(json!([{ "Effect": "Allow", "Action": action, "Resource": resource }]))
 }
 
-pub(super) fn statements(statements: Value) -> Value {
-    json!({ "Version": "2012-10-17", "Statement": statements })
+pub(super) fn statements(statements: impl Into<Value>) -> Value {
+    json!({ "Version": "2012-10-17", "Statement": statements.into() })
 }
 
 /// Returns a key policy that gives the administrator everything, and whatever else is given.
 pub(super) fn key_policy(others: Vec<Value>) -> Value {
     let admin = json!({ "Effect": "Allow", "Action": "kms:*", "Resource": "*",
         "Principal": { "AWS": format!("arn:aws:iam::{ACCOUNT}:user/sandbox") } });
-    statements(std::iter::once(admin).chain(others).collect())
+    statements(std::iter::once(admin).chain(others).collect::<Value>())
 }
 
 /// Returns a trust policy.

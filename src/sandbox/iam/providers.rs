@@ -1,4 +1,4 @@
-//! OpenID Connect providers: that they exist, for trust policies.
+//! `OpenID` Connect providers: that they exist, for trust policies.
 
 use crate::sandbox::call::Call;
 use crate::sandbox::error::ApiError;

@@ -116,13 +116,11 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
         let alike = Grant { id: old.id.clone(), token: old.token.clone(), created: old.created, ..grant.clone() };
         grant.name.is_some() && alike == **old
     };
-    let grant = match key.grants.iter().find(same) {
-        Some(old) => old.clone(),
-        None => {
-            key.grants.push(grant.clone());
-            grant
-        }
-    };
+    let old = key.grants.iter().find(same).cloned();
+    if old.is_none() {
+        key.grants.push(grant.clone());
+    }
+    let grant = old.unwrap_or(grant);
     Ok(json!({ "GrantId": grant.id, "GrantToken": grant.token }))
 }
 

@@ -50,7 +50,7 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let tags = tags::given(&params.structures("Tags")?)?;
     tags::check(&tags, &BTreeMap::new())?;
     let mut key = new(call);
-    key.description = description.to_owned();
+    description.clone_into(&mut key.description);
     authorize_create(call, &key, &tags)?;
     if let Some(policy) = params.text("Policy")? {
         key.policy = policies::accept(call, &key, policy)?;
