@@ -108,7 +108,11 @@ mod tests {
         match value {
             DeValue::Table(table) => 1 + table.values().map(|v| depth(v.get_ref())).max().unwrap_or(0),
             DeValue::Array(items) => 1 + items.iter().map(|v| depth(v.get_ref())).max().unwrap_or(0),
-            _ => 0,
+            DeValue::String(_)
+            | DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_) => 0,
         }
     }
 

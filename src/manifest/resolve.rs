@@ -144,7 +144,8 @@ fn key_targets(
             found.push(check::unknown_name("target", &declared.text(target), targets.keys()));
         }
     }
-    names
+    // Nothing is made of it, but the rest of the key is checked.
+    if names.is_empty() { targets.keys().cloned().collect() } else { names }
 }
 
 fn resolve_target(

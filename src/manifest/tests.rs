@@ -33,7 +33,7 @@ fn sources(texts: &[(&str, &str)]) -> SourceMap {
     map
 }
 
-/// Reads a fixture; a line `#--- name` begins a second file.
+/// Reads a fixture; a line `#--- next file` begins another file.
 fn fixture(path: &Path) -> SourceMap {
     let text = fs::read_to_string(path).unwrap();
     let mut map = SourceMap::default();
@@ -225,6 +225,14 @@ fn the_field_table_of_the_documentation_is_current() {
     let (before, rest) = text.split_once(BEGIN).unwrap();
     let (_, after) = rest.split_once(END).unwrap();
     generated("docs/manifest.md", &format!("{before}{BEGIN}{}{END}{after}", field_table()));
+}
+
+#[test]
+fn the_example_of_the_documentation_loads() {
+    let text = fs::read_to_string(root().join("docs/manifest.md")).unwrap();
+    let example = text.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let loaded = load(&sources(&[("docs", example)]));
+    assert!(loaded.diagnostics.is_empty() && loaded.state.is_some(), "{:#?}", loaded.diagnostics);
 }
 
 #[test]

@@ -121,7 +121,10 @@ pub(super) fn desired_accounts(
     }
     for (name, diagnostics) in unused.into_iter().filter(|(name, _)| !used_somewhere.contains(name)) {
         found.extend(diagnostics);
-        report_unused(&name, merged, found);
+        // A use that could not be resolved is not shown as none.
+        if !found.has_errors() {
+            report_unused(&name, merged, found);
+        }
     }
     desired
 }

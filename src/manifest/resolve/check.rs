@@ -5,6 +5,7 @@ use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::ids::IdError;
 use crate::manifest::raw::List;
 use crate::manifest::read::Declared;
+use crate::manifest::spanned::Sp;
 use crate::source::{Loc, Located};
 use crate::text;
 use std::collections::BTreeMap;
@@ -63,7 +64,7 @@ pub(super) fn context_keys<T>(
     found: &mut Diagnostics,
 ) -> BTreeMap<String, Loc> {
     let mut places = BTreeMap::new();
-    for key in keys.into_iter().flat_map(|keys| keys.get()) {
+    for key in keys.into_iter().flat_map(Sp::get) {
         if context_key(&declared.text(key), found) {
             places.insert(key.get().clone(), declared.at(key));
         }

@@ -113,7 +113,7 @@ fn resolve_form<'a>(declared: &Declared<RawRole>, raw: &'a RawRole, found: &mut 
                 );
             }
             let content = trust.get();
-            if is_empty_trust(content) {
+            if is_empty_trust(content) && !declared.suspect {
                 found.push(trust_missing(declared, declared.at(trust)));
             }
             Some(Form::Managed(content))

@@ -58,7 +58,8 @@ fn check_key(key: &Located<&String>, found: &mut Diagnostics) {
 
 fn check_value(value: &Located<&String>, found: &mut Diagnostics) {
     if value.value.chars().count() > TAG_VALUE_CHARS || !value.value.chars().all(is_tag_char) {
-        let message = format!("`{}` is not a tag value", text::escape(value.value));
+        let message =
+            format!("a tag's value cannot be this of {}", text::plural(value.value.chars().count(), "character"));
         let label = format!("at most {TAG_VALUE_CHARS} letters, digits, spaces and + - = . _ : / @");
         found.push(Diagnostic::error(Code::TagLimits, message).label(value.loc, label));
     }

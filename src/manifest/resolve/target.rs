@@ -137,10 +137,10 @@ fn is_loopback_url(url: &str) -> bool {
         Some((host, tail)) => (host, Some(tail.strip_prefix(':').unwrap_or("none"))),
         None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
     };
-    let bracketed = authority.starts_with('[');
-    let local = match bracketed {
-        true => host.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback()),
-        false => host == "localhost" || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback()),
+    let local = if authority.starts_with('[') {
+        host.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback())
+    } else {
+        host == "localhost" || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
     };
     local && port.is_none_or(|port| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok())
 }

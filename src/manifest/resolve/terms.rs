@@ -73,7 +73,7 @@ pub(super) fn resolve_terms<'a>(
     let delegation = resolve_delegation(declared, raw, class, found);
     let separation = resolve_separation(declared, raw, class, found);
     // A class that contradicts itself is reported at the class alone.
-    let contradiction = class.get().is_some_and(|class| class.contradicts_itself());
+    let contradiction = class.get().is_some_and(Class::contradicts_itself);
     if let Some(separation) = separation.filter(|_| !contradiction) {
         check::enforceable(separation, delegation.value, delegation.loc, found);
     }

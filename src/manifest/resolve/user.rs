@@ -79,11 +79,16 @@ fn resolve_capabilities(
 fn check_capability(capability: &Located<Capability>, shape: KeyShape, found: &mut Diagnostics) {
     let name = capability.value.name();
     if !capability.value.is_for_users() {
-        let help = match capability.value {
-            Capability::Administer => "name the principal in `admins`",
-            Capability::Delete => "name the principal in `deleters`",
-            Capability::Audit => "name the principal in `auditors`",
-            _ => "name the principal in the target's `deployers`",
+        let field = [
+            (Capability::Administer, "`admins`"),
+            (Capability::Delete, "`deleters`"),
+            (Capability::Audit, "`auditors`"),
+            (Capability::Deploy, "the target's `deployers`"),
+        ];
+        let field = field.iter().find(|(special, _)| *special == capability.value);
+        let help = match field {
+            Some((_, field)) => format!("name the principal in {field}"),
+            None => "leave it out".to_owned(),
         };
         let diagnostic = Diagnostic::error(Code::CapabilityUnfit, format!("`{name}` is not for users"));
         found.push(diagnostic.label(capability.loc, "not a use of the key").help(help));
