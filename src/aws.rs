@@ -13,6 +13,9 @@ mod paging;
 mod settings;
 mod whoami;
 
+#[cfg(test)]
+mod tests;
+
 pub use settings::{ConnectSettings, Credentials, Endpoint, Pacing, RetryBudget};
 
 use crate::ids::{AccountId, KeyArn, KeyId, Region};

@@ -68,7 +68,7 @@ pub async fn read_target<C: CallerReader + KeyReader + Sync>(
             target: desired.name.clone(),
             expected: desired.account.clone(),
             actual: caller.account,
-            caller: caller.arn,
+            caller: Box::new(caller.arn),
             loc: desired.loc,
         });
     }

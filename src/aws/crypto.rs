@@ -187,10 +187,16 @@ impl Connection {
     }
 }
 
-/// A dry run always answers with an error; an answer without one comes from a server that does not know dry runs.
+/// A dry run always answers with an error, and never about a ciphertext: an answer without one, or about one, comes
+/// from a server that does not know dry runs.
 fn judged(call: Call, outcome: PortResult<()>) -> PortResult<()> {
     match outcome {
         Err(error) if error.code.as_deref() == Some(WOULD_SUCCEED) => Ok(()),
+        Err(error) if error.kind == PortErrorKind::InvalidCiphertext => Err(PortError {
+            kind: PortErrorKind::NotSupported,
+            message: "the server looked at the ciphertext: it does not know DryRun with IGNORE_CIPHERTEXT".to_owned(),
+            ..error
+        }),
         Err(error) => Err(error),
         Ok(()) => Err(PortError::new(
             PortErrorKind::NotSupported,

@@ -62,7 +62,7 @@ fn unreadable_kind(status: u16) -> PortErrorKind {
 /// Error codes and their classes; of KMS, IAM, STS and the tagging API.
 ///
 /// <https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html>
-const CODES: &[(PortErrorKind, &[&str])] = &[
+pub(super) const CODES: &[(PortErrorKind, &[&str])] = &[
     (PortErrorKind::NotFound, &["NotFoundException", "NoSuchEntity", "NoSuchEntityException"]),
     (
         PortErrorKind::Denied,

@@ -153,7 +153,7 @@ impl FakeAws {
     fn run<T>(
         &self,
         call: &str,
-        subject: impl ToString,
+        subject: &dyn ToString,
         effect: impl FnOnce(&mut FakeState) -> PortResult<T>,
     ) -> PortResult<T> {
         let subject = subject.to_string();
@@ -231,10 +231,10 @@ impl FakeState {
 
     fn rotating_key(&mut self, id: &KeyId) -> PortResult<&mut FakeKey> {
         let key = self.lasting_key(id)?;
-        match key.metadata.state {
-            KeyState::Disabled => Err(refused(PortErrorKind::Disabled, format!("key {id} is disabled"))),
-            _ => Ok(key),
+        if key.metadata.state == KeyState::Disabled {
+            return Err(refused(PortErrorKind::Disabled, format!("key {id} is disabled")));
         }
+        Ok(key)
     }
 
     fn role(&mut self, name: &RoleName) -> PortResult<&mut LiveRole> {
@@ -264,19 +264,19 @@ impl FakeState {
 
 impl CallerReader for FakeAws {
     async fn caller(&self) -> PortResult<Caller> {
-        self.run("sts:GetCallerIdentity", "", |_| Ok(self.caller.clone()))
+        self.run("sts:GetCallerIdentity", &"", |_| Ok(self.caller.clone()))
     }
 }
 
 impl KeyReader for FakeAws {
     async fn list_aliases(&self) -> PortResult<BTreeMap<AliasName, Option<KeyId>>> {
-        self.run("kms:ListAliases", "", |state| {
+        self.run("kms:ListAliases", &"", |state| {
             Ok(state.aliases.iter().map(|(alias, key)| (alias.clone(), Some(key.clone()))).collect())
         })
     }
 
     async fn keys_tagged(&self, tag: &str, value: &str) -> PortResult<BTreeMap<KeyArn, BTreeMap<String, String>>> {
-        self.run("tag:GetResources", "", |state| {
+        self.run("tag:GetResources", &"", |state| {
             let found = state
                 .keys
                 .iter()
@@ -286,33 +286,33 @@ impl KeyReader for FakeAws {
     }
 
     async fn list_keys(&self) -> PortResult<Vec<KeyArn>> {
-        self.run("kms:ListKeys", "", |state| Ok(state.keys.keys().map(|id| self.arn(id)).collect()))
+        self.run("kms:ListKeys", &"", |state| Ok(state.keys.keys().map(|id| self.arn(id)).collect()))
     }
 
     async fn key_tags(&self, key: &KeyId) -> PortResult<BTreeMap<String, String>> {
-        self.run("kms:ListResourceTags", key, |state| Ok(state.key(key)?.tags.clone()))
+        self.run("kms:ListResourceTags", &key, |state| Ok(state.key(key)?.tags.clone()))
     }
 
     async fn describe_key(&self, key: &KeyId) -> PortResult<(KeyArn, KeyMetadata)> {
-        self.run("kms:DescribeKey", key, |state| Ok((self.arn(key), state.key(key)?.metadata.clone())))
+        self.run("kms:DescribeKey", &key, |state| Ok((self.arn(key), state.key(key)?.metadata.clone())))
     }
 
     async fn key_policy(&self, key: &KeyId) -> PortResult<String> {
-        self.run("kms:GetKeyPolicy", key, |state| Ok(state.key(key)?.policy.clone()))
+        self.run("kms:GetKeyPolicy", &key, |state| Ok(state.key(key)?.policy.clone()))
     }
 
     async fn rotation(&self, key: &KeyId) -> PortResult<LiveRotation> {
-        self.run("kms:GetKeyRotationStatus", key, |state| Ok(state.key(key)?.rotation))
+        self.run("kms:GetKeyRotationStatus", &key, |state| Ok(state.key(key)?.rotation))
     }
 
     async fn grants(&self, key: &KeyId) -> PortResult<Vec<LiveGrant>> {
-        self.run("kms:ListGrants", key, |state| Ok(state.key(key)?.grants.clone()))
+        self.run("kms:ListGrants", &key, |state| Ok(state.key(key)?.grants.clone()))
     }
 }
 
 impl KeyWriter for FakeAws {
     async fn create_key(&self, key: &NewKey) -> PortResult<KeyArn> {
-        self.run("kms:CreateKey", "", |state| {
+        self.run("kms:CreateKey", &"", |state| {
             state.check_principals(&key.policy)?;
             let id = state.make_key(key.policy.to_text(), key.tags.clone(), &key.description);
             Ok(self.arn(&id))
@@ -320,7 +320,7 @@ impl KeyWriter for FakeAws {
     }
 
     async fn put_key_policy(&self, key: &KeyId, policy: &PolicyDocument, _: LockoutCheck) -> PortResult<()> {
-        self.run("kms:PutKeyPolicy", key, |state| {
+        self.run("kms:PutKeyPolicy", &key, |state| {
             state.check_principals(policy)?;
             state.key(key)?.policy = policy.to_text();
             Ok(())
@@ -328,42 +328,42 @@ impl KeyWriter for FakeAws {
     }
 
     async fn update_description(&self, key: &KeyId, description: &str) -> PortResult<()> {
-        self.run("kms:UpdateKeyDescription", key, |state| {
+        self.run("kms:UpdateKeyDescription", &key, |state| {
             description.clone_into(&mut state.lasting_key(key)?.metadata.description);
             Ok(())
         })
     }
 
     async fn enable_key(&self, key: &KeyId) -> PortResult<()> {
-        self.run("kms:EnableKey", key, |state| {
+        self.run("kms:EnableKey", &key, |state| {
             state.lasting_key(key)?.metadata.state = KeyState::Enabled;
             Ok(())
         })
     }
 
     async fn disable_key(&self, key: &KeyId) -> PortResult<()> {
-        self.run("kms:DisableKey", key, |state| {
+        self.run("kms:DisableKey", &key, |state| {
             state.lasting_key(key)?.metadata.state = KeyState::Disabled;
             Ok(())
         })
     }
 
     async fn tag_key(&self, key: &KeyId, tags: &BTreeMap<String, String>) -> PortResult<()> {
-        self.run("kms:TagResource", key, |state| {
+        self.run("kms:TagResource", &key, |state| {
             state.lasting_key(key)?.tags.extend(tags.clone());
             Ok(())
         })
     }
 
     async fn untag_key(&self, key: &KeyId, tag_keys: &BTreeSet<String>) -> PortResult<()> {
-        self.run("kms:UntagResource", key, |state| {
+        self.run("kms:UntagResource", &key, |state| {
             state.lasting_key(key)?.tags.retain(|tag, _| !tag_keys.contains(tag));
             Ok(())
         })
     }
 
     async fn create_alias(&self, alias: &AliasName, key: &KeyId) -> PortResult<()> {
-        self.run("kms:CreateAlias", alias, |state| {
+        self.run("kms:CreateAlias", &alias, |state| {
             state.lasting_key(key)?;
             if state.aliases.contains_key(alias) {
                 return Err(refused(PortErrorKind::AlreadyExists, format!("{alias} exists already")));
@@ -374,7 +374,7 @@ impl KeyWriter for FakeAws {
     }
 
     async fn update_alias(&self, alias: &AliasName, key: &KeyId) -> PortResult<()> {
-        self.run("kms:UpdateAlias", alias, |state| {
+        self.run("kms:UpdateAlias", &alias, |state| {
             state.lasting_key(key)?;
             let target = state.aliases.get_mut(alias);
             *target.ok_or_else(|| refused(PortErrorKind::NotFound, format!("no {alias}")))? = key.clone();
@@ -383,14 +383,14 @@ impl KeyWriter for FakeAws {
     }
 
     async fn enable_rotation(&self, key: &KeyId, days: u16) -> PortResult<()> {
-        self.run("kms:EnableKeyRotation", key, |state| {
+        self.run("kms:EnableKeyRotation", &key, |state| {
             state.rotating_key(key)?.rotation = LiveRotation::On { days: Some(days) };
             Ok(())
         })
     }
 
     async fn disable_rotation(&self, key: &KeyId) -> PortResult<()> {
-        self.run("kms:DisableKeyRotation", key, |state| {
+        self.run("kms:DisableKeyRotation", &key, |state| {
             state.rotating_key(key)?.rotation = LiveRotation::Off;
             Ok(())
         })
@@ -399,11 +399,11 @@ impl KeyWriter for FakeAws {
 
 impl IdentityReader for FakeAws {
     async fn role(&self, name: &RoleName) -> PortResult<Option<LiveRole>> {
-        self.run("iam:GetRole", name, |state| Ok(state.roles.get(name).cloned()))
+        self.run("iam:GetRole", &name, |state| Ok(state.roles.get(name).cloned()))
     }
 
     async fn oidc_provider_exists(&self, _: &AccountId, provider: &str) -> PortResult<bool> {
-        self.run("iam:GetOpenIDConnectProvider", provider, |state| Ok(state.providers.contains(provider)))
+        self.run("iam:GetOpenIDConnectProvider", &provider, |state| Ok(state.providers.contains(provider)))
     }
 }
 
@@ -431,7 +431,7 @@ impl IdentityWriter for FakeAws {
     }
 
     async fn update_role(&self, role: &RoleName, description: &str, max_session_seconds: u32) -> PortResult<()> {
-        self.run("iam:UpdateRole", role, |state| {
+        self.run("iam:UpdateRole", &role, |state| {
             let live = state.role(role)?;
             description.clone_into(&mut live.description);
             live.max_session_seconds = max_session_seconds;
@@ -440,7 +440,7 @@ impl IdentityWriter for FakeAws {
     }
 
     async fn update_trust(&self, role: &RoleName, trust: &PolicyDocument) -> PortResult<()> {
-        self.run("iam:UpdateAssumeRolePolicy", role, |state| {
+        self.run("iam:UpdateAssumeRolePolicy", &role, |state| {
             state.check_principals(trust)?;
             state.role(role)?.trust = trust.clone();
             Ok(())
@@ -448,37 +448,86 @@ impl IdentityWriter for FakeAws {
     }
 
     async fn put_boundary(&self, role: &RoleName, boundary: &str) -> PortResult<()> {
-        self.run("iam:PutRolePermissionsBoundary", role, |state| {
+        self.run("iam:PutRolePermissionsBoundary", &role, |state| {
             state.role(role)?.permissions_boundary = Some(boundary.to_owned());
             Ok(())
         })
     }
 
     async fn delete_boundary(&self, role: &RoleName) -> PortResult<()> {
-        self.run("iam:DeleteRolePermissionsBoundary", role, |state| {
+        self.run("iam:DeleteRolePermissionsBoundary", &role, |state| {
             state.role(role)?.permissions_boundary = None;
             Ok(())
         })
     }
 
     async fn tag_role(&self, role: &RoleName, tags: &BTreeMap<String, String>) -> PortResult<()> {
-        self.run("iam:TagRole", role, |state| {
+        self.run("iam:TagRole", &role, |state| {
             state.role(role)?.tags.extend(tags.clone());
             Ok(())
         })
     }
 
     async fn put_role_policy(&self, role: &RoleName, name: &str, policy: &PolicyDocument) -> PortResult<()> {
-        self.run("iam:PutRolePolicy", role, |state| {
+        self.run("iam:PutRolePolicy", &role, |state| {
             state.role(role)?.inline_policies.insert(name.to_owned(), policy.clone());
             Ok(())
         })
     }
 
     async fn delete_role_policy(&self, role: &RoleName, name: &str) -> PortResult<()> {
-        self.run("iam:DeleteRolePolicy", role, |state| {
+        self.run("iam:DeleteRolePolicy", &role, |state| {
             state.role(role)?.inline_policies.remove(name);
             Ok(())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::PortErrorKind::{AlreadyExists, InvalidPrincipal, Throttled, Unknown};
+
+    fn new_key(principal: &str) -> NewKey {
+        let text = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{principal}"}},
+                "Action":"kms:*","Resource":"*"}}]}}"#
+        );
+        NewKey {
+            description: String::new(),
+            policy: PolicyDocument::parse(&text).unwrap(),
+            tags: BTreeMap::new(),
+            lockout_check: LockoutCheck::Keep,
+        }
+    }
+
+    #[tokio::test]
+    async fn faults_strike_before_or_after_the_effect() {
+        let fake = FakeAws::new("eu-west-1", "arn:aws:iam::111122223333:role/a");
+        let key = new_key("arn:aws:iam::111122223333:root");
+        fake.fail("kms:CreateKey", Which::Nth(1), Strike::Before, Throttled);
+        fake.fail("kms:CreateKey", Which::Nth(2), Strike::After, Unknown);
+        assert_eq!(fake.create_key(&key).await.unwrap_err().kind, Throttled);
+        assert_eq!(fake.state().keys.len(), 0);
+        assert_eq!(fake.create_key(&key).await.unwrap_err().kind, Unknown);
+        assert_eq!(fake.state().keys.len(), 1);
+        fake.create_key(&key).await.unwrap();
+        assert_eq!((fake.state().keys.len(), fake.count("kms:CreateKey")), (2, 3));
+    }
+
+    #[tokio::test]
+    async fn it_refuses_what_kms_refuses() {
+        let fake = FakeAws::new("eu-west-1", "arn:aws:iam::111122223333:role/a");
+        let id = fake.create_key(&new_key("arn:aws:iam::111122223333:role/ghost")).await.unwrap().key_id();
+        fake.state().known_principals = Some(BTreeSet::new());
+        let ghost = fake.create_key(&new_key("arn:aws:iam::111122223333:role/ghost")).await;
+        assert_eq!(ghost.unwrap_err().kind, InvalidPrincipal);
+        let alias = "alias/a".parse().unwrap();
+        fake.create_alias(&alias, &id).await.unwrap();
+        assert_eq!(fake.create_alias(&alias, &id).await.unwrap_err().kind, AlreadyExists);
+        fake.disable_key(&id).await.unwrap();
+        assert_eq!(fake.enable_rotation(&id, 365).await.unwrap_err().kind, PortErrorKind::Disabled);
+        fake.state().key(&id).unwrap().metadata.state = KeyState::PendingDeletion;
+        assert_eq!(fake.enable_key(&id).await.unwrap_err().kind, PortErrorKind::InvalidState);
     }
 }

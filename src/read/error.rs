@@ -17,7 +17,7 @@ pub enum ReadError {
         /// The caller's account.
         actual: AccountId,
         /// The caller.
-        caller: PrincipalArn,
+        caller: Box<PrincipalArn>,
         /// Where the target is declared.
         loc: Loc,
     },
