@@ -26,3 +26,4 @@ pub mod services;
 pub mod source;
 pub mod synth;
 pub mod text;
+pub mod verify;

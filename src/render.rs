@@ -3,5 +3,7 @@
 pub mod json;
 mod plan;
 pub mod style;
+mod verify;
 
 pub use plan::{PolicyText, render_plan};
+pub use verify::{render_verify, verify_to_json};
