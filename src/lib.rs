@@ -29,3 +29,4 @@ pub mod services;
 pub mod source;
 pub mod synth;
 pub mod text;
+pub mod verify;

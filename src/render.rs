@@ -4,6 +4,8 @@ mod apply;
 pub mod json;
 mod plan;
 pub mod style;
+mod verify;
 
 pub use apply::{apply_to_json, render_apply, render_event};
 pub use plan::{PolicyText, render_plan};
+pub use verify::{render_verify, verify_to_json};
