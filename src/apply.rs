@@ -15,7 +15,7 @@ use crate::ports::{
     ClaimStore, Clock, IdentityReader, IdentityWriter, KeyReader, KeyWriter, LockoutCheck, PortError, PortErrorKind,
     Randomness,
 };
-use crate::report::{ApplyReport, Recovery, Scope, ScopeReport, StepOutcome, StepResult};
+use crate::report::{ApplyReport, Event, Recovery, Scope, ScopeReport, StepOutcome, StepResult};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::Duration;
@@ -35,17 +35,6 @@ pub struct ApplyOptions {
     pub wait: Duration,
     /// Keys for which AWS's lock-out check is skipped, with consent.
     pub bypass_lockout_check: BTreeSet<KeyName>,
-}
-
-/// Something that happens while steps run, for progress.
-#[derive(Debug, Clone, Copy)]
-pub enum Event<'a> {
-    /// A step begins.
-    Started(&'a Step),
-    /// A step ended.
-    Finished(&'a StepOutcome),
-    /// Waiting for something to be seen.
-    Waiting(&'a str),
 }
 
 /// A plan to execute, with all it takes.

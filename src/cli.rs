@@ -19,6 +19,7 @@ pub mod report;
 pub mod sandbox;
 pub mod schema;
 pub mod session;
+pub mod verify;
 
 use crate::exit::Exit;
 use crate::text;
@@ -56,7 +57,7 @@ pub fn run(cli: Cli, printer: &mut Printer) -> Exit {
         Command::Check(options) => check::run(&options, printer),
         Command::Plan(options) => wait_for(plan::run(&options, printer)),
         Command::Apply(options) => wait_for(apply::run(&options, printer)),
-        Command::Verify(_) => Exit::Failed,
+        Command::Verify(options) => wait_for(verify::run(&options, printer)),
         Command::Schema(options) => schema::run(&options, printer),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(options) => wait_for(sandbox::run(&options, printer)),

@@ -1,13 +1,13 @@
 //! Confirms that what was written is seen: reads back until several rounds agree, or says that it is not confirmed.
 
-use super::{Connection, Event, Machine, Run, elapsed};
+use super::{Connection, Machine, Run, elapsed};
 use crate::ids::{AliasName, KeyId};
 use crate::kms::KeyState;
 use crate::live::{KeyMetadata, LiveRotation};
 use crate::plan::Action;
 use crate::policy::PolicyDocument;
 use crate::ports::PortError;
-use crate::report::{StepOutcome, StepResult};
+use crate::report::{Event, StepOutcome, StepResult};
 use std::collections::BTreeMap;
 use std::time::Duration;
 

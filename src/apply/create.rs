@@ -1,12 +1,13 @@
 //! Creates keys, never twice: `CreateKey` has no client token, so a claim is written down before it is sent, and an
 //! unknown outcome is searched for, not repeated.
 
-use super::{Connection, Ending, Event, Machine, Run, elapsed};
+use super::{Connection, Ending, Machine, Run, elapsed};
 use crate::desired::tags::{TAG_CLAIM, TAG_KEY, TAG_STACK};
 use crate::ids::{KeyArn, KeyName};
 use crate::plan::{KeyRef, Step};
 use crate::policy::PolicyDocument;
 use crate::ports::{ClaimRecord, NewKey, PortError, PortErrorKind};
+use crate::report::Event;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,9 +1,9 @@
 //! Executes an account's role steps, and waits until a new role is seen before a key policy names it.
 
-use super::{Connection, Event, Job, Machine, failed, first_undone, until};
+use super::{Connection, Job, Machine, failed, first_undone, until};
 use crate::plan::{AccountPlan, Action, Step, StepId};
 use crate::ports::{NewRole, PortError, PortErrorKind};
-use crate::report::{Recovery, Scope, ScopeReport, StepOutcome, StepResult};
+use crate::report::{Event, Recovery, Scope, ScopeReport, StepOutcome, StepResult};
 use std::collections::BTreeSet;
 
 /// Runs every role step of an account.

@@ -7,12 +7,12 @@ use super::observe::{observe, plan_observed};
 use super::printer::Printer;
 use super::session::{Session, next_command};
 use super::{plan as plan_command, printer::Device};
-use crate::apply::{self, ApplyOptions, Event, Job};
+use crate::apply::{self, ApplyOptions, Job};
 use crate::diag::Code;
 use crate::exit::Exit;
 use crate::plan::{Normalize, Outcome, Plan, PlanFile, PlanOptions, StalePlan, plan_to_json};
 use crate::render::{PolicyText, apply_to_json, json, render_apply, render_event};
-use crate::report::ApplyReport;
+use crate::report::{ApplyReport, Event};
 use std::io::IsTerminal as _;
 use std::sync::Mutex;
 
@@ -96,7 +96,8 @@ fn fresh(options: &Options, approved: Option<&PlanFile>, plan: &Plan, printer: &
     let reason = match stale {
         StalePlan::Expired { created } => format!("it was saved at {created}, and a plan holds for 24 hours"),
         StalePlan::Changed { differences } => {
-            let shown: Vec<String> = differences.iter().take(20).map(|line| format!("\n  {}", crate::text::escape(line))).collect();
+            let shown: Vec<String> =
+                differences.iter().take(20).map(|line| format!("\n  {}", crate::text::escape(line))).collect();
             format!("what would be done is not what was approved:{}", shown.concat())
         }
     };
@@ -106,7 +107,8 @@ fn fresh(options: &Options, approved: Option<&PlanFile>, plan: &Plan, printer: &
 }
 
 fn has_ready(plan: &Plan) -> bool {
-    let outcomes = plan.accounts.iter().map(|account| &account.outcome).chain(plan.targets.iter().map(|target| &target.outcome));
+    let outcomes =
+        plan.accounts.iter().map(|account| &account.outcome).chain(plan.targets.iter().map(|target| &target.outcome));
     outcomes.into_iter().any(|outcome| matches!(outcome, Outcome::Ready(_)))
 }
 
@@ -138,7 +140,13 @@ async fn execute(options: &Options, session: &Session, plan: &Plan, printer: &mu
             printer.status(&text);
         }
     };
-    let job = Job { plan, connections: &session.connections, machine: &machine, options: &apply_options, progress: &progress };
+    let job = Job {
+        plan,
+        connections: &session.connections,
+        machine: &machine,
+        options: &apply_options,
+        progress: &progress,
+    };
     apply::apply(job).await
 }
 
@@ -157,6 +165,8 @@ fn suggest(options: &Options, session: &Session, printer: &mut Printer) {
     let files = &options.manifest.files;
     printer.status("Next:");
     printer.status(&format!("  {}   # nothing is left to change", next_command(session, files, "plan --check")));
-    printer.status(&format!("  {}   # each key works, and for nobody else", next_command(session, files, "verify --as-roles")));
+    printer.status(&format!(
+        "  {}   # each key works, and for nobody else",
+        next_command(session, files, "verify --as-roles")
+    ));
 }
-

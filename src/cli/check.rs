@@ -14,8 +14,10 @@ pub fn run(options: &CheckOptions, printer: &mut Printer) -> Exit {
         Err(exit) => return exit,
     };
     if options.format.format == Format::Text {
-        let keys: BTreeSet<_> = manifest.desired.targets.iter().flat_map(|target| &target.keys).map(|key| &key.name).collect();
-        let roles: BTreeSet<_> = manifest.desired.accounts.iter().flat_map(|account| &account.roles).map(|role| &role.name).collect();
+        let keys: BTreeSet<_> =
+            manifest.desired.targets.iter().flat_map(|target| &target.keys).map(|key| &key.name).collect();
+        let roles: BTreeSet<_> =
+            manifest.desired.accounts.iter().flat_map(|account| &account.roles).map(|role| &role.name).collect();
         printer.answer(&format!(
             "The manifest of stack `{}` is valid: {} and {} in {}",
             manifest.desired.stack,

@@ -37,7 +37,11 @@ fn write(options: &InitOptions, text: &str, printer: &mut Printer) -> Exit {
     let path = &options.out;
     let mut open = std::fs::OpenOptions::new();
     open.write(true);
-    if options.force { open.create(true).truncate(true) } else { open.create_new(true) };
+    if options.force {
+        open.create(true).truncate(true)
+    } else {
+        open.create_new(true)
+    };
     let written = open.open(path).and_then(|mut file| file.write_all(text.as_bytes()));
     match written {
         Ok(()) => {
@@ -49,7 +53,10 @@ fn write(options: &InitOptions, text: &str, printer: &mut Printer) -> Exit {
             Exit::Done
         }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            printer.error(&format!("{} exists; give --force to overwrite it, or --out for another file", escape(&path.to_string_lossy())));
+            printer.error(&format!(
+                "{} exists; give --force to overwrite it, or --out for another file",
+                escape(&path.to_string_lossy())
+            ));
             Exit::Failed
         }
         Err(error) => {
@@ -127,7 +134,12 @@ fn class(request: &ClassRequest, before: &[Class]) -> Result<Class, String> {
             "client" => Store::Client,
             name => Store::Service(name.parse().map_err(|_| {
                 let hint = did_you_mean(name, known.iter().copied()).map(|known| format!("; did you mean `{known}`?"));
-                format!("`{}` is no service of this version: {}{}", escape(name), or_list(&known), hint.unwrap_or_default())
+                format!(
+                    "`{}` is no service of this version: {}{}",
+                    escape(name),
+                    or_list(&known),
+                    hint.unwrap_or_default()
+                )
             })?),
         };
         stores.insert(store);
@@ -282,7 +294,8 @@ fn keys(text: &mut String, stack: &str, class: &Class) {
         let _written = write!(text, "\n[[key.{name}.user]]\nprincipal = \"{stack}-{}-app\"\n", class.name);
         match store {
             Store::Service(service) => {
-                let _written = write!(text, "can       = [\"encrypt\", \"decrypt\"]\nvia       = [\"{}\"]\n", service.name());
+                let _written =
+                    write!(text, "can       = [\"encrypt\", \"decrypt\"]\nvia       = [\"{}\"]\n", service.name());
             }
             Store::Client => {
                 text.push_str("can       = [\"encrypt\", \"decrypt\", \"generate-data-key\"]\n");

@@ -60,8 +60,11 @@ fn read_files(paths: &[PathBuf]) -> Result<Vec<(String, Vec<u8>)>, Diagnostics> 
         if path.is_dir() {
             match folder(path) {
                 Ok(found) if found.is_empty() => wrong.push(
-                    Diagnostic::error(Code::FileUnreadable, format!("the folder `{}` has no *.toml file", escape(&path.to_string_lossy())))
-                        .help("name the manifest with -f, or write one with `keywright init`"),
+                    Diagnostic::error(
+                        Code::FileUnreadable,
+                        format!("the folder `{}` has no *.toml file", escape(&path.to_string_lossy())),
+                    )
+                    .help("name the manifest with -f, or write one with `keywright init`"),
                 ),
                 Ok(found) => found.iter().for_each(|file| read_into(file, &mut files, &mut wrong)),
                 Err(error) => wrong.push(unreadable(path, &error)),
@@ -108,9 +111,15 @@ impl Manifest {
     /// With exit code 2 if the manifest does not have them.
     pub fn narrow(mut self, scope: &ScopeOptions, printer: &mut Printer) -> Result<Self, Exit> {
         let targets: BTreeSet<&str> = self.desired.targets.iter().map(|target| target.name.as_str()).collect();
-        let keys: BTreeSet<&str> = self.desired.targets.iter().flat_map(|target| &target.keys).map(|key| key.name.as_str()).collect();
-        let missing_target = scope.targets.iter().find(|name| !targets.contains(name.as_str())).map(|name| ("target", name.as_str(), &targets));
-        let missing_key = scope.keys.iter().find(|name| !keys.contains(name.as_str())).map(|name| ("key", name.as_str(), &keys));
+        let keys: BTreeSet<&str> =
+            self.desired.targets.iter().flat_map(|target| &target.keys).map(|key| key.name.as_str()).collect();
+        let missing_target = scope
+            .targets
+            .iter()
+            .find(|name| !targets.contains(name.as_str()))
+            .map(|name| ("target", name.as_str(), &targets));
+        let missing_key =
+            scope.keys.iter().find(|name| !keys.contains(name.as_str())).map(|name| ("key", name.as_str(), &keys));
         if let Some((what, name, known)) = missing_target.or(missing_key) {
             let hint = did_you_mean(name, known.iter().copied()).map(|known| format!("; did you mean `{known}`?"));
             printer.error(&format!("the manifest has no {what} `{name}`{}", hint.unwrap_or_default()));

@@ -35,7 +35,8 @@ impl Clock for LocalMachine {
 
 impl Randomness for LocalMachine {
     fn fill(&self, bytes: &mut [u8]) -> PortResult<()> {
-        aws_lc_rs::rand::fill(bytes).map_err(|_| PortError::new(PortErrorKind::Transient, "randomness", "the system gave no random bytes"))
+        aws_lc_rs::rand::fill(bytes)
+            .map_err(|_| PortError::new(PortErrorKind::Transient, "randomness", "the system gave no random bytes"))
     }
 }
 
@@ -47,7 +48,9 @@ impl ClaimStore for LocalMachine {
     fn load(&self, slot: &str) -> PortResult<Option<ClaimRecord>> {
         let path = self.path(slot);
         match std::fs::read_to_string(&path) {
-            Ok(text) => serde_json::from_str(&text).map(Some).map_err(|error| failure("reading a claim record", &path, error)),
+            Ok(text) => {
+                serde_json::from_str(&text).map(Some).map_err(|error| failure("reading a claim record", &path, error))
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(failure("reading a claim record", &path, error)),
         }
@@ -72,7 +75,9 @@ impl ClaimStore for LocalMachine {
     fn remove(&self, slot: &str) -> PortResult<()> {
         let path = self.path(slot);
         match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failure("removing a claim record", &path, error)),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(failure("removing a claim record", &path, error))
+            }
             _ => Ok(()),
         }
     }

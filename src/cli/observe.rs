@@ -58,7 +58,9 @@ async fn read_accounts(manifest: &Manifest, session: &Session, observed: &mut Ob
     for account in &manifest.desired.accounts {
         let targets = manifest.desired.targets.iter().filter(|target| target.account == account.account);
         let names: Vec<TargetName> = targets.map(|target| target.name.clone()).collect();
-        let Some(connection) = names.iter().find(|name| observed.targets.contains_key(*name)).and_then(|name| session.target(name)) else {
+        let Some(connection) =
+            names.iter().find(|name| observed.targets.contains_key(*name)).and_then(|name| session.target(name))
+        else {
             continue;
         };
         match read::read_account(connection, account).await {
@@ -79,7 +81,12 @@ fn fail(observed: &mut Observed, error: &ReadError, printer: &mut Printer) {
     observed.failure = Some(Exit::Failed);
 }
 
-fn claims(manifest: &Manifest, target: &crate::desired::DesiredTarget, machine: &LocalMachine, printer: &mut Printer) -> Claims {
+fn claims(
+    manifest: &Manifest,
+    target: &crate::desired::DesiredTarget,
+    machine: &LocalMachine,
+    printer: &mut Printer,
+) -> Claims {
     let mut claims = Claims::new();
     for key in &target.keys {
         let slot = format!("{}/{}/{}/{}", target.account, target.region, manifest.desired.stack, key.name);

@@ -55,13 +55,18 @@ fn save(plan: &Plan, path: &Path, printer: &mut Printer) -> Result<(), Exit> {
         printer.error(&format!("cannot write the plan to {}: {error}", path.display()));
         return Err(Exit::Failed);
     }
-    printer.status(&format!("Saved to {}; `keywright apply {}` applies exactly this plan", path.display(), path.display()));
+    printer.status(&format!(
+        "Saved to {}; `keywright apply {}` applies exactly this plan",
+        path.display(),
+        path.display()
+    ));
     Ok(())
 }
 
 /// Returns the exit code of a plan; `changes` where anything would change.
 pub fn exit(plan: &Plan, changes: Exit) -> Exit {
-    let outcomes = plan.accounts.iter().map(|account| &account.outcome).chain(plan.targets.iter().map(|target| &target.outcome));
+    let outcomes =
+        plan.accounts.iter().map(|account| &account.outcome).chain(plan.targets.iter().map(|target| &target.outcome));
     outcomes.fold(Exit::Done, |exit, outcome| {
         exit.gravest(match outcome {
             Outcome::InSync => Exit::Done,

@@ -6,7 +6,10 @@ use super::session::deployer_role;
 use crate::desired::{DesiredKey, DesiredState, DesiredTarget, Principal, RoleOrigin};
 use crate::exit::Exit;
 use crate::ids::{AccountId, PrincipalArn, PrincipalKind};
-use crate::sandbox::{Clock, Faults, RunningSandbox, Sandbox, SandboxConfig, SandboxError, SeedKind, StateLocation, SystemClock, credentials};
+use crate::sandbox::{
+    Clock, Faults, RunningSandbox, Sandbox, SandboxConfig, SandboxError, SeedKind, StateLocation, SystemClock,
+    credentials,
+};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -48,7 +51,12 @@ async fn serve(options: &ServeOptions, printer: &mut Printer) -> Exit {
             return Exit::Usage;
         }
     };
-    let config = SandboxConfig { state: StateLocation::Folder(options.state.clone()), port: options.port, clock: clock(options.clock), faults };
+    let config = SandboxConfig {
+        state: StateLocation::Folder(options.state.clone()),
+        port: options.port,
+        clock: clock(options.clock),
+        faults,
+    };
     let running = match Sandbox::start(config).await {
         Ok(running) => running,
         Err(error) => return refuse(&error, printer),
@@ -89,11 +97,22 @@ fn announce(running: &RunningSandbox, printer: &mut Printer) {
 ///
 /// # Errors
 /// With the exit code, when the reason has been printed.
-pub async fn start_for_run(folder: &Path, desired: &DesiredState, printer: &mut Printer) -> Result<RunningSandbox, Exit> {
-    let config =
-        SandboxConfig { state: StateLocation::Folder(folder.to_owned()), port: 0, clock: Arc::new(SystemClock), faults: Faults::none() };
+pub async fn start_for_run(
+    folder: &Path,
+    desired: &DesiredState,
+    printer: &mut Printer,
+) -> Result<RunningSandbox, Exit> {
+    let config = SandboxConfig {
+        state: StateLocation::Folder(folder.to_owned()),
+        port: 0,
+        clock: Arc::new(SystemClock),
+        faults: Faults::none(),
+    };
     let running = Sandbox::start(config).await.map_err(|error| refuse(&error, printer))?;
-    printer.status(&format!("Sandbox in {}: a rehearsal, nothing reaches AWS", crate::text::escape(&folder.to_string_lossy())));
+    printer.status(&format!(
+        "Sandbox in {}: a rehearsal, nothing reaches AWS",
+        crate::text::escape(&folder.to_string_lossy())
+    ));
     for (arn, kind) in seeds(desired) {
         if let Err(error) = running.seed_principal(&arn, kind) {
             let exit = refuse(&error, printer);
@@ -119,7 +138,12 @@ fn seeds(desired: &DesiredState) -> BTreeMap<PrincipalArn, SeedKind> {
         trusted.filter_map(by_arn).for_each(&mut add);
     }
     for target in &desired.targets {
-        let named = target.deployers.iter().chain(&target.planners).chain(&target.verifier).chain(target.keys.iter().flat_map(principals));
+        let named = target
+            .deployers
+            .iter()
+            .chain(&target.planners)
+            .chain(&target.verifier)
+            .chain(target.keys.iter().flat_map(principals));
         named.filter_map(by_arn).for_each(&mut add);
     }
     for target in &desired.targets {

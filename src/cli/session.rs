@@ -81,7 +81,12 @@ impl Session {
     }
 
     #[cfg(feature = "sandbox")]
-    async fn destination(&mut self, desired: &DesiredState, options: &ConnectionOptions, printer: &mut Printer) -> Result<Destination, Exit> {
+    async fn destination(
+        &mut self,
+        desired: &DesiredState,
+        options: &ConnectionOptions,
+        printer: &mut Printer,
+    ) -> Result<Destination, Exit> {
         let Some(folder) = options.sandbox_dir() else { return Ok(plain_destination(options)) };
         let running = super::sandbox::start_for_run(folder, desired, printer).await?;
         let endpoint = running.endpoint();
@@ -92,7 +97,12 @@ impl Session {
     }
 
     #[cfg(not(feature = "sandbox"))]
-    async fn destination(&mut self, _: &DesiredState, options: &ConnectionOptions, _: &mut Printer) -> Result<Destination, Exit> {
+    async fn destination(
+        &mut self,
+        _: &DesiredState,
+        options: &ConnectionOptions,
+        _: &mut Printer,
+    ) -> Result<Destination, Exit> {
         Ok(plain_destination(options))
     }
 
@@ -113,7 +123,8 @@ impl Session {
 
     /// Returns what the server of a target enforces.
     pub fn enforcement(&self, target: &DesiredTarget) -> BTreeSet<Enforcement> {
-        let all = || [Enforcement::KeyPolicy, Enforcement::IdentityPolicy, Enforcement::Context, Enforcement::Grants].into();
+        let all =
+            || [Enforcement::KeyPolicy, Enforcement::IdentityPolicy, Enforcement::Context, Enforcement::Grants].into();
         match (&target.enforces, self.backend(&target.name)) {
             (_, Backend::Sandbox) => all(),
             (Some(enforces), Backend::Endpoint) => enforces.clone(),
@@ -176,7 +187,9 @@ fn settings(target: &DesiredTarget, destination: &Destination, pace: &PaceOption
             in_sandbox(&mut settings, target);
             (Endpoint::Url(url.clone()), Backend::Sandbox)
         }
-        (Destination::Endpoint(url), _) | (Destination::Target, Some(url)) => (Endpoint::Url(url.clone()), Backend::Endpoint),
+        (Destination::Endpoint(url), _) | (Destination::Target, Some(url)) => {
+            (Endpoint::Url(url.clone()), Backend::Endpoint)
+        }
         (Destination::Target, None) if names_endpoint() => (Endpoint::Aws, Backend::Endpoint),
         (Destination::Target, None) => (Endpoint::Aws, Backend::Aws),
     };
@@ -216,7 +229,9 @@ pub fn next_command(session: &Session, files: &[PathBuf], rest: &str) -> String 
     let program = std::env::args().next().unwrap_or_else(|| "keywright".to_owned());
     let mut words = vec![program, rest.to_owned()];
     match &session.sandbox {
-        Some(folder) if *folder == *std::path::Path::new(super::args::SANDBOX_DIR) => words.push("--sandbox".to_owned()),
+        Some(folder) if *folder == *std::path::Path::new(super::args::SANDBOX_DIR) => {
+            words.push("--sandbox".to_owned())
+        }
         Some(folder) => words.push(format!("--sandbox={}", folder.display())),
         None => {}
     }

@@ -1,9 +1,8 @@
 //! What `apply` does and did, for people and machines.
 
 use super::style::{Painter, Style};
-use crate::apply::Event;
 use crate::plan::{Action, Owner, Step};
-use crate::report::{ApplyReport, Scope, ScopeReport, StepOutcome, StepResult};
+use crate::report::{ApplyReport, Event, Scope, ScopeReport, StepOutcome, StepResult};
 use crate::text::{escape, plural};
 use serde_json::{Value, json};
 
