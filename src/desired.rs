@@ -3,6 +3,7 @@
 mod key;
 mod principal;
 mod role;
+pub mod tags;
 
 pub use key::{
     DataKeyUse, Delegation, DeletionWindow, DesiredKey, DesiredUser, KeyAdmin, KeyLifecycle, Rotation, RotationPeriod,

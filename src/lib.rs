@@ -4,19 +4,29 @@
 //! `docs/architecture.md` draws the flow; `tests/pure/architecture.rs` enforces which module may use which.
 
 pub mod access;
+pub mod apply;
+pub mod aws;
+pub mod cli;
 pub mod desired;
 pub mod diag;
+pub mod envelope;
 pub mod exit;
 pub mod ids;
 pub mod kms;
 pub mod live;
+pub mod manifest;
 pub mod plan;
 pub mod policy;
 pub mod ports;
+pub mod read;
+pub mod render;
 pub mod report;
 pub mod review;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 pub mod secret;
 pub mod services;
 pub mod source;
 pub mod synth;
 pub mod text;
+pub mod verify;

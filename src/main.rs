@@ -1,3 +1,9 @@
-//! The executable.
+//! The executable: reads the command line, runs it, ends with its exit code.
 
-fn main() {}
+use keywright::cli;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::quiet_panics();
+    ExitCode::from(cli::main(std::env::args_os()).code())
+}

@@ -1,10 +1,97 @@
 //! Plans: what would change, why, at what risk, and what access that gives or takes away; as data.
+//!
+//! [`plan`] reads as the table of contents of the engine: whose is what, compare, guard, order, check, digest.
 
 mod action;
+mod check;
+mod data;
+mod digest;
+mod draft;
+mod file;
+mod guard;
+mod keys;
 mod model;
+mod order;
+mod roles;
+mod scope;
+mod summary;
+mod world;
 
 pub use action::{Action, KeyRef};
+pub use data::{PLAN_FORMAT_VERSION, plan_to_json};
+pub use file::{PlanFile, PlanFileError, StalePlan};
 pub use model::{
     AccountPlan, Applyable, Blocker, BlockerKind, Digest, Drift, Finding, Orphan, Outcome, Owner, Plan, PropertyChange,
     Step, StepId, TargetPlan, Why,
 };
+pub use scope::Claims;
+pub use summary::Summary;
+
+use crate::desired::DesiredState;
+use crate::ids::{AccountId, KeyName, TargetName};
+use crate::live::{LiveAccount, LiveTarget};
+use crate::source::SourceMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything that a plan is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct PlanInput<'a> {
+    /// What is wanted.
+    pub desired: &'a DesiredState,
+    /// Where it was written.
+    pub sources: &'a SourceMap,
+    /// What the accounts hold.
+    pub accounts: &'a BTreeMap<AccountId, LiveAccount>,
+    /// What the targets hold; a target that is not here is not planned.
+    pub targets: &'a BTreeMap<TargetName, LiveTarget>,
+    /// The claim records of this machine.
+    pub claims: &'a BTreeMap<TargetName, Claims>,
+    /// What to plan, and how.
+    pub options: &'a PlanOptions,
+}
+
+/// What to plan, and how.
+#[derive(Debug, Clone, Default)]
+pub struct PlanOptions {
+    /// The keys to plan; `None`: all.
+    pub only_keys: Option<BTreeSet<KeyName>>,
+    /// The keys that may be created; `None`: any.
+    pub expect_creates: Option<BTreeSet<KeyName>>,
+    /// What to do about mere wording.
+    pub normalize: Normalize,
+}
+
+/// What to do about policies that mean the same and read differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Normalize {
+    /// Nothing: only a change of meaning is planned.
+    #[default]
+    Meaning,
+    /// Plan the wording too (`--normalize`).
+    Wording,
+}
+
+/// Plans: decides every step that makes live state what is wanted, or says why not.
+pub fn plan(input: PlanInput<'_>) -> Plan {
+    let mut numbers = order::Numbers::default();
+    let mut accounts = Vec::new();
+    for account in &input.desired.accounts {
+        if let Some(live) = input.accounts.get(&account.account) {
+            let compared = roles::compare(input.desired, account, live, input.sources, input.options.normalize);
+            accounts.push(order::account(compared, &mut numbers, input.sources));
+        }
+    }
+    let mut targets = Vec::new();
+    for target in &input.desired.targets {
+        if let Some(live) = input.targets.get(&target.name) {
+            let drafted = guard::draft_target(input, target, live);
+            let account = accounts.iter().find(|plan| plan.account == target.account);
+            let drafted = guard::guard_target(input, target, live, account, drafted);
+            targets.push(order::target(drafted, account, &mut numbers, input.sources));
+        }
+    }
+    let mut plan = Plan { stack: input.desired.stack.clone(), digest: Digest::default(), accounts, targets };
+    check::enforce(&mut plan, input);
+    plan.digest = digest::digest(&plan, input);
+    plan
+}

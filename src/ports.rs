@@ -4,6 +4,8 @@
 //! target's connection.
 
 mod error;
+#[cfg(test)]
+pub(crate) mod fake;
 
 pub use error::{PortError, PortErrorKind};
 

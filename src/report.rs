@@ -3,5 +3,5 @@
 mod apply;
 mod verify;
 
-pub use apply::{ApplyReport, Recovery, Scope, ScopeReport, StepOutcome, StepResult};
+pub use apply::{ApplyReport, Event, Recovery, Scope, ScopeReport, StepOutcome, StepResult};
 pub use verify::{Completeness, Expectation, Probe, ProbeResult, VerifyReport};

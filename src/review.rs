@@ -3,6 +3,7 @@
 mod change;
 mod difference;
 mod imply;
+mod limits;
 mod line;
 mod lockout;
 mod model;
@@ -12,6 +13,7 @@ mod witness;
 mod words;
 
 pub use change::{ReviewInput, access_change};
+pub use limits::policy_sizes;
 pub use lockout::{LockedOut, MissingWay, keeps_a_way_in};
 pub use model::{AccessChange, AccessLine, Risk, Witness};
 pub use separation::{BothDuties, separation};

@@ -72,15 +72,15 @@ impl Expected {
 pub struct CaseError {
     /// The case, if it is one case that is wrong.
     pub case: Option<String>,
-    /// What is wrong, and where in the case.
+    /// What is wrong, and where in the case. Escape it before it reaches a terminal.
     pub reason: String,
 }
 
 impl fmt::Display for CaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.case {
-            Some(case) => write!(f, "case `{}`: {}", crate::text::escape(case), crate::text::escape(&self.reason)),
-            None => write!(f, "{}", crate::text::escape(&self.reason)),
+            Some(case) => write!(f, "case `{}`: {}", case.escape_debug(), self.reason),
+            None => f.write_str(&self.reason),
         }
     }
 }

@@ -21,10 +21,10 @@ pub(super) fn way_holds(way: &Way) -> Truth {
 }
 
 /// Makes a way of its parts.
-fn way(parts: &[Held]) -> Way {
+fn way(parts: impl IntoIterator<Item = Held>) -> Way {
     let mut way = [Held::NOTHING; 6];
     for (slot, part) in way.iter_mut().zip(parts) {
-        *slot = *part;
+        *slot = part;
     }
     way
 }
@@ -87,24 +87,28 @@ impl CallerSide {
     }
 
     /// The caller's own policies all allow.
-    pub(super) fn own_way(&self, parts: &[Held]) -> Way {
-        self.limited_way(&[&[self.identity], parts].concat())
+    pub(super) fn own_way<const N: usize>(&self, parts: [Held; N]) -> Way {
+        way(parts.into_iter().chain([self.identity]).chain(self.limits()))
     }
 
     /// The caller's policies only limit what others allow.
-    pub(super) fn limited_way(&self, parts: &[Held]) -> Way {
-        way(&[parts, &[self.boundary, self.session, self.scp]].concat())
+    pub(super) fn limited_way(&self, part: Held) -> Way {
+        way([part].into_iter().chain(self.limits()))
+    }
+
+    fn limits(&self) -> [Held; 3] {
+        [self.boundary, self.session, self.scp]
     }
 
     /// What names the caller itself is limited by nothing but service control policies.
     pub(super) fn direct_way(&self, part: Held) -> Way {
-        way(&[part, self.scp])
+        way([part, self.scp])
     }
 
     /// What a grant gives to the caller; AWS does not say what happens where a limit of the caller lacks it.
     fn grant_way(&self, part: Held) -> Way {
         let limit = |held: Held, open: Open| Held { truth: held.truth.or_open(open), ..held };
-        way(&[
+        way([
             part,
             limit(self.boundary, Open::GrantAndBoundary),
             limit(self.session, Open::GrantAndSessionPolicy),
@@ -185,20 +189,20 @@ fn unknown_key(call: &Call<'_>) -> Option<Open> {
 fn way_by_iam(call: &Call<'_>, caller_side: &CallerSide) -> Way {
     let resource = call.request.resource.as_str();
     let alias = resource.split_once(":alias/").filter(|_| call.action.is_some());
-    let Some((place, name)) = alias else { return caller_side.own_way(&[]) };
+    let Some((place, name)) = alias else { return caller_side.own_way([]) };
     let own_account = place.rsplit(':').next() == call.caller.account;
     let own_alias = Held::known(Need::OwnAlias, !name.starts_with("aws/"));
-    caller_side.own_way(&[Held::known(Need::Reach, own_account), own_alias])
+    caller_side.own_way([Held::known(Need::Reach, own_account), own_alias])
 }
 
 /// The ways in which a key's policy, IAM and grants can allow a call on the key.
 fn ways_on_key(call: &Call<'_>, key_side: &ResourceSaid, caller_side: &CallerSide) -> Vec<Way> {
     let mut ways = if call.caller.is_service() {
-        vec![way(&[key_side.direct])]
+        vec![way([key_side.direct])]
     } else if is_foreign(call) {
         let anywhere = call.action.is_some_and(|action| action.reach == Reach::AnyAccount);
         let reach = if anywhere { Held::NOTHING } else { Held::no(Need::Reach) };
-        vec![caller_side.own_way(&[key_side.admitted(), reach])]
+        vec![caller_side.own_way([key_side.admitted(), reach])]
     } else {
         same_account_ways(key_side, caller_side)
     };
@@ -210,8 +214,8 @@ fn ways_on_key(call: &Call<'_>, key_side: &ResourceSaid, caller_side: &CallerSid
 pub(super) fn same_account_ways(resource: &ResourceSaid, caller_side: &CallerSide) -> Vec<Way> {
     vec![
         caller_side.direct_way(resource.direct),
-        caller_side.limited_way(&[resource.via_role]),
-        caller_side.own_way(&[resource.account]),
+        caller_side.limited_way(resource.via_role),
+        caller_side.own_way([resource.account]),
     ]
 }
 
@@ -221,8 +225,8 @@ fn is_foreign(call: &Call<'_>) -> bool {
 
 /// The surest way by one of the key's grants.
 fn way_by_grant(call: &Call<'_>, caller_side: &CallerSide) -> Option<Way> {
-    let grants = call.key?.grants.iter().enumerate();
-    let ways = grants.filter_map(|(at, grant)| {
+    let grants = &call.key?.grants;
+    let ways = grants.iter().enumerate().filter_map(|(at, grant)| {
         let truth = grant::allows(grant, call);
         if truth.is_false() {
             return None;
@@ -233,18 +237,18 @@ fn way_by_grant(call: &Call<'_>, caller_side: &CallerSide) -> Option<Way> {
         let by_grant = caller_side.grant_way(part);
         Some(if issued_here { by_grant } else { foreign_grant_way(part, caller_side) })
     });
-    ways.reduce(|best, next| if way_holds(&next).rank() > way_holds(&best).rank() { next } else { best })
+    let best = ways.reduce(|best, next| if way_holds(&next).rank() > way_holds(&best).rank() { next } else { best });
+    best.or_else(|| (!grants.is_empty()).then(|| way([Held::no(Need::Grant)])))
 }
 
 /// A grant by the key's owner to another account counts for sure only with that account's IAM.
 fn foreign_grant_way(part: Held, caller_side: &CallerSide) -> Way {
-    let with_iam = caller_side.own_way(&[part]);
+    let with_iam = caller_side.own_way([part]);
     if way_holds(&with_iam) == Truth::True {
         return with_iam;
     }
-    let alone = caller_side.grant_way(part);
     let open = Held { need: Need::OwnGrant, truth: Truth::Unknown(Open::ForeignGrantee), at: part.at };
-    way(&[&[open], alone.get(..5).unwrap_or_default()].concat())
+    way([open].into_iter().chain(caller_side.grant_way(part)))
 }
 
 /// The ways in which the grant of a `RetireGrant` (any grant, if none is named) may be retired.
@@ -256,9 +260,216 @@ fn ways_to_retire(call: &Call<'_>, caller_side: &CallerSide) -> Vec<Way> {
         let held = |need| Held { need, truth: Truth::True, at: Some(Place::Grant(at)) };
         Some(match grant::retiring(grant, call)? {
             Retiring::Named => caller_side.grant_way(held(Need::Retirer)),
-            Retiring::OfAccount => caller_side.own_way(&[held(Need::RetiringAccount)]),
+            Retiring::OfAccount => caller_side.own_way([held(Need::RetiringAccount)]),
         })
     });
     let ways: Vec<Way> = ways.collect();
-    if ways.is_empty() { vec![way(&[Held::no(Need::Retirer)])] } else { ways }
+    if ways.is_empty() { vec![way([Held::no(Need::Retirer)])] } else { ways }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{GrantFacts, Grantee, KeyFacts, PrincipalFacts, Request, decide, evaluate};
+    use super::*;
+    use crate::policy::{PolicyDocument, PrincipalEntry, Statement};
+
+    const ACCOUNT: &str = "111122223333";
+    const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd";
+    const ROLE: &str = "arn:aws:iam::111122223333:role/App";
+    const FAR_ROLE: &str = "arn:aws:iam::444455556666:role/Ext";
+
+    fn caller(arn: &str) -> PrincipalFacts {
+        PrincipalFacts::from_arn(&arn.parse().unwrap())
+    }
+
+    fn with_iam(arn: &str, statement: Statement) -> PrincipalFacts {
+        let mut facts = caller(arn);
+        facts.identity_policies.push(PolicyDocument::new(vec![statement]));
+        facts
+    }
+
+    fn key(statements: Vec<Statement>) -> KeyFacts {
+        KeyFacts::new(KEY, ACCOUNT.parse().unwrap(), "eu-west-1".parse().unwrap(), PolicyDocument::new(statements))
+    }
+
+    fn grant(grantee: &str, operations: &[&str]) -> GrantFacts {
+        GrantFacts {
+            grant_id: "g1".to_owned(),
+            issuing_account: ACCOUNT.to_owned(),
+            operations: operations.iter().map(|operation| (*operation).to_owned()).collect(),
+            grantee: Grantee::Principal(grantee.to_owned()),
+            retiring: None,
+            constraints: super::super::GrantConstraints::default(),
+        }
+    }
+
+    fn aws(text: &str) -> Vec<PrincipalEntry> {
+        vec![PrincipalEntry::Aws(text.to_owned())]
+    }
+
+    fn on_key(action: &str) -> Request {
+        Request::new(action, KEY, "eu-west-1".parse().unwrap())
+    }
+
+    fn decided(action: &str, caller: &PrincipalFacts, key: &KeyFacts) -> Decision {
+        decide(&on_key(action), caller, Some(key), &Guardrails::default())
+    }
+
+    #[test]
+    fn the_root_user_needs_delegation() {
+        let root = caller("arn:aws:iam::111122223333:root");
+        assert_eq!(decided("kms:Decrypt", &root, &key(vec![])), Decision::ImplicitDeny);
+        let delegated = key(vec![Statement::allow("Iam", ["kms:*"]).principals(aws(ACCOUNT))]);
+        assert_eq!(decided("kms:Decrypt", &root, &delegated), Decision::Allow);
+        assert_eq!(decided("kms:Decrypt", &caller(ROLE), &delegated), Decision::ImplicitDeny);
+    }
+
+    #[test]
+    fn callers_of_other_accounts_need_both_sides_and_an_action_that_reaches_them() {
+        let admits = key(vec![Statement::allow("Ext", ["kms:*"]).principals(aws(FAR_ROLE))]);
+        assert_eq!(decided("kms:Decrypt", &caller(FAR_ROLE), &admits), Decision::ImplicitDeny);
+        let allowed = with_iam(FAR_ROLE, Statement::allow("Use", ["kms:*"]));
+        assert_eq!(decided("kms:Decrypt", &allowed, &admits), Decision::Allow);
+        assert_eq!(decided("kms:DisableKey", &allowed, &admits), Decision::ImplicitDeny);
+        let found = evaluate(&on_key("kms:DisableKey"), &allowed, Some(&admits), &Guardrails::default());
+        assert_eq!(found.trace[0].text, "kms:DisableKey never works from another account");
+    }
+
+    #[test]
+    fn retiring_follows_the_grant_and_the_issuing_account_not_the_key_policy() {
+        let mut granted = key(vec![Statement::allow("All", ["kms:*"]).principals(aws(ROLE))]);
+        granted.grants = vec![grant("arn:aws:iam::111122223333:role/Other", &["Decrypt", "RetireGrant"])];
+        let retire = |caller: &PrincipalFacts, key: &KeyFacts| decided("kms:RetireGrant", caller, key);
+        assert_eq!(retire(&caller(ROLE), &granted), Decision::ImplicitDeny);
+        assert_eq!(retire(&caller("arn:aws:iam::111122223333:role/Other"), &granted), Decision::Allow);
+        assert_eq!(retire(&with_iam(ROLE, Statement::allow("R", ["kms:RetireGrant"])), &granted), Decision::Allow);
+        assert_eq!(retire(&caller("arn:aws:iam::111122223333:root"), &granted), Decision::Allow);
+        let mut other = on_key("kms:RetireGrant");
+        other.retire_grant_id = Some("g2".to_owned());
+        let root = caller("arn:aws:iam::111122223333:root");
+        assert_eq!(decide(&other, &root, Some(&granted), &Guardrails::default()), Decision::ImplicitDeny);
+        granted
+            .policy
+            .statements
+            .push(Statement::deny("No", ["kms:RetireGrant"]).principals(vec![PrincipalEntry::Everyone]));
+        assert_eq!(retire(&root, &granted), Decision::ExplicitDeny);
+    }
+
+    #[test]
+    fn what_names_the_caller_itself_is_limited_by_service_control_policies_alone() {
+        let user = "arn:aws:iam::111122223333:user/Alice";
+        let admits = key(vec![Statement::allow("Alice", ["kms:*"]).principals(aws(user))]);
+        let elsewhere = || PolicyDocument::new(vec![Statement::allow("S3", ["s3:*"])]);
+        let mut alice = caller(user);
+        alice.permissions_boundary = Some(elsewhere());
+        assert_eq!(decided("kms:Decrypt", &alice, &admits), Decision::Allow);
+        let rails = Guardrails { scps: vec![vec![elsewhere()]], rcps: vec![] };
+        assert_eq!(decide(&on_key("kms:Decrypt"), &alice, Some(&admits), &rails), Decision::ImplicitDeny);
+    }
+
+    #[test]
+    fn a_deny_to_all_but_some_exempts_who_is_listed_unless_a_boundary_limits_it() {
+        let user = "arn:aws:iam::111122223333:user/Alice";
+        let mut but = Statement::deny("But", ["kms:*"]);
+        but.principals = Some(crate::policy::Principals::IsNot(aws(user)));
+        let guarded = key(vec![Statement::allow("All", ["kms:*"]).principals(vec![PrincipalEntry::Everyone]), but]);
+        let mut alice = caller(user);
+        assert_eq!(decided("kms:Decrypt", &alice, &guarded), Decision::Allow);
+        assert_eq!(decided("kms:Decrypt", &caller(ROLE), &guarded), Decision::ExplicitDeny);
+        alice.permissions_boundary = Some(PolicyDocument::new(vec![Statement::allow("All", ["*"])]));
+        assert_eq!(decided("kms:Decrypt", &alice, &guarded), Decision::ExplicitDeny);
+    }
+
+    #[test]
+    fn guard_rails_have_their_exemptions() {
+        let rails = |scps: Vec<Vec<PolicyDocument>>, rcps| Guardrails { scps, rcps };
+        let nothing = rails(vec![vec![PolicyDocument::new(vec![Statement::allow("S3", ["s3:*"])])]], vec![]);
+        let admits = key(vec![Statement::allow("App", ["kms:*"]).principals(aws(ROLE))]);
+        let decided = |caller: &PrincipalFacts, key: &KeyFacts, rails: &Guardrails| {
+            decide(&on_key("kms:Decrypt"), caller, Some(key), rails)
+        };
+        assert_eq!(decided(&caller(ROLE), &admits, &nothing), Decision::ImplicitDeny);
+        for exempt in [
+            |facts: &mut PrincipalFacts| facts.service_linked_role = true,
+            |facts: &mut PrincipalFacts| facts.management_account = true,
+        ] {
+            let mut facts = caller(ROLE);
+            exempt(&mut facts);
+            assert_eq!(decided(&facts, &admits, &nothing), Decision::Allow);
+        }
+        let denies = rails(vec![], vec![vec![PolicyDocument::new(vec![Statement::deny("No", ["kms:*"])])]]);
+        assert_eq!(decided(&caller(ROLE), &admits, &denies), Decision::ExplicitDeny);
+        let mut managed = admits.clone();
+        managed.aws_managed = true;
+        assert_eq!(decided(&caller(ROLE), &managed, &denies), Decision::Allow);
+    }
+
+    #[test]
+    fn a_call_on_an_unknown_key_can_only_be_denied_for_sure() {
+        let rails = Guardrails::default();
+        let allowed = with_iam(ROLE, Statement::allow("All", ["kms:*"]));
+        assert!(matches!(decide(&on_key("kms:Decrypt"), &allowed, None, &rails), Decision::Undetermined(_)));
+        let denied = with_iam(ROLE, Statement::deny("No", ["kms:*"]));
+        assert_eq!(decide(&on_key("kms:Decrypt"), &denied, None, &rails), Decision::ExplicitDeny);
+    }
+
+    #[test]
+    fn actions_without_a_key_are_iams_alone() {
+        let region = || "eu-west-1".parse().unwrap();
+        let rails = Guardrails::default();
+        let admin = with_iam(ROLE, Statement::allow("All", ["iam:*", "sts:AssumeRole", "kms:List*"]));
+        for action in ["iam:CreateRole", "sts:AssumeRole", "kms:ListKeys", "kms:ListAliases"] {
+            let request = Request::new(action, "*", region());
+            assert_eq!(decide(&request, &admin, None, &rails), Decision::Allow, "{action}");
+            assert_eq!(decide(&request, &caller(ROLE), None, &rails), Decision::ImplicitDeny, "{action}");
+        }
+        let alias = |name: &str, account: &str| {
+            let arn = format!("arn:aws:kms:eu-west-1:{account}:alias/{name}");
+            let admin = with_iam(ROLE, Statement::allow("All", ["kms:*"]));
+            decide(&Request::new("kms:CreateAlias", arn, region()), &admin, None, &rails)
+        };
+        assert_eq!(alias("app", ACCOUNT), Decision::Allow);
+        assert_eq!(alias("aws/s3", ACCOUNT), Decision::ImplicitDeny);
+        assert_eq!(alias("app", "444455556666"), Decision::ImplicitDeny);
+    }
+
+    #[test]
+    fn an_allow_by_alias_fails_beyond_the_quota_of_aliases() {
+        let by_alias = Statement::allow("A", ["kms:Decrypt"]).principals(aws(ROLE)).when(
+            "ForAnyValue:StringLike",
+            "kms:ResourceAliases",
+            ["alias/*"],
+        );
+        let mut many = key(vec![by_alias]);
+        many.aliases = (0..50).map(|n| format!("alias/{n}")).collect();
+        assert_eq!(decided("kms:Decrypt", &caller(ROLE), &many), Decision::Allow);
+        many.aliases.push("alias/more".to_owned());
+        assert_eq!(decided("kms:Decrypt", &caller(ROLE), &many), Decision::ImplicitDeny);
+    }
+
+    #[test]
+    fn the_trace_names_layer_statement_and_sid() {
+        let delegated = key(vec![
+            Statement::allow("Other", ["kms:*"]).principals(aws("arn:aws:iam::111122223333:role/Other")),
+            Statement::allow("Iam", ["kms:*"]).principals(aws(ACCOUNT)),
+        ]);
+        let allowed = with_iam(ROLE, Statement::allow("Use", ["kms:Decrypt"]));
+        let found = evaluate(&on_key("kms:Decrypt"), &allowed, Some(&delegated), &Guardrails::default());
+        let lines: Vec<_> =
+            found.trace.iter().map(|entry| (entry.layer, entry.statement, entry.id.as_deref())).collect();
+        assert_eq!(
+            lines,
+            [(Layer::KeyPolicy, Some((0, 1)), Some("Iam")), (Layer::Identity, Some((0, 0)), Some("Use"))]
+        );
+        assert_eq!(found.trace[0].text, "lets the IAM policies of account 111122223333 allow kms:Decrypt");
+    }
+
+    #[test]
+    fn a_second_policy_of_the_key_counts_like_the_first() {
+        let mut shared = key(vec![]);
+        shared.ram_policy =
+            Some(PolicyDocument::new(vec![Statement::allow("Ram", ["kms:Decrypt"]).principals(aws(ROLE))]));
+        let found = evaluate(&on_key("kms:Decrypt"), &caller(ROLE), Some(&shared), &Guardrails::default());
+        assert_eq!((found.decision, found.trace[0].layer), (Decision::Allow, Layer::RamPolicy));
+    }
 }

@@ -5,11 +5,11 @@ use super::operator::Test;
 use super::truth::{Open, Truth};
 use super::variable::{Resolved, Token, resolve, tokens_match, wild};
 use crate::policy::PolicyVersion;
+use core::net::IpAddr;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use std::cmp::Ordering;
-use std::net::IpAddr;
 
 /// How two ordered values are to relate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

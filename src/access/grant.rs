@@ -122,6 +122,7 @@ pub(super) fn retiring(grant: &GrantFacts, call: &Call<'_>) -> Option<Retiring> 
     let grantee = named(&grant.grantee, call).filter(|_| may_retire);
     match (retiring, grantee) {
         (Some(Match::Direct | Match::ViaRole), _) | (_, Some(Match::Direct | Match::ViaRole)) => Some(Retiring::Named),
+        (_, Some(Match::Account)) if call.caller.is_root() => Some(Retiring::Named),
         (Some(Match::Account), _) => Some(Retiring::OfAccount),
         (None, Some(Match::Account) | None) => {
             call.caller.is_of_account(&grant.issuing_account).then_some(Retiring::OfAccount)
@@ -175,5 +176,9 @@ mod tests {
         ] {
             assert_eq!(is_stricter(&new, &parent), expected, "{new:?} {parent:?}");
         }
+        let source = |arn: &str| GrantConstraints { source_arn: Some(arn.to_owned()), ..GrantConstraints::default() };
+        assert!(is_stricter(&source("arn:aws:s3:::b"), &source("arn:aws:s3:::b")));
+        assert!(!is_stricter(&source("arn:aws:s3:::c"), &source("arn:aws:s3:::b")));
+        assert!(!is_stricter(&GrantConstraints::default(), &source("arn:aws:s3:::b")));
     }
 }

@@ -77,16 +77,15 @@ impl Operator {
     fn parse(name: &str) -> Option<Self> {
         let (quantifier, rest) = match name.split_once(':') {
             None => (Quantifier::One, name),
-            Some((set, rest)) if set.eq_ignore_ascii_case("ForAnyValue") => (Quantifier::Any, rest),
-            Some((set, rest)) if set.eq_ignore_ascii_case("ForAllValues") => (Quantifier::All, rest),
+            Some(("ForAnyValue", rest)) => (Quantifier::Any, rest),
+            Some(("ForAllValues", rest)) => (Quantifier::All, rest),
             Some(_) => return None,
         };
-        let split = rest.len().checked_sub("IfExists".len()).and_then(|at| rest.split_at_checked(at));
-        let (base, if_exists) = match split {
-            Some((base, suffix)) if suffix.eq_ignore_ascii_case("IfExists") => (base, true),
-            Some(_) | None => (rest, false),
-        };
-        let (_, test, negated) = TESTS.iter().find(|(known, ..)| known.eq_ignore_ascii_case(base))?;
+        let (base, if_exists) = rest.strip_suffix("IfExists").map_or((rest, false), |base| (base, true));
+        let (_, test, negated) = TESTS.iter().find(|(known, ..)| *known == base)?;
+        if *test == Test::Null && if_exists {
+            return None;
+        }
         Some(Self { quantifier, test: *test, negated: *negated, if_exists })
     }
 
@@ -103,7 +102,8 @@ impl Operator {
 /// Returns whether a condition holds for a call; one with an unknown operator does not.
 pub(super) fn condition_holds(condition: &Condition, version: &PolicyVersion, call: &Call<'_>) -> Truth {
     let Some(operator) = Operator::parse(&condition.operator.0) else { return Truth::False };
-    let value = call.value(&condition.key);
+    // A multi-valued key without values is as good as absent.
+    let value = call.value(&condition.key).filter(|value| !matches!(value, Value::Many(values) if values.is_empty()));
     if operator.test == Test::Null {
         return null_holds(condition, value.is_some()).into();
     }
@@ -119,7 +119,6 @@ pub(super) fn condition_holds(condition: &Condition, version: &PolicyVersion, ca
         (None, _) => operator.on_absence(),
         (Some(Value::Open(open)), _) => Truth::Unknown(open),
         (Some(Value::One(value)), _) => one(&value),
-        (Some(Value::Many(values)), _) if values.is_empty() => operator.on_absence(),
         (Some(Value::Many(_)), Quantifier::One) => Truth::Unknown(Open::MultiValuedWithoutSetOperator),
         (Some(Value::Many(values)), Quantifier::Any) => Truth::any(values.into_iter().map(one)),
         (Some(Value::Many(values)), Quantifier::All) => Truth::all(values.into_iter().map(one)),
@@ -179,6 +178,8 @@ mod tests {
             ("ForAnyValue:StringNotEquals", false),
             ("ForAnyValue:StringEqualsIfExists", true),
             ("StringEqual", false),
+            ("stringNotEquals", false),
+            ("NullIfExists", false),
             ("ForSomeValues:StringEquals", false),
         ] {
             assert_eq!(truth(operator, None, &["x"]), expected.into(), "{operator}");

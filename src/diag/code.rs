@@ -64,6 +64,36 @@ codes! {
     NoDeployers = "no-deployers": "KMS accepts a key policy only if its caller may change it later, so every target names the `deployers` that run `apply`.";
     VerifierMissing = "verifier-missing": "`verifiable = true` needs a `[verify]` table with the principal that runs the self-test.";
     AccountDelegation = "account-delegation": "`iam_delegation = \"account\"` lets the IAM policies of the account grant access to the key. It is the default outside a class; write it, or choose `root-user` or `none`.";
+
+    // ---- planning: blockers (plan) ----
+    OwnershipUnclear = "ownership-unclear": "A key is ours when its tags (keywright:stack, :key, :owner) and its claim alias agree. Here only one of them is there, so keywright neither creates nor changes anything. If the key is yours, create the claim alias named in the message; if not, remove the tags or the alias.";
+    ForeignOwner = "foreign-owner": "The key or role carries the same stack and name, but another manifest's owner id. Two manifests share a stack name by accident; choose another `stack`.";
+    PendingDeletion = "pending-deletion": "The key is waiting to be deleted. keywright neither creates a twin nor cancels silently: cancel the deletion and enable the key, or take it out of the manifest.";
+    KeyState = "key-state": "The key is in a state in which it cannot be changed safely. Wait until KMS has finished, then plan again.";
+    ImmutableProperty = "immutable-property": "Spec, usage, origin and multi-Region cannot be changed on a key, and keywright never replaces one. Create a new key under another name, move the alias to it, re-encrypt, and retire the old one.";
+    AliasForeign = "alias-foreign": "The alias exists and names a key that is not proven ours, so it is not touched.";
+    Unreadable = "unreadable": "Something that the plan compares could not be read. Unreadable is never taken for absent: allow the action that the message names and plan again.";
+    NotADeployer = "not-a-deployer": "KMS accepts a key policy only if its caller may change it later, so the caller of plan and apply must be one of the target's `deployers`.";
+    Lockout = "lockout": "Under the new key policy nobody that the manifest names could change it again. The message names who is missing.";
+    RoleNotOurs = "role-not-ours": "A role of this name exists without our tags. keywright never takes a role over: refer to it by `arn`, or choose another name.";
+    OidcProviderMissing = "oidc-provider-missing": "The role trusts an OpenID Connect provider that the account does not have. Create the provider first.";
+    AccountBlocked = "account-blocked": "The roles of this account are blocked, so the keys that name them are not touched either. Mend the roles first.";
+    UnexpectedCreate = "unexpected-create": "The plan would create a key that --expect-creates does not name. In a pipeline this guards against re-creating a key that was deleted by other means.";
+    PlanCheck = "plan-check": "The finished plan broke one of its own rules, which is a defect of keywright. Nothing is executed; please report it with the plan as JSON.";
+
+    // ---- planning: findings (plan) ----
+    StrayKey = "stray-key": "Another key carries the same claim tags, but not the claim alias. It is never used or deleted; retire it when you are sure that nothing was encrypted under it.";
+    UndeclaredGrant = "undeclared-grant": "A grant that the manifest does not declare gives a principal access to the key. keywright never touches it.";
+    AttachedPolicy = "attached-policy": "A managed role has policies attached that are not keywright's. They are shown and never touched.";
+    RotationWaits = "rotation-waits": "KMS cannot change the rotation of a disabled key. The change is planned once the key is enabled.";
+    DelegatedDeployer = "delegated-deployer": "The caller is not among the target's `deployers` by name and relies on the account's IAM policies, which keywright does not read here.";
+    CrossAccountFarSide = "cross-account-far-side": "A principal of another account also needs an identity policy there. keywright does not write it: the plan prints it.";
+
+    // ---- running (cli, read, apply) ----
+    WrongAccount = "wrong-account": "The credentials belong to another account than the target names. Nothing was read or written; choose the right profile or role.";
+    StalePlan = "stale-plan": "The live state, the manifest, the caller or the version of keywright changed after the plan was saved, or the plan is older than 24 hours. Nothing was written; plan again and review.";
+    EnforcedDelegation = "enforced-delegation": "`separation = \"enforced\"` denies administrators cryptography in the key policy; with `iam_delegation = \"account\"` the account's IAM policies could grant it to anybody else of theirs. Choose `root-user` or `none`.";
+    UnusedRole = "unused-role": "keywright makes a role in each account in which a key uses it. This one is used by no key, so it is not made.";
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ pub struct UnknownCapability(
 
 impl fmt::Display for UnknownCapability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is not a capability", crate::text::escape(&self.0))
+        write!(f, "`{}` is not a capability", self.0.escape_debug())
     }
 }
 

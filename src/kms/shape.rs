@@ -13,7 +13,7 @@ pub struct UnknownName {
 
 impl fmt::Display for UnknownName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is not a {} of AWS KMS", crate::text::escape(&self.text), self.what)
+        write!(f, "`{}` is not a {} of AWS KMS", self.text.escape_debug(), self.what)
     }
 }
 

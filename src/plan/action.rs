@@ -213,4 +213,9 @@ impl Action {
             | Self::CreateKey { .. } => None,
         }
     }
+
+    /// Returns the key policy that the action writes, if it writes one.
+    pub fn key_policy(&self) -> Option<&PolicyDocument> {
+        if let Self::CreateKey { policy, .. } | Self::PutKeyPolicy { policy, .. } = self { Some(policy) } else { None }
+    }
 }

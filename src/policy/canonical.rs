@@ -17,15 +17,16 @@ use super::model::{
 use crate::ids::Partition;
 use condition::{Conditions, all_imply, canonical_conditions};
 use cover::{ActionCover, Patterns};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Enough for every policy that AWS accepts, unless it was written to be expensive; beyond it, patterns that
 /// include others stay beside them.
-const STEPS: u64 = 20_000_000;
+const STEPS: u64 = 2_000_000;
 
-/// A statement with more pairs of principal and resource keeps its resources together.
-const SPLIT_LIMIT: usize = 4096;
+/// A list of more resources is kept together where there are principals: each of them times each principal would
+/// be too much. Key policies have one resource.
+const SPLIT_LIMIT: usize = 16;
 
 /// A policy without what makes no difference to permissions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +104,7 @@ impl PolicyDocument {
         self.canonical_with(Some(partition.as_str()))
     }
 
-    fn canonical_with(&self, partition: Option<&str>) -> CanonicalPolicy {
+    pub(super) fn canonical_with(&self, partition: Option<&str>) -> CanonicalPolicy {
         let variables = match self.version {
             PolicyVersion::V2012 => Variables::Replaced,
             PolicyVersion::V2008 | PolicyVersion::Other(_) => Variables::Literal,
@@ -112,13 +113,12 @@ impl PolicyDocument {
         for statement in &self.statements {
             builder.add(statement, partition);
         }
-        let mut budget = builder.budget;
-        builder.policy.without_implied(&mut budget)
+        builder.policy.without_implied(builder.budget)
     }
 }
 
 /// Returns the partition of the ARNs among the principals, if all name the same.
-fn common_partition(documents: &[&PolicyDocument]) -> Option<String> {
+pub(super) fn common_partition(documents: &[&PolicyDocument]) -> Option<String> {
     let entries = documents.iter().flat_map(|document| &document.statements).filter_map(|statement| {
         let (Principals::Is(entries) | Principals::IsNot(entries)) = statement.principals.as_ref()?;
         Some(entries)
@@ -151,7 +151,7 @@ impl Builder {
         }
         let conditions = Arc::new(canonical_conditions(&statement.conditions, &mut self.budget));
         let whos = whos(statement.principals.as_ref(), partition);
-        for what in whats(statement.resources.as_ref(), whos.len()) {
+        for what in whats(statement.resources.as_ref(), statement.principals.as_ref()) {
             let fence = self.fence(&what, &conditions);
             for who in &whos {
                 let target = Target { effect: statement.effect, who: who.clone(), what: what.clone() };
@@ -210,12 +210,12 @@ pub(super) fn is_account_id(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn whats(resources: Option<&Resources>, principals: usize) -> Vec<What> {
+fn whats(resources: Option<&Resources>, principals: Option<&Principals>) -> Vec<What> {
     match resources {
         None => vec![What::Absent],
         Some(Resources::Is(patterns)) => {
             let patterns = canonical_resources(patterns);
-            if patterns.len().saturating_mul(principals) > SPLIT_LIMIT {
+            if principals.is_some() && patterns.len() > SPLIT_LIMIT {
                 return vec![What::Is(Arc::new(patterns))];
             }
             patterns.into_iter().map(|pattern| What::Is(Arc::new(BTreeSet::from([pattern])))).collect()
@@ -270,13 +270,14 @@ impl CanonicalPolicy {
     }
 
     /// Returns the policy without the actions that a wider scope has as well.
-    fn without_implied(&self, budget: &mut StepBudget) -> Self {
+    fn without_implied(&self, budget: StepBudget) -> Self {
+        let mut implied = Implied::new(budget);
         let mut kept = Self { targets: BTreeMap::new(), inert: self.inert.clone() };
         for (target, fences) in &self.targets {
             let wider = self.wider_targets(target);
             let fences: BTreeMap<_, _> = fences
                 .iter()
-                .map(|(fence, cover)| (fence.clone(), remaining(fence, cover, &wider, budget)))
+                .map(|(fence, cover)| (fence.clone(), implied.removed(fence, cover, &wider)))
                 .filter(|(_, cover)| !cover.is_empty())
                 .collect();
             if !fences.is_empty() {
@@ -317,23 +318,54 @@ enum Reach {
     Wider,
 }
 
-/// Returns the actions of a scope that no wider scope has.
-fn remaining(
-    fence: &Fence,
-    cover: &Arc<ActionCover>,
-    wider: &[(Reach, &BTreeMap<Fence, Arc<ActionCover>>)],
-    budget: &mut StepBudget,
-) -> Arc<ActionCover> {
-    let mut rest = Arc::clone(cover);
-    for (reach, fences) in wider {
-        for (other, wide) in *fences {
-            let itself = *reach == Reach::Same && other == fence;
-            if !itself && all_imply(&fence.conditions, &other.conditions, budget) {
-                Arc::make_mut(&mut rest).remove(wide, budget);
+/// Finds what wider scopes have as well. A statement of many principals gives many scopes the same conditions and
+/// actions, so what was found for one of them is remembered by their addresses.
+struct Implied {
+    budget: StepBudget,
+    fences: HashMap<(*const Conditions, *const Conditions), bool>,
+    /// Besides what remains, the operands: they must live as long as their addresses are known.
+    covers: HashMap<(*const ActionCover, *const ActionCover), [Arc<ActionCover>; 3]>,
+}
+
+impl Implied {
+    fn new(budget: StepBudget) -> Self {
+        Self { budget, fences: HashMap::new(), covers: HashMap::new() }
+    }
+
+    /// Returns the actions of a scope that no wider scope has.
+    fn removed(
+        &mut self,
+        fence: &Fence,
+        cover: &Arc<ActionCover>,
+        wider: &[(Reach, &BTreeMap<Fence, Arc<ActionCover>>)],
+    ) -> Arc<ActionCover> {
+        let mut rest = Arc::clone(cover);
+        for (reach, fences) in wider {
+            for (other, wide) in *fences {
+                let itself = *reach == Reach::Same && other == fence;
+                if !itself && self.implies(&fence.conditions, &other.conditions) {
+                    rest = self.without(&rest, wide);
+                }
             }
         }
+        rest
     }
-    rest
+
+    fn implies(&mut self, narrow: &Arc<Conditions>, wide: &Arc<Conditions>) -> bool {
+        let budget = &mut self.budget;
+        let found = self.fences.entry((Arc::as_ptr(narrow), Arc::as_ptr(wide)));
+        *found.or_insert_with(|| all_imply(narrow, wide, budget))
+    }
+
+    fn without(&mut self, narrow: &Arc<ActionCover>, wide: &Arc<ActionCover>) -> Arc<ActionCover> {
+        let budget = &mut self.budget;
+        let [_, _, rest] = self.covers.entry((Arc::as_ptr(narrow), Arc::as_ptr(wide))).or_insert_with(|| {
+            let mut rest = ActionCover::clone(narrow);
+            rest.remove(wide, budget);
+            [Arc::clone(narrow), Arc::clone(wide), Arc::new(rest)]
+        });
+        Arc::clone(rest)
+    }
 }
 
 fn target_statements(target: &Target, fences: &BTreeMap<Fence, Arc<ActionCover>>) -> Vec<Statement> {

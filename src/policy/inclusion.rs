@@ -37,8 +37,11 @@ pub fn glob_included(narrow: &str, wide: &[&str], budget: &mut StepBudget) -> In
     if wide.iter().any(|pattern| *pattern == narrow || *pattern == "*") {
         return Inclusion::Included;
     }
-    let wide: Vec<&str> = wide.iter().copied().filter(|pattern| may_include(pattern, narrow)).collect();
-    if wide.is_empty() {
+    if !budget.spend(wide.len()) {
+        return Inclusion::Undetermined;
+    }
+    let wide: Vec<&str> = wide.iter().copied().filter(|pattern| may_meet(pattern, narrow)).collect();
+    if wide.is_empty() || matches!(wide.as_slice(), [only] if !may_include(only, narrow)) {
         return Inclusion::NotIncluded;
     }
     if !budget.spend(narrow.len() + wide.iter().map(|pattern| pattern.len()).sum::<usize>()) {
@@ -75,14 +78,20 @@ pub(super) fn is_wildcard(c: char) -> bool {
     matches!(c, '*' | '?')
 }
 
-/// Returns whether a pattern with wildcards could include another at all, judged by the text before the first one.
+/// Returns the length of the text before the first wildcard.
+fn prefix_end(pattern: &str) -> usize {
+    pattern.find(is_wildcard).unwrap_or(pattern.len())
+}
+
+/// Returns whether the texts before the first wildcards allow that both patterns match the same.
+fn may_meet(a: &str, b: &str) -> bool {
+    let shared = prefix_end(a).min(prefix_end(b));
+    a.as_bytes().get(..shared) == b.as_bytes().get(..shared)
+}
+
+/// Returns whether a pattern could include another by itself, given that they may meet.
 fn may_include(wide: &str, narrow: &str) -> bool {
-    let prefix = |pattern: &str| pattern.find(is_wildcard);
-    match (prefix(wide), prefix(narrow)) {
-        (None, _) => false,
-        (Some(end), Some(narrow_end)) if narrow_end < end => false,
-        (Some(end), _) => narrow.as_bytes().get(..end) == wide.as_bytes().get(..end),
-    }
+    wide.contains(is_wildcard) && prefix_end(wide) <= prefix_end(narrow)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

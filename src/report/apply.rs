@@ -70,6 +70,17 @@ pub struct ScopeReport {
     pub recoveries: Vec<Recovery>,
 }
 
+/// Something that happens while steps run, for progress.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    /// A step begins.
+    Started(&'a Step),
+    /// A step ended.
+    Finished(&'a StepOutcome),
+    /// Waiting for something to be seen.
+    Waiting(&'a str),
+}
+
 /// Everything that `apply` did.
 #[must_use]
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

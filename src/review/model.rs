@@ -23,6 +23,21 @@ pub enum Risk {
     Escalation,
 }
 
+impl Risk {
+    /// Returns the risk's name, as in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Routine => "routine",
+            Self::Administer => "administer",
+            Self::CrossAccount => "cross-account",
+            Self::Public => "public",
+            Self::Destroy => "destroy",
+            Self::Decrypt => "decrypt",
+            Self::Escalation => "escalation",
+        }
+    }
+}
+
 /// What changes in access.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AccessChange {

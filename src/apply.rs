@@ -1,0 +1,246 @@
+//! Executes a plan: walks its steps in order, recovers what an interruption leaves, and reports what was done.
+//!
+//! Nothing is decided here but by the recovery rules: who holds a claim alias, and whether a key whose creation got
+//! no answer exists. Each such decision is a [`Recovery`] in the report.
+
+mod claim;
+mod confirm;
+mod create;
+mod execute;
+mod roles;
+
+use crate::ids::{AccountId, KeyArn, KeyId, KeyName, Region, StackName};
+use crate::plan::{AccountPlan, KeyRef, Outcome, Plan, Step, StepId, TargetPlan};
+use crate::ports::{
+    ClaimStore, Clock, IdentityReader, IdentityWriter, KeyReader, KeyWriter, LockoutCheck, PortError, PortErrorKind,
+    Randomness,
+};
+use crate::report::{ApplyReport, Event, Recovery, Scope, ScopeReport, StepOutcome, StepResult};
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::time::Duration;
+
+/// What `apply` needs of one account's or target's connection.
+pub trait Connection: KeyReader + KeyWriter + IdentityReader + IdentityWriter + Sync {}
+impl<T: KeyReader + KeyWriter + IdentityReader + IdentityWriter + Sync> Connection for T {}
+
+/// What `apply` needs of this machine.
+pub trait Machine: Clock + Randomness + ClaimStore + Sync {}
+impl<T: Clock + Randomness + ClaimStore + Sync> Machine for T {}
+
+/// How far to go.
+#[derive(Debug, Clone)]
+pub struct ApplyOptions {
+    /// How long to wait for what was written to be seen.
+    pub wait: Duration,
+    /// Keys for which AWS's lock-out check is skipped, with consent.
+    pub bypass_lockout_check: BTreeSet<KeyName>,
+}
+
+/// A plan to execute, with all it takes.
+pub struct Job<'a, C, M> {
+    /// The plan; its blocked parts are skipped.
+    pub plan: &'a Plan,
+    /// A connection for each scope of the plan that is ready.
+    pub connections: &'a BTreeMap<Scope, C>,
+    /// This machine.
+    pub machine: &'a M,
+    /// How far to go.
+    pub options: &'a ApplyOptions,
+    /// Is told of every event.
+    pub progress: &'a (dyn Fn(Event<'_>) + Sync),
+}
+
+impl<C, M> std::fmt::Debug for Job<'_, C, M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Job").field("stack", &self.plan.stack).finish_non_exhaustive()
+    }
+}
+
+/// Executes every ready account and target of a plan; blocked ones are left alone.
+pub async fn apply<C: Connection, M: Machine>(job: Job<'_, C, M>) -> ApplyReport {
+    let mut report = ApplyReport::default();
+    let mut undone = BTreeSet::new();
+    let mut new_roles = BTreeSet::new();
+    for account in &job.plan.accounts {
+        let scope = Scope::Account(account.account.clone());
+        if let (Outcome::Ready(_), Some(connection)) = (&account.outcome, job.connections.get(&scope)) {
+            let done = roles::run(&job, account, connection, &mut undone).await;
+            new_roles.extend(created_roles(account, &done));
+            report.scopes.push(done);
+        }
+    }
+    for target in &job.plan.targets {
+        let scope = Scope::Target(target.name.clone());
+        if let (Outcome::Ready(_), Some(connection)) = (&target.outcome, job.connections.get(&scope)) {
+            report.scopes.push(run_target(&job, target, connection, &mut undone, &new_roles).await);
+        }
+    }
+    report
+}
+
+/// ARN endings (`role/path/name`) of the roles that this run made.
+fn created_roles(account: &AccountPlan, report: &ScopeReport) -> Vec<String> {
+    let done =
+        report.steps.iter().filter(|outcome| matches!(outcome.result, StepResult::Done | StepResult::Unconfirmed));
+    done.filter_map(|outcome| match &outcome.step.action {
+        crate::plan::Action::CreateRole { role, path, .. } => Some(format!("{}:role{path}{role}", account.account)),
+        _ => None,
+    })
+    .collect()
+}
+
+/// Where one target's steps stand while they run.
+struct Run<'a, C, M> {
+    job: &'a Job<'a, C, M>,
+    connection: &'a C,
+    stack: &'a StackName,
+    account: &'a AccountId,
+    region: &'a Region,
+    /// Keys that this run made or found, by manifest name.
+    bindings: BTreeMap<KeyName, KeyArn>,
+    /// Keys that this very process made: only these may ever be called the losers of a race.
+    made_here: BTreeSet<KeyId>,
+    /// Roles that this run made: their principals may be unknown to KMS for a while.
+    new_roles: &'a BTreeSet<String>,
+    recoveries: Vec<Recovery>,
+}
+
+/// How a step ended, before it is written down.
+enum Ending {
+    Done,
+    Created(KeyArn),
+    Unknown(String),
+    Failed(PortError),
+}
+
+async fn run_target<C: Connection, M: Machine>(
+    job: &Job<'_, C, M>,
+    target: &TargetPlan,
+    connection: &C,
+    undone: &mut BTreeSet<StepId>,
+    new_roles: &BTreeSet<String>,
+) -> ScopeReport {
+    let mut run = Run {
+        job,
+        connection,
+        stack: &job.plan.stack,
+        account: &target.account,
+        region: &target.region,
+        bindings: target.keys.clone(),
+        made_here: BTreeSet::new(),
+        new_roles,
+        recoveries: Vec::new(),
+    };
+    let mut steps = Vec::new();
+    for step in target.outcome.steps() {
+        let outcome = match first_undone(step, undone) {
+            Some(because) => StepOutcome { step: step.clone(), result: StepResult::Skipped { because }, created: None },
+            None => {
+                (job.progress)(Event::Started(step));
+                outcome(step, run.execute(step).await)
+            }
+        };
+        if !matches!(outcome.result, StepResult::Done) {
+            undone.insert(step.id.clone());
+        }
+        (job.progress)(Event::Finished(&outcome));
+        steps.push(outcome);
+    }
+    confirm::confirm(&run, &mut steps).await;
+    ScopeReport { scope: Scope::Target(target.name.clone()), steps, recoveries: run.recoveries }
+}
+
+fn first_undone(step: &Step, undone: &BTreeSet<StepId>) -> Option<StepId> {
+    step.depends_on.iter().find(|needed| undone.contains(*needed)).cloned()
+}
+
+fn outcome(step: &Step, ending: Ending) -> StepOutcome {
+    let (result, created) = match ending {
+        Ending::Done => (StepResult::Done, None),
+        Ending::Created(arn) => (StepResult::Done, Some(arn)),
+        Ending::Unknown(message) => (StepResult::Unknown { message }, None),
+        Ending::Failed(error) => (failed(&error), None),
+    };
+    StepOutcome { step: step.clone(), result, created }
+}
+
+fn failed(error: &PortError) -> StepResult {
+    StepResult::Failed { message: error.to_string(), help: help(error).to_owned() }
+}
+
+/// The next thing to do about a failure.
+fn help(error: &PortError) -> &'static str {
+    match error.kind {
+        PortErrorKind::Denied => "allow the caller this action, then run apply again",
+        PortErrorKind::Throttled => "too many requests in this account and Region: run apply again in a minute",
+        PortErrorKind::LimitExceeded => "a quota is used up: ask AWS for more, then run apply again",
+        PortErrorKind::InvalidPrincipal => {
+            "a principal of the policy does not exist: create it or correct the manifest, then run apply again"
+        }
+        PortErrorKind::Lockout => "the caller could not change the policy later: run as one of the target's deployers",
+        PortErrorKind::Credentials => "renew the credentials, then run apply again",
+        PortErrorKind::AlreadyExists => "another run or person made it meanwhile: plan again and look",
+        PortErrorKind::InvalidState | PortErrorKind::Disabled => {
+            "the key's state changed meanwhile: plan again and look"
+        }
+        PortErrorKind::NotFound
+        | PortErrorKind::Transient
+        | PortErrorKind::Unknown
+        | PortErrorKind::Unreachable
+        | PortErrorKind::Invalid
+        | PortErrorKind::InvalidCiphertext
+        | PortErrorKind::IncorrectKey
+        | PortErrorKind::NotSupported
+        | PortErrorKind::Protocol => "run apply again: it continues where this run stopped",
+    }
+}
+
+impl<C: Connection, M: Machine> Run<'_, C, M> {
+    /// Returns the key that a reference means.
+    fn key(&self, reference: &KeyRef) -> Result<KeyId, PortError> {
+        match reference {
+            KeyRef::Live(id) => Ok(id.clone()),
+            KeyRef::Planned(name) => self.bindings.get(name).map(KeyArn::key_id).ok_or_else(|| {
+                PortError::new(PortErrorKind::Protocol, "apply", format!("the key `{name}` was not created"))
+            }),
+        }
+    }
+
+    fn lockout_check(&self, key: &KeyName) -> LockoutCheck {
+        if self.job.options.bypass_lockout_check.contains(key) { LockoutCheck::Bypass } else { LockoutCheck::Keep }
+    }
+
+    fn recovered(&mut self, step: &Step, message: impl Into<String>) {
+        self.recoveries.push(Recovery { step: step.id.clone(), message: message.into() });
+    }
+
+    /// Returns whether a reference means a key that this run made, which reads may not show yet.
+    fn is_new(&self, id: &KeyId) -> bool {
+        self.made_here.contains(id)
+    }
+}
+
+/// Repeats a call while it fails for a reason that passes by itself, for at most `limit`.
+async fn until<T, F: Future<Output = Result<T, PortError>>>(
+    clock: &impl Clock,
+    limit: Duration,
+    passes: impl Fn(&PortError) -> bool,
+    mut call: impl FnMut() -> F,
+) -> Result<T, PortError> {
+    let started = clock.now();
+    let mut delay = Duration::from_millis(200);
+    loop {
+        match call().await {
+            Err(error) if passes(&error) && elapsed(clock, started) + delay <= limit => {
+                clock.sleep(delay).await;
+                delay = (delay * 2).min(Duration::from_secs(5));
+            }
+            result => return result,
+        }
+    }
+}
+
+fn elapsed(clock: &impl Clock, since: jiff::Timestamp) -> Duration {
+    Duration::try_from(clock.now().duration_since(since)).unwrap_or_default()
+}

@@ -1,0 +1,104 @@
+//! One step, one call: what each action sends.
+
+use super::{Connection, Ending, Machine, Run, until};
+use crate::ids::{KeyId, KeyName};
+use crate::plan::{Action, KeyRef, Owner, Step};
+use crate::ports::{PortError, PortErrorKind};
+
+impl<C: Connection, M: Machine> Run<'_, C, M> {
+    /// Executes a step of a target.
+    pub(super) async fn execute(&mut self, step: &Step) -> Ending {
+        match &step.action {
+            Action::CreateKey { key, description, policy, tags } => {
+                let new = super::create::Wanted { key, description, policy, tags };
+                self.create_key(step, &new).await
+            }
+            Action::CreateAlias { alias, key } if alias.is_claim() => match self.key(key) {
+                Ok(id) => self.claim(step, alias, &id).await,
+                Err(error) => Ending::Failed(error),
+            },
+            action => match self.send(step, action).await {
+                Ok(()) => Ending::Done,
+                Err(error) => Ending::Failed(error),
+            },
+        }
+    }
+
+    /// Sends an idempotent action, repeating it while a key that this run made is not visible yet.
+    async fn send(&self, step: &Step, action: &Action) -> Result<(), PortError> {
+        let Some(reference) = action.key_ref() else {
+            return Err(PortError::new(
+                PortErrorKind::Protocol,
+                action.call(),
+                "this step does not belong to a target",
+            ));
+        };
+        let id = self.key(reference)?;
+        let may_lag = self.is_new(&id);
+        let passes = |error: &PortError| {
+            (may_lag && error.kind == PortErrorKind::NotFound)
+                || (error.kind == PortErrorKind::InvalidPrincipal && self.names_new_role(action))
+        };
+        until(self.job.machine, self.job.options.wait, passes, || self.call(step, action, &id)).await
+    }
+
+    /// A role that this run made may be unknown to KMS for a while; any other unknown principal is an error at once.
+    pub(super) fn names_new_role(&self, action: &Action) -> bool {
+        let text = action.key_policy().map(crate::policy::PolicyDocument::to_compact).unwrap_or_default();
+        self.new_roles.iter().any(|role| text.contains(role))
+    }
+
+    async fn call(&self, step: &Step, action: &Action, id: &KeyId) -> Result<(), PortError> {
+        let port = self.connection;
+        match action {
+            Action::PutKeyPolicy { policy, .. } => {
+                port.put_key_policy(id, policy, self.lockout_check(owner(step)?)).await
+            }
+            Action::UpdateKeyDescription { description, .. } => port.update_description(id, description).await,
+            Action::EnableKey { .. } => port.enable_key(id).await,
+            Action::DisableKey { .. } => port.disable_key(id).await,
+            Action::TagKey { tags, .. } => port.tag_key(id, tags).await,
+            Action::UntagKey { tag_keys, .. } => port.untag_key(id, tag_keys).await,
+            Action::CreateAlias { alias, .. } => match port.create_alias(alias, id).await {
+                Err(error) if error.kind == PortErrorKind::AlreadyExists => self.alias_exists(alias, id, error).await,
+                result => result,
+            },
+            Action::UpdateAlias { alias, .. } => port.update_alias(alias, id).await,
+            Action::EnableKeyRotation { days, .. } => port.enable_rotation(id, *days).await,
+            Action::DisableKeyRotation { .. } => port.disable_rotation(id).await,
+            Action::CreateKey { .. }
+            | Action::CreateRole { .. }
+            | Action::UpdateRole { .. }
+            | Action::UpdateAssumeRolePolicy { .. }
+            | Action::PutRolePermissionsBoundary { .. }
+            | Action::DeleteRolePermissionsBoundary { .. }
+            | Action::TagRole { .. }
+            | Action::PutRolePolicy { .. }
+            | Action::DeleteRolePolicy { .. } => {
+                Err(PortError::new(PortErrorKind::Protocol, action.call(), "this step is executed elsewhere"))
+            }
+        }
+    }
+
+    /// "Already exists" may be the lost reply of our own call: it is success if the alias names our key.
+    async fn alias_exists(&self, alias: &crate::ids::AliasName, id: &KeyId, error: PortError) -> Result<(), PortError> {
+        let aliases = self.connection.list_aliases().await?;
+        if aliases.get(alias).and_then(Option::as_ref) == Some(id) { Ok(()) } else { Err(error) }
+    }
+
+    /// Binds a manifest name to the key that it turned out to be.
+    pub(super) fn bind(&mut self, reference: &KeyRef, arn: crate::ids::KeyArn) {
+        if let KeyRef::Planned(name) = reference {
+            self.bindings.insert(name.clone(), arn);
+        }
+    }
+}
+
+fn owner(step: &Step) -> Result<&KeyName, PortError> {
+    match &step.owner {
+        Owner::Key(name) => Ok(name),
+        Owner::Role(_) => {
+            Err(PortError::new(PortErrorKind::Protocol, step.action.call(), "this step belongs to a role"))
+        }
+    }
+}

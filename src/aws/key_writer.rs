@@ -1,0 +1,125 @@
+//! Writes keys: `CreateKey` is sent exactly once, everything else changes nothing when it is repeated.
+
+use super::Connection;
+use super::call::Call;
+use super::key_reader::POLICY_NAME;
+use super::metadata::protocol;
+use crate::ids::{AliasName, KeyArn, KeyId};
+use crate::policy::PolicyDocument;
+use crate::ports::{KeyWriter, LockoutCheck, NewKey, PortError, PortErrorKind, PortResult};
+use aws_sdk_kms::types::{KeySpec, KeyUsageType, OriginType, Tag};
+use std::collections::{BTreeMap, BTreeSet};
+
+const CREATE_KEY: Call = Call::once("kms:CreateKey");
+const PUT_POLICY: Call = Call::harmless("kms:PutKeyPolicy");
+const DESCRIPTION: Call = Call::harmless("kms:UpdateKeyDescription");
+const ENABLE: Call = Call::harmless("kms:EnableKey");
+const DISABLE: Call = Call::harmless("kms:DisableKey");
+const TAG: Call = Call::harmless("kms:TagResource");
+const UNTAG: Call = Call::harmless("kms:UntagResource");
+const CREATE_ALIAS: Call = Call::harmless("kms:CreateAlias");
+const UPDATE_ALIAS: Call = Call::harmless("kms:UpdateAlias");
+const ENABLE_ROTATION: Call = Call::harmless("kms:EnableKeyRotation");
+const DISABLE_ROTATION: Call = Call::harmless("kms:DisableKeyRotation");
+
+impl KeyWriter for Connection {
+    async fn create_key(&self, key: &NewKey) -> PortResult<KeyArn> {
+        let tags = tags(CREATE_KEY, &key.tags)?;
+        let description = Some(key.description.clone()).filter(|text| !text.is_empty());
+        let request = || {
+            self.kms
+                .create_key()
+                .key_spec(KeySpec::SymmetricDefault)
+                .key_usage(KeyUsageType::EncryptDecrypt)
+                .origin(OriginType::AwsKms)
+                .set_description(description.clone())
+                .policy(key.policy.to_text())
+                .set_tags(Some(tags.clone()))
+                .set_bypass_policy_lockout_safety_check(bypass(key.lockout_check))
+                .send()
+        };
+        let answer = self.gate.send(CREATE_KEY, request).await?;
+        let made = answer.key_metadata.as_ref();
+        let given = made.map(|made| made.arn().unwrap_or(made.key_id()));
+        // Whatever is wrong with the answer: the key exists.
+        self.key_arn(CREATE_KEY.name, given).await.map_err(|error| PortError {
+            kind: PortErrorKind::Unknown,
+            call: CREATE_KEY.name.to_owned(),
+            ..error
+        })
+    }
+
+    async fn put_key_policy(&self, key: &KeyId, policy: &PolicyDocument, check: LockoutCheck) -> PortResult<()> {
+        let request = || {
+            self.kms
+                .put_key_policy()
+                .key_id(key.as_str())
+                .policy_name(POLICY_NAME)
+                .policy(policy.to_text())
+                .set_bypass_policy_lockout_safety_check(bypass(check))
+                .send()
+        };
+        self.gate.send(PUT_POLICY, request).await.map(drop)
+    }
+
+    async fn update_description(&self, key: &KeyId, description: &str) -> PortResult<()> {
+        let request = || self.kms.update_key_description().key_id(key.as_str()).description(description).send();
+        self.gate.send(DESCRIPTION, request).await.map(drop)
+    }
+
+    async fn enable_key(&self, key: &KeyId) -> PortResult<()> {
+        self.gate.send(ENABLE, || self.kms.enable_key().key_id(key.as_str()).send()).await.map(drop)
+    }
+
+    async fn disable_key(&self, key: &KeyId) -> PortResult<()> {
+        self.gate.send(DISABLE, || self.kms.disable_key().key_id(key.as_str()).send()).await.map(drop)
+    }
+
+    async fn tag_key(&self, key: &KeyId, wanted: &BTreeMap<String, String>) -> PortResult<()> {
+        let tags = tags(TAG, wanted)?;
+        let request = || self.kms.tag_resource().key_id(key.as_str()).set_tags(Some(tags.clone())).send();
+        self.gate.send(TAG, request).await.map(drop)
+    }
+
+    async fn untag_key(&self, key: &KeyId, tag_keys: &BTreeSet<String>) -> PortResult<()> {
+        let names: Vec<String> = tag_keys.iter().cloned().collect();
+        let request = || self.kms.untag_resource().key_id(key.as_str()).set_tag_keys(Some(names.clone())).send();
+        self.gate.send(UNTAG, request).await.map(drop)
+    }
+
+    async fn create_alias(&self, alias: &AliasName, key: &KeyId) -> PortResult<()> {
+        let request = || self.kms.create_alias().alias_name(alias.as_str()).target_key_id(key.as_str()).send();
+        self.gate.send(CREATE_ALIAS, request).await.map(drop)
+    }
+
+    async fn update_alias(&self, alias: &AliasName, key: &KeyId) -> PortResult<()> {
+        let request = || self.kms.update_alias().alias_name(alias.as_str()).target_key_id(key.as_str()).send();
+        self.gate.send(UPDATE_ALIAS, request).await.map(drop)
+    }
+
+    async fn enable_rotation(&self, key: &KeyId, days: u16) -> PortResult<()> {
+        let request =
+            || self.kms.enable_key_rotation().key_id(key.as_str()).rotation_period_in_days(i32::from(days)).send();
+        self.gate.send(ENABLE_ROTATION, request).await.map(drop)
+    }
+
+    async fn disable_rotation(&self, key: &KeyId) -> PortResult<()> {
+        self.gate.send(DISABLE_ROTATION, || self.kms.disable_key_rotation().key_id(key.as_str()).send()).await.map(drop)
+    }
+}
+
+/// The parameter is a right of its own (`kms:BypassPolicyLockoutSafetyCheck`), so it is sent only when it is meant.
+fn bypass(check: LockoutCheck) -> Option<bool> {
+    match check {
+        LockoutCheck::Keep => None,
+        LockoutCheck::Bypass => Some(true),
+    }
+}
+
+fn tags(call: Call, tags: &BTreeMap<String, String>) -> PortResult<Vec<Tag>> {
+    tags.iter()
+        .map(|(key, value)| {
+            Tag::builder().tag_key(key).tag_value(value).build().map_err(|error| protocol(call.name, error))
+        })
+        .collect()
+}

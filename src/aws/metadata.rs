@@ -1,0 +1,174 @@
+//! Turns what KMS tells of keys and grants into live state; an unknown value is an error that names it.
+
+use crate::access::{GrantConstraints, GrantFacts, Grantee};
+use crate::kms::{KeySpec, KeyState, KeyUsage, Origin};
+use crate::live::{KeyManager, KeyMetadata, LiveGrant};
+use crate::ports::{PortError, PortErrorKind, PortResult};
+use aws_sdk_kms::primitives::DateTime;
+use aws_sdk_kms::types;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::str::FromStr;
+
+pub(super) const DESCRIBE: &str = "kms:DescribeKey";
+pub(super) const GRANTS: &str = "kms:ListGrants";
+
+/// Returns an error for an answer that cannot be understood.
+pub(super) fn protocol(call: &str, message: impl fmt::Display) -> PortError {
+    PortError::new(PortErrorKind::Protocol, call, message.to_string())
+}
+
+fn parse<T: FromStr<Err: fmt::Display>>(call: &str, text: &str) -> PortResult<T> {
+    text.parse().map_err(|error| protocol(call, error))
+}
+
+/// Reads what `DescribeKey` tells.
+pub(super) fn key_metadata(key: &types::KeyMetadata) -> PortResult<KeyMetadata> {
+    let spec = key_spec(key)?;
+    Ok(KeyMetadata {
+        state: key_state(key)?,
+        description: key.description().unwrap_or_default().to_owned(),
+        spec,
+        usage: key_usage(key, spec)?,
+        origin: match key.origin() {
+            Some(origin) => parse::<Origin>(DESCRIBE, origin.as_str())?,
+            None => return Err(protocol(DESCRIBE, "the answer does not say where the key's material comes from")),
+        },
+        manager: match key.key_manager().map(types::KeyManagerType::as_str) {
+            // Left out by some servers, none of which has keys of AWS's own.
+            Some("CUSTOMER") | None => KeyManager::Customer,
+            Some("AWS") => KeyManager::Aws,
+            Some(other) => return Err(protocol(DESCRIBE, format!("`{other}` is not a key manager of AWS KMS"))),
+        },
+        multi_region: key.multi_region().unwrap_or_default(),
+        created: timestamp(DESCRIBE, key.creation_date())?,
+        deletion: timestamp(DESCRIBE, key.deletion_date())?,
+    })
+}
+
+/// Some servers leave the state out; `Enabled` is always there.
+fn key_state(key: &types::KeyMetadata) -> PortResult<KeyState> {
+    match key.key_state() {
+        Some(state) => parse(DESCRIBE, state.as_str()),
+        None if key.enabled() => Ok(KeyState::Enabled),
+        None => Ok(KeyState::Disabled),
+    }
+}
+
+/// Older servers know only the former name of the field.
+#[expect(deprecated, reason = "servers of before 2021 give nothing else")]
+fn key_spec(key: &types::KeyMetadata) -> PortResult<KeySpec> {
+    let former = key.customer_master_key_spec().map(types::CustomerMasterKeySpec::as_str);
+    match key.key_spec().map(types::KeySpec::as_str).or(former) {
+        Some(text) => parse(DESCRIBE, text),
+        None => Err(protocol(DESCRIBE, "the answer does not give the key's spec")),
+    }
+}
+
+/// Some servers leave the usage out; for most specs there is only one.
+fn key_usage(key: &types::KeyMetadata, spec: KeySpec) -> PortResult<KeyUsage> {
+    match key.key_usage() {
+        Some(usage) => parse(DESCRIBE, usage.as_str()),
+        None => spec.only_usage().ok_or_else(|| protocol(DESCRIBE, "the answer does not give the key's usage")),
+    }
+}
+
+fn timestamp(call: &str, time: Option<&DateTime>) -> PortResult<Option<jiff::Timestamp>> {
+    let Some(time) = time else { return Ok(None) };
+    let nanoseconds = i32::try_from(time.subsec_nanos()).map_err(|error| protocol(call, error))?;
+    jiff::Timestamp::new(time.secs(), nanoseconds).map(Some).map_err(|error| protocol(call, error))
+}
+
+/// Reads a grant. The token is not among what `ListGrants` gives, and none is kept.
+pub(super) fn grant(entry: &types::GrantListEntry) -> PortResult<LiveGrant> {
+    let required = |value: Option<&str>, what: &str| {
+        value.map(str::to_owned).ok_or_else(|| protocol(GRANTS, format!("a grant without {what}")))
+    };
+    let facts = GrantFacts {
+        grant_id: required(entry.grant_id(), "an id")?,
+        issuing_account: required(entry.issuing_account(), "its issuing account")?,
+        operations: entry.operations().iter().map(|operation| operation.as_str().to_owned()).collect(),
+        grantee: party(entry.grantee_service_principal(), entry.grantee_principal())
+            .ok_or_else(|| protocol(GRANTS, "a grant without a grantee"))?,
+        retiring: party(entry.retiring_service_principal(), entry.retiring_principal()),
+        constraints: constraints(entry.constraints()),
+    };
+    Ok(LiveGrant { name: entry.name().filter(|name| !name.is_empty()).map(str::to_owned), facts })
+}
+
+/// KMS writes a service into either field.
+///
+/// <https://docs.aws.amazon.com/kms/latest/APIReference/API_GrantListEntry.html>
+fn party(service: Option<&str>, principal: Option<&str>) -> Option<Grantee> {
+    match (service, principal.filter(|text| !text.is_empty())) {
+        (Some(service), _) => Some(Grantee::Service(service.to_owned())),
+        (None, Some(text)) if !text.contains(':') && text.contains(".amazonaws.") => {
+            Some(Grantee::Service(text.to_owned()))
+        }
+        (None, Some(text)) => Some(Grantee::Principal(text.to_owned())),
+        (None, None) => None,
+    }
+}
+
+fn constraints(given: Option<&types::GrantConstraints>) -> GrantConstraints {
+    let Some(given) = given else { return GrantConstraints::default() };
+    // moto gives an empty map for a constraint that was not set; AWS refuses to store one.
+    let pairs = |map: Option<&HashMap<String, String>>| {
+        map.filter(|map| !map.is_empty())
+            .map(|map| map.iter().map(|(key, value)| (key.clone(), value.clone())).collect::<BTreeMap<_, _>>())
+    };
+    GrantConstraints {
+        encryption_context_equals: pairs(given.encryption_context_equals()),
+        encryption_context_subset: pairs(given.encryption_context_subset()),
+        source_arn: given.source_arn().map(str::to_owned),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn described(
+        build: impl FnOnce(types::builders::KeyMetadataBuilder) -> types::builders::KeyMetadataBuilder,
+    ) -> PortResult<KeyMetadata> {
+        let base = types::KeyMetadata::builder()
+            .key_id("k")
+            .enabled(true)
+            .key_spec("SYMMETRIC_DEFAULT".into())
+            .origin("AWS_KMS".into());
+        key_metadata(&build(base).build().unwrap())
+    }
+
+    #[test]
+    fn what_some_servers_leave_out_is_filled_in_from_the_rest() {
+        let key = described(|b| b).unwrap();
+        assert_eq!((key.state, key.usage), (KeyState::Enabled, KeyUsage::EncryptDecrypt));
+        let key = described(|b| b.enabled(false)).unwrap();
+        assert_eq!(key.state, KeyState::Disabled);
+        let sign = described(|b| b.key_spec("RSA_2048".into()));
+        assert_eq!(sign.unwrap_err().kind, PortErrorKind::Protocol);
+    }
+
+    #[test]
+    fn unknown_values_are_errors_that_name_them() {
+        let unknown = [
+            described(|b| b.key_state("Dreaming".into())),
+            described(|b| b.key_spec("Dreaming".into())),
+            described(|b| b.key_usage("Dreaming".into())),
+            described(|b| b.origin("Dreaming".into())),
+            described(|b| b.key_manager("Dreaming".into())),
+        ];
+        for result in unknown {
+            let error = result.unwrap_err();
+            assert!(error.kind == PortErrorKind::Protocol && error.message.contains("Dreaming"), "{error}");
+        }
+    }
+
+    #[test]
+    fn grants_tell_services_from_principals() {
+        assert_eq!(party(None, Some("s3.amazonaws.com")), Some(Grantee::Service("s3.amazonaws.com".into())));
+        assert_eq!(party(Some("x.amazonaws.com"), None), Some(Grantee::Service("x.amazonaws.com".into())));
+        assert_eq!(party(None, Some("AROAEXAMPLE")), Some(Grantee::Principal("AROAEXAMPLE".into())));
+        assert_eq!(party(None, None), None);
+    }
+}

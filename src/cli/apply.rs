@@ -1,0 +1,172 @@
+//! `keywright apply`: makes the keys, roles and policies what the manifest says, and nothing else.
+
+use super::args::{ApplyOptions as Options, Format};
+use super::load::{self, Manifest};
+use super::machine::LocalMachine;
+use super::observe::{observe, plan_observed};
+use super::printer::Printer;
+use super::session::{Session, next_command};
+use super::{plan as plan_command, printer::Device};
+use crate::apply::{self, ApplyOptions, Job};
+use crate::diag::Code;
+use crate::exit::Exit;
+use crate::plan::{Normalize, Outcome, Plan, PlanFile, PlanOptions, StalePlan, plan_to_json};
+use crate::render::{PolicyText, apply_to_json, json, render_apply, render_event};
+use crate::report::{ApplyReport, Event};
+use std::io::IsTerminal as _;
+use std::sync::Mutex;
+
+/// Runs the command.
+pub async fn run(options: &Options, printer: &mut Printer) -> Exit {
+    match apply(options, printer).await {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+async fn apply(options: &Options, printer: &mut Printer) -> Result<Exit, Exit> {
+    let approved = options.plan.as_deref().map(|path| read_plan(path, printer)).transpose()?;
+    let manifest = load::load(&options.manifest, options.format.format, printer)?.narrow(&options.scope, printer)?;
+    let session = Session::open(&manifest.desired, &options.connection, &options.pace, printer).await?;
+    let exit = apply_in(options, &manifest, &session, approved.as_ref(), printer).await;
+    session.tell_calls(printer);
+    session.close().await;
+    exit
+}
+
+async fn apply_in(
+    options: &Options,
+    manifest: &Manifest,
+    session: &Session,
+    approved: Option<&PlanFile>,
+    printer: &mut Printer,
+) -> Result<Exit, Exit> {
+    let observed = observe(manifest, session, &options.scope, &options.pace, printer).await;
+    let plan = plan_observed(manifest, &observed, &engine_options(options));
+    if options.format.format == Format::Text {
+        plan_command::show(&plan, Format::Text, PolicyText::Hidden, printer);
+    }
+    fresh(options, approved, &plan, printer)?;
+    let before = plan_command::exit(&plan, Exit::Done).gravest(observed.failure.unwrap_or(Exit::Done));
+    if !has_ready(&plan) {
+        finish(options, &plan, &ApplyReport::default(), printer);
+        if before == Exit::Done {
+            suggest(options, session, printer);
+        }
+        return Ok(before);
+    }
+    if !consent(options, approved.is_some(), printer)? {
+        printer.status("Nothing was done.");
+        return Ok(Exit::Done);
+    }
+    let report = execute(options, session, &plan, printer).await;
+    finish(options, &plan, &report, printer);
+    let exit = report.exit();
+    if exit == Exit::Done && before == Exit::Done {
+        suggest(options, session, printer);
+    }
+    Ok(exit.gravest(before))
+}
+
+fn engine_options(options: &Options) -> PlanOptions {
+    PlanOptions {
+        only_keys: (!options.scope.keys.is_empty()).then(|| options.scope.keys.iter().cloned().collect()),
+        expect_creates: options.expect_creates.as_ref().map(|names| names.iter().cloned().collect()),
+        normalize: if options.normalize { Normalize::Wording } else { Normalize::Meaning },
+    }
+}
+
+fn read_plan(path: &std::path::Path, printer: &mut Printer) -> Result<PlanFile, Exit> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
+    let file = text.and_then(|text| PlanFile::parse(&text).map_err(|error| error.to_string()));
+    file.map_err(|error| {
+        printer.error(&format!("{}: {}", path.display(), crate::text::escape(&error)));
+        Exit::Failed
+    })
+}
+
+/// A saved plan, or a digest, is an approval: the new plan must be the very same.
+fn fresh(options: &Options, approved: Option<&PlanFile>, plan: &Plan, printer: &mut Printer) -> Result<(), Exit> {
+    let stale = approved.and_then(|file| file.compare(plan, jiff::Timestamp::now()).err());
+    let stale = stale.or_else(|| {
+        let expected = options.expect_digest.as_ref().filter(|expected| **expected != plan.digest.0)?;
+        let difference = format!("the digest is {}, not {}", plan.digest, crate::text::escape(expected));
+        Some(StalePlan::Changed { differences: vec![difference] })
+    });
+    let Some(stale) = stale else { return Ok(()) };
+    let reason = match stale {
+        StalePlan::Expired { created } => format!("it was saved at {created}, and a plan holds for 24 hours"),
+        StalePlan::Changed { differences } => {
+            let shown: Vec<String> =
+                differences.iter().take(20).map(|line| format!("\n  {}", crate::text::escape(line))).collect();
+            format!("what would be done is not what was approved:{}", shown.concat())
+        }
+    };
+    printer.error(&format!("the plan is stale ({}): {reason}", Code::StalePlan.name()));
+    printer.status("Nothing was written; plan again and review.");
+    Err(Exit::Blocked)
+}
+
+fn has_ready(plan: &Plan) -> bool {
+    let outcomes =
+        plan.accounts.iter().map(|account| &account.outcome).chain(plan.targets.iter().map(|target| &target.outcome));
+    outcomes.into_iter().any(|outcome| matches!(outcome, Outcome::Ready(_)))
+}
+
+/// Asks, unless `--yes` or an approved plan answers already. No environment variable ever does.
+fn consent(options: &Options, approved: bool, printer: &mut Printer) -> Result<bool, Exit> {
+    if options.yes || approved || options.expect_digest.is_some() {
+        return Ok(true);
+    }
+    if !std::io::stdin().is_terminal() || printer.talk_device() != Device::Terminal {
+        printer.error("there is no terminal to ask on: give --yes, or a plan that was saved with `plan --out`");
+        return Err(Exit::Usage);
+    }
+    printer.prompt("Apply these changes? [y/N] ");
+    let mut answer = String::new();
+    let read = std::io::stdin().read_line(&mut answer);
+    Ok(read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+async fn execute(options: &Options, session: &Session, plan: &Plan, printer: &mut Printer) -> ApplyReport {
+    let machine = LocalMachine::new(session.claims.clone());
+    let apply_options = ApplyOptions {
+        wait: options.pace.wait,
+        bypass_lockout_check: options.bypass_lockout_check.iter().cloned().collect(),
+    };
+    let painter = printer.talk_painter();
+    let shared = Mutex::new(printer);
+    let progress = |event: Event<'_>| {
+        if let (Some(text), Ok(mut printer)) = (render_event(event, painter), shared.lock()) {
+            printer.status(&text);
+        }
+    };
+    let job = Job {
+        plan,
+        connections: &session.connections,
+        machine: &machine,
+        options: &apply_options,
+        progress: &progress,
+    };
+    apply::apply(job).await
+}
+
+fn finish(options: &Options, plan: &Plan, report: &ApplyReport, printer: &mut Printer) {
+    match options.format.format {
+        Format::Text => printer.answer(&render_apply(report, printer.answer_painter())),
+        Format::Json => {
+            let value = serde_json::json!({"format_version": json::FORMAT_VERSION, "plan": plan_to_json(plan), "apply": apply_to_json(report)});
+            printer.answer(&json::to_text(&value));
+        }
+    }
+}
+
+/// The last lines: what to try next, in a form that works here.
+fn suggest(options: &Options, session: &Session, printer: &mut Printer) {
+    let files = &options.manifest.files;
+    printer.status("Next:");
+    printer.status(&format!("  {}   # nothing is left to change", next_command(session, files, "plan --check")));
+    printer.status(&format!(
+        "  {}   # each key works, and for nobody else",
+        next_command(session, files, "verify --as-roles")
+    ));
+}

@@ -1,0 +1,135 @@
+//! Finds and reads the manifest's files, and turns them into desired state or into every error at once.
+
+use super::args::{Format, ManifestOptions, ScopeOptions};
+use super::printer::Printer;
+use super::report;
+use crate::desired::DesiredState;
+use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::exit::Exit;
+use crate::manifest;
+use crate::review;
+use crate::source::SourceMap;
+use crate::text::{did_you_mean, escape};
+use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+/// A manifest that was read and found valid.
+#[derive(Debug)]
+pub struct Manifest {
+    /// Its files.
+    pub sources: SourceMap,
+    /// What it wants.
+    pub desired: DesiredState,
+}
+
+/// Reads and validates the manifest; prints what is wrong with it.
+///
+/// # Errors
+/// With the exit code, when everything has been printed.
+pub fn load(options: &ManifestOptions, format: Format, printer: &mut Printer) -> Result<Manifest, Exit> {
+    let (sources, loaded) = match read_files(&options.files).and_then(|files| manifest::check_limits(&files)) {
+        Ok(sources) => {
+            let loaded = manifest::load(&sources);
+            (sources, loaded)
+        }
+        Err(diagnostics) => return Err(refuse(diagnostics, &SourceMap::default(), format, printer)),
+    };
+    let mut diagnostics = loaded.diagnostics;
+    let desired = loaded.state.inspect(|state| diagnostics.extend(review::policy_sizes(state)));
+    match desired {
+        Some(desired) if !diagnostics.has_errors() => {
+            report::print(&diagnostics.into_sorted(), &sources, format, printer);
+            Ok(Manifest { sources, desired })
+        }
+        _ => Err(refuse(diagnostics, &sources, format, printer)),
+    }
+}
+
+fn refuse(diagnostics: Diagnostics, sources: &SourceMap, format: Format, printer: &mut Printer) -> Exit {
+    report::print(&diagnostics.into_sorted(), sources, format, printer);
+    Exit::InvalidManifest
+}
+
+/// Reads the named files, and the `*.toml` of named folders, sorted. Names are relative to what was named, so that
+/// output does not depend on the machine.
+fn read_files(paths: &[PathBuf]) -> Result<Vec<(String, Vec<u8>)>, Diagnostics> {
+    let mut files = Vec::new();
+    let mut wrong = Diagnostics::default();
+    for path in paths {
+        if path.is_dir() {
+            match folder(path) {
+                Ok(found) if found.is_empty() => wrong.push(
+                    Diagnostic::error(
+                        Code::FileUnreadable,
+                        format!("the folder `{}` has no *.toml file", escape(&path.to_string_lossy())),
+                    )
+                    .help("name the manifest with -f, or write one with `keywright init`"),
+                ),
+                Ok(found) => found.iter().for_each(|file| read_into(file, &mut files, &mut wrong)),
+                Err(error) => wrong.push(unreadable(path, &error)),
+            }
+        } else {
+            read_into(path, &mut files, &mut wrong);
+        }
+    }
+    if wrong.has_errors() { Err(wrong) } else { Ok(files) }
+}
+
+fn folder(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        let file = entry?.path();
+        if file.extension().is_some_and(|extension| extension == "toml") && file.is_file() {
+            found.push(file);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn read_into(path: &Path, files: &mut Vec<(String, Vec<u8>)>, wrong: &mut Diagnostics) {
+    // One byte more than is allowed is enough to know that a file is too large.
+    let most = u64::try_from(manifest::FILE_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
+    match read {
+        Ok(_) => files.push((path.to_string_lossy().into_owned(), bytes)),
+        Err(error) => wrong.push(unreadable(path, &error)),
+    }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
+    Diagnostic::error(Code::FileUnreadable, format!("cannot read `{}`: {error}", escape(&path.to_string_lossy())))
+        .help("name the manifest with -f, or write one with `keywright init`")
+}
+
+impl Manifest {
+    /// Narrows the manifest to the targets of the command line, and checks that it has the keys that are named there.
+    ///
+    /// # Errors
+    /// With exit code 2 if the manifest does not have them.
+    pub fn narrow(mut self, scope: &ScopeOptions, printer: &mut Printer) -> Result<Self, Exit> {
+        let targets: BTreeSet<&str> = self.desired.targets.iter().map(|target| target.name.as_str()).collect();
+        let keys: BTreeSet<&str> =
+            self.desired.targets.iter().flat_map(|target| &target.keys).map(|key| key.name.as_str()).collect();
+        let missing_target = scope
+            .targets
+            .iter()
+            .find(|name| !targets.contains(name.as_str()))
+            .map(|name| ("target", name.as_str(), &targets));
+        let missing_key =
+            scope.keys.iter().find(|name| !keys.contains(name.as_str())).map(|name| ("key", name.as_str(), &keys));
+        if let Some((what, name, known)) = missing_target.or(missing_key) {
+            let hint = did_you_mean(name, known.iter().copied()).map(|known| format!("; did you mean `{known}`?"));
+            printer.error(&format!("the manifest has no {what} `{name}`{}", hint.unwrap_or_default()));
+            return Err(Exit::Usage);
+        }
+        if !scope.targets.is_empty() {
+            self.desired.targets.retain(|target| scope.targets.contains(&target.name));
+            let accounts: BTreeSet<_> = self.desired.targets.iter().map(|target| target.account.clone()).collect();
+            self.desired.accounts.retain(|account| accounts.contains(&account.account));
+        }
+        Ok(self)
+    }
+}

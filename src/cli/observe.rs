@@ -1,0 +1,114 @@
+//! Reads what the targets hold and plans: what `plan`, `apply` and `verify` have in common.
+
+use super::args::{PaceOptions, ScopeOptions};
+use super::load::Manifest;
+use super::machine::LocalMachine;
+use super::printer::Printer;
+use super::session::Session;
+use crate::exit::Exit;
+use crate::ids::{AccountId, TargetName};
+use crate::live::{LiveAccount, LiveTarget};
+use crate::plan::{Claims, Plan, PlanInput, PlanOptions, plan};
+use crate::ports::ClaimStore as _;
+use crate::read::{self, ReadError, ReadOptions};
+use std::collections::BTreeMap;
+
+/// What was read.
+#[derive(Debug, Default)]
+pub struct Observed {
+    /// The accounts.
+    pub accounts: BTreeMap<AccountId, LiveAccount>,
+    /// The targets.
+    pub targets: BTreeMap<TargetName, LiveTarget>,
+    /// The claim records of this machine.
+    pub claims: BTreeMap<TargetName, Claims>,
+    /// `Failed` if a target could not be read; the others are there.
+    pub failure: Option<Exit>,
+}
+
+/// Reads every target and account; one that cannot be read is reported and left out.
+pub async fn observe(
+    manifest: &Manifest,
+    session: &Session,
+    scope: &ScopeOptions,
+    pace: &PaceOptions,
+    printer: &mut Printer,
+) -> Observed {
+    let mut observed = Observed::default();
+    let machine = LocalMachine::new(session.claims.clone());
+    for target in &manifest.desired.targets {
+        let Some(connection) = session.target(&target.name) else { continue };
+        let mut options = ReadOptions::new(session.backend(&target.name));
+        options.parallel = usize::from(pace.parallel);
+        options.only_keys = (!scope.keys.is_empty()).then(|| scope.keys.iter().cloned().collect());
+        match read::read_target(connection, target, &manifest.desired, &options).await {
+            Ok(live) => {
+                observed.claims.insert(target.name.clone(), claims(manifest, target, &machine, printer));
+                observed.targets.insert(target.name.clone(), live);
+            }
+            Err(error) => fail(&mut observed, &error, printer),
+        }
+    }
+    read_accounts(manifest, session, &mut observed, printer).await;
+    observed
+}
+
+/// Roles are read only in accounts of which a target was read: the others' credentials are wrong or missing.
+async fn read_accounts(manifest: &Manifest, session: &Session, observed: &mut Observed, printer: &mut Printer) {
+    for account in &manifest.desired.accounts {
+        let targets = manifest.desired.targets.iter().filter(|target| target.account == account.account);
+        let names: Vec<TargetName> = targets.map(|target| target.name.clone()).collect();
+        let Some(connection) =
+            names.iter().find(|name| observed.targets.contains_key(*name)).and_then(|name| session.target(name))
+        else {
+            continue;
+        };
+        match read::read_account(connection, account).await {
+            Ok(live) => {
+                observed.accounts.insert(account.account.clone(), live);
+            }
+            Err(error) => {
+                printer.error(&error.to_string());
+                observed.targets.retain(|name, _| !names.contains(name));
+                observed.failure = Some(Exit::Failed);
+            }
+        }
+    }
+}
+
+fn fail(observed: &mut Observed, error: &ReadError, printer: &mut Printer) {
+    printer.error(&error.to_string());
+    observed.failure = Some(Exit::Failed);
+}
+
+fn claims(
+    manifest: &Manifest,
+    target: &crate::desired::DesiredTarget,
+    machine: &LocalMachine,
+    printer: &mut Printer,
+) -> Claims {
+    let mut claims = Claims::new();
+    for key in &target.keys {
+        let slot = format!("{}/{}/{}/{}", target.account, target.region, manifest.desired.stack, key.name);
+        match machine.load(&slot) {
+            Ok(Some(record)) => {
+                claims.insert(key.name.clone(), record.claim);
+            }
+            Ok(None) => {}
+            Err(error) => printer.warning(&error.to_string()),
+        }
+    }
+    claims
+}
+
+/// Plans what was read.
+pub fn plan_observed(manifest: &Manifest, observed: &Observed, options: &PlanOptions) -> Plan {
+    plan(PlanInput {
+        desired: &manifest.desired,
+        sources: &manifest.sources,
+        accounts: &observed.accounts,
+        targets: &observed.targets,
+        claims: &observed.claims,
+        options,
+    })
+}

@@ -1,0 +1,77 @@
+//! `keywright plan`: shows what would change, and who would gain or lose which access.
+
+use super::args::{Format, PlanOptions as Options};
+use super::load;
+use super::observe::{observe, plan_observed};
+use super::printer::Printer;
+use super::session::Session;
+use crate::exit::Exit;
+use crate::plan::{Normalize, Outcome, Plan, PlanFile, PlanOptions, plan_to_json};
+use crate::render::{PolicyText, json, render_plan};
+use std::path::Path;
+
+/// Runs the command.
+pub async fn run(options: &Options, printer: &mut Printer) -> Exit {
+    match plan(options, printer).await {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+async fn plan(options: &Options, printer: &mut Printer) -> Result<Exit, Exit> {
+    let manifest = load::load(&options.manifest, options.format.format, printer)?.narrow(&options.scope, printer)?;
+    let session = Session::open(&manifest.desired, &options.connection, &options.pace, printer).await?;
+    let observed = observe(&manifest, &session, &options.scope, &options.pace, printer).await;
+    session.tell_calls(printer);
+    session.close().await;
+    let plan = plan_observed(&manifest, &observed, &engine_options(options));
+    let policy_text = if options.policy_text { PolicyText::Shown } else { PolicyText::Hidden };
+    show(&plan, options.format.format, policy_text, printer);
+    if let Some(path) = &options.out {
+        save(&plan, path, printer)?;
+    }
+    let exit = exit(&plan, if options.check { Exit::Changes } else { Exit::Done });
+    Ok(exit.gravest(observed.failure.unwrap_or(Exit::Done)))
+}
+
+fn engine_options(options: &Options) -> PlanOptions {
+    PlanOptions {
+        only_keys: (!options.scope.keys.is_empty()).then(|| options.scope.keys.iter().cloned().collect()),
+        expect_creates: None,
+        normalize: if options.normalize { Normalize::Wording } else { Normalize::Meaning },
+    }
+}
+
+/// Prints a plan.
+pub fn show(plan: &Plan, format: Format, policy_text: PolicyText, printer: &mut Printer) {
+    match format {
+        Format::Text => printer.answer(&render_plan(plan, printer.answer_painter(), policy_text)),
+        Format::Json => printer.answer(&json::to_text(&plan_to_json(plan))),
+    }
+}
+
+fn save(plan: &Plan, path: &Path, printer: &mut Printer) -> Result<(), Exit> {
+    let text = PlanFile::write(plan, jiff::Timestamp::now());
+    if let Err(error) = std::fs::write(path, text) {
+        printer.error(&format!("cannot write the plan to {}: {error}", path.display()));
+        return Err(Exit::Failed);
+    }
+    printer.status(&format!(
+        "Saved to {}; `keywright apply {}` applies exactly this plan",
+        path.display(),
+        path.display()
+    ));
+    Ok(())
+}
+
+/// Returns the exit code of a plan; `changes` where anything would change.
+pub fn exit(plan: &Plan, changes: Exit) -> Exit {
+    let outcomes =
+        plan.accounts.iter().map(|account| &account.outcome).chain(plan.targets.iter().map(|target| &target.outcome));
+    outcomes.fold(Exit::Done, |exit, outcome| {
+        exit.gravest(match outcome {
+            Outcome::InSync => Exit::Done,
+            Outcome::Ready(_) => changes,
+            Outcome::Blocked { .. } => Exit::Blocked,
+        })
+    })
+}

@@ -1,0 +1,167 @@
+//! `keywright sandbox serve`, and the sandbox behind `--sandbox`.
+
+use super::args::{SandboxCommand, SandboxOptions, ServeOptions};
+use super::printer::Printer;
+use super::session::deployer_role;
+use crate::desired::{DesiredKey, DesiredState, DesiredTarget, Principal, RoleOrigin};
+use crate::exit::Exit;
+use crate::ids::{AccountId, PrincipalArn, PrincipalKind};
+use crate::sandbox::{
+    Clock, Faults, RunningSandbox, Sandbox, SandboxConfig, SandboxError, SeedKind, StateLocation, SystemClock,
+    credentials,
+};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Runs the command.
+pub async fn run(options: &SandboxOptions, printer: &mut Printer) -> Exit {
+    match &options.command {
+        SandboxCommand::Serve(options) => serve(options, printer).await,
+    }
+}
+
+/// A clock that runs from a chosen time on.
+#[derive(Debug)]
+struct ShiftedClock {
+    ahead: SignedDuration,
+}
+
+impl Clock for ShiftedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now().checked_add(self.ahead).unwrap_or_else(|_| Timestamp::now())
+    }
+}
+
+fn clock(start: Option<Timestamp>) -> Arc<dyn Clock> {
+    match start {
+        None => Arc::new(SystemClock),
+        Some(start) => Arc::new(ShiftedClock { ahead: start.duration_since(Timestamp::now()) }),
+    }
+}
+
+async fn serve(options: &ServeOptions, printer: &mut Printer) -> Exit {
+    let latency = options.latency.map(|latency| format!("latency:{}", latency.as_millis()));
+    let wanted: Vec<&str> = options.faults.as_deref().into_iter().chain(latency.as_deref()).collect();
+    let faults = match Faults::parse(&wanted.join(",")) {
+        Ok(faults) => faults,
+        Err(error) => {
+            printer.error(&format!("--faults: {error}"));
+            return Exit::Usage;
+        }
+    };
+    let config = SandboxConfig {
+        state: StateLocation::Folder(options.state.clone()),
+        port: options.port,
+        clock: clock(options.clock),
+        faults,
+    };
+    let running = match Sandbox::start(config).await {
+        Ok(running) => running,
+        Err(error) => return refuse(&error, printer),
+    };
+    announce(&running, printer);
+    let ended = tokio::signal::ctrl_c().await;
+    running.shutdown().await;
+    printer.status("The sandbox has stopped; its state is kept.");
+    if ended.is_ok() { Exit::Done } else { Exit::Failed }
+}
+
+fn refuse(error: &SandboxError, printer: &mut Printer) -> Exit {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    printer.error(&crate::text::escape(&text));
+    Exit::Failed
+}
+
+/// Prints the exports with which any SDK or CLI reaches the sandbox.
+fn announce(running: &RunningSandbox, printer: &mut Printer) {
+    #[expect(clippy::expect_used, reason = "a constant of the right form")]
+    let account: AccountId = "111122223333".parse().expect("twelve digits");
+    let (access_key, secret) = credentials(&account);
+    printer.status("This is a development tool: whoever reaches its port or its folder reaches its keys. It listens on loopback only.");
+    printer.answer(&format!("export AWS_ENDPOINT_URL={}", running.endpoint()));
+    printer.answer(&format!("export AWS_ACCESS_KEY_ID={access_key}   # AKIASBOX and the account's twelve digits"));
+    // The sandbox's secret is the same everywhere and protects nothing.
+    printer.answer(&format!("export AWS_SECRET_ACCESS_KEY={}", secret.expose_secret()));
+    printer.answer("export AWS_DEFAULT_REGION=eu-west-1");
+    printer.status("Stop it with Ctrl-C.");
+}
+
+/// Starts the sandbox for one run, with every principal that the manifest names by ARN.
+///
+/// # Errors
+/// With the exit code, when the reason has been printed.
+pub async fn start_for_run(
+    folder: &Path,
+    desired: &DesiredState,
+    printer: &mut Printer,
+) -> Result<RunningSandbox, Exit> {
+    let config = SandboxConfig {
+        state: StateLocation::Folder(folder.to_owned()),
+        port: 0,
+        clock: Arc::new(SystemClock),
+        faults: Faults::none(),
+    };
+    let running = Sandbox::start(config).await.map_err(|error| refuse(&error, printer))?;
+    printer.status(&format!(
+        "Sandbox in {}: a rehearsal, nothing reaches AWS",
+        crate::text::escape(&folder.to_string_lossy())
+    ));
+    for (arn, kind) in seeds(desired) {
+        if let Err(error) = running.seed_principal(&arn, kind) {
+            let exit = refuse(&error, printer);
+            running.shutdown().await;
+            return Err(exit);
+        }
+    }
+    Ok(running)
+}
+
+/// Every principal that a manifest names by ARN, and whether it deploys.
+fn seeds(desired: &DesiredState) -> BTreeMap<PrincipalArn, SeedKind> {
+    let mut seeds: BTreeMap<PrincipalArn, SeedKind> = BTreeMap::new();
+    let mut add = |arn: &PrincipalArn| {
+        if matches!(arn.kind(), PrincipalKind::Role | PrincipalKind::User) {
+            seeds.entry(arn.clone()).or_insert(SeedKind::Trusted);
+        }
+    };
+    for account in &desired.accounts {
+        let referred = account.known_roles.values().filter(|role| role.origin == RoleOrigin::Referred);
+        referred.for_each(|role| add(&role.arn.principal()));
+        let trusted = account.roles.iter().flat_map(|role| role.trust.aws.iter().chain(&role.trust.verifier));
+        trusted.filter_map(by_arn).for_each(&mut add);
+    }
+    for target in &desired.targets {
+        let named = target
+            .deployers
+            .iter()
+            .chain(&target.planners)
+            .chain(&target.verifier)
+            .chain(target.keys.iter().flat_map(principals));
+        named.filter_map(by_arn).for_each(&mut add);
+    }
+    for target in &desired.targets {
+        seeds.extend(deployers(target));
+    }
+    seeds
+}
+
+fn by_arn(principal: &Principal) -> Option<&PrincipalArn> {
+    if let Principal::Arn(arn) = principal { Some(arn) } else { None }
+}
+
+fn principals(key: &DesiredKey) -> impl Iterator<Item = &Principal> {
+    let admins = key.admins.iter().map(|admin| &admin.0);
+    admins.chain(&key.deleters).chain(&key.auditors).chain(key.users.iter().map(|user| &user.principal))
+}
+
+fn deployers(target: &DesiredTarget) -> Vec<(PrincipalArn, SeedKind)> {
+    let roles = target.connection.assume_role.iter().cloned().chain(deployer_role(target));
+    roles.map(|role| (role.principal(), SeedKind::Deployer)).collect()
+}

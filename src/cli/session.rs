@@ -1,0 +1,243 @@
+//! One run's connections: to the sandbox, to an endpoint, or to AWS, a connection for each target and account.
+
+use super::args::{ConnectionOptions, PaceOptions};
+use super::printer::Printer;
+use crate::aws::{self, ConnectSettings, Connection, Credentials, Endpoint, Pacing};
+use crate::desired::{DesiredState, DesiredTarget, Enforcement, Principal};
+use crate::exit::Exit;
+use crate::ids::{AccountId, PrincipalKind, RoleArn, TargetName};
+use crate::live::Backend;
+use crate::report::Scope;
+use crate::text::escape;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+/// Everything that a run reaches, and where it keeps its claims.
+pub struct Session {
+    /// A connection for each target, and for each account its first target's.
+    pub connections: BTreeMap<Scope, Connection>,
+    /// What answers.
+    pub backend: BTreeMap<TargetName, Backend>,
+    /// The folder of claim records.
+    pub claims: PathBuf,
+    /// How the run was asked for, to name the next command: `--sandbox`, or nothing.
+    pub sandbox: Option<PathBuf>,
+    #[cfg(feature = "sandbox")]
+    running: Option<crate::sandbox::RunningSandbox>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("backend", &self.backend).finish_non_exhaustive()
+    }
+}
+
+/// Where calls of this run go.
+enum Destination {
+    /// The sandbox's endpoint.
+    Sandbox(String),
+    /// An endpoint of the command line.
+    Endpoint(String),
+    /// What each target says.
+    Target,
+}
+
+impl Session {
+    /// Opens the connections of a run.
+    ///
+    /// # Errors
+    /// With the exit code, when the reason has been printed: 5 if the operator's limits forbid it, 1 otherwise.
+    pub async fn open(
+        desired: &DesiredState,
+        options: &ConnectionOptions,
+        pace: &PaceOptions,
+        printer: &mut Printer,
+    ) -> Result<Self, Exit> {
+        allowed(desired, options, printer)?;
+        let mut session = Self {
+            connections: BTreeMap::new(),
+            backend: BTreeMap::new(),
+            claims: PathBuf::from(".keywright/claims"),
+            sandbox: None,
+            #[cfg(feature = "sandbox")]
+            running: None,
+        };
+        let destination = session.destination(desired, options, printer).await?;
+        for target in &desired.targets {
+            let (settings, backend) = settings(target, &destination, pace);
+            let connection = match aws::connect(&settings).await {
+                Ok(connection) => connection,
+                Err(error) => {
+                    printer.error(&format!("target {}: {error}", target.name));
+                    session.close().await;
+                    return Err(Exit::Failed);
+                }
+            };
+            session.backend.insert(target.name.clone(), backend);
+            session.connections.entry(Scope::Account(target.account.clone())).or_insert_with(|| connection.clone());
+            session.connections.insert(Scope::Target(target.name.clone()), connection);
+        }
+        Ok(session)
+    }
+
+    #[cfg(feature = "sandbox")]
+    async fn destination(
+        &mut self,
+        desired: &DesiredState,
+        options: &ConnectionOptions,
+        printer: &mut Printer,
+    ) -> Result<Destination, Exit> {
+        let Some(folder) = options.sandbox_dir() else { return Ok(plain_destination(options)) };
+        let running = super::sandbox::start_for_run(folder, desired, printer).await?;
+        let endpoint = running.endpoint();
+        self.claims = folder.join("claims");
+        self.sandbox = Some(folder.to_owned());
+        self.running = Some(running);
+        Ok(Destination::Sandbox(endpoint))
+    }
+
+    #[cfg(not(feature = "sandbox"))]
+    async fn destination(
+        &mut self,
+        _: &DesiredState,
+        options: &ConnectionOptions,
+        _: &mut Printer,
+    ) -> Result<Destination, Exit> {
+        Ok(plain_destination(options))
+    }
+
+    /// Returns the connection of a target.
+    pub fn target(&self, name: &TargetName) -> Option<&Connection> {
+        self.connections.get(&Scope::Target(name.clone()))
+    }
+
+    /// Returns the connection of an account.
+    pub fn account(&self, account: &AccountId) -> Option<&Connection> {
+        self.connections.get(&Scope::Account(account.clone()))
+    }
+
+    /// Returns what answers for a target.
+    pub fn backend(&self, name: &TargetName) -> Backend {
+        self.backend.get(name).copied().unwrap_or(Backend::Aws)
+    }
+
+    /// Returns what the server of a target enforces.
+    pub fn enforcement(&self, target: &DesiredTarget) -> BTreeSet<Enforcement> {
+        let all =
+            || [Enforcement::KeyPolicy, Enforcement::IdentityPolicy, Enforcement::Context, Enforcement::Grants].into();
+        match (&target.enforces, self.backend(&target.name)) {
+            (_, Backend::Sandbox) => all(),
+            (Some(enforces), Backend::Endpoint) => enforces.clone(),
+            _ => all(),
+        }
+    }
+
+    /// Tells how many calls each target took, with `--verbose`.
+    pub fn tell_calls(&self, printer: &mut Printer) {
+        for (scope, connection) in &self.connections {
+            if let Scope::Target(name) = scope {
+                let counts = connection.call_counts();
+                let calls: Vec<String> = counts.iter().map(|(call, count)| format!("{call} {count}")).collect();
+                printer.detail(&format!("calls of target {name}: {}", calls.join(", ")));
+            }
+        }
+    }
+
+    /// Ends the session; the sandbox writes its state.
+    #[cfg_attr(not(feature = "sandbox"), expect(clippy::unused_async, reason = "there is nothing to wait for"))]
+    pub async fn close(self) {
+        #[cfg(feature = "sandbox")]
+        if let Some(running) = self.running {
+            running.shutdown().await;
+        }
+    }
+}
+
+fn plain_destination(options: &ConnectionOptions) -> Destination {
+    options.endpoint_url.clone().map_or(Destination::Target, Destination::Endpoint)
+}
+
+/// The operator's limits: a manifest of a pull request must not lead anywhere else.
+fn allowed(desired: &DesiredState, options: &ConnectionOptions, printer: &mut Printer) -> Result<(), Exit> {
+    let mut refused = false;
+    for target in &desired.targets {
+        if !options.allow_accounts.is_empty() && !options.allow_accounts.contains(&target.account) {
+            printer.error(&format!("target {}: account {} is not among --allow-account", target.name, target.account));
+            refused = true;
+        }
+        let role = target.connection.assume_role.as_ref();
+        if let Some(role) = role.filter(|role| !options.allow_roles.is_empty() && !options.allow_roles.contains(role)) {
+            printer.error(&format!("target {}: the role {role} is not among --allow-role", target.name));
+            refused = true;
+        }
+    }
+    if refused { Err(Exit::Blocked) } else { Ok(()) }
+}
+
+fn settings(target: &DesiredTarget, destination: &Destination, pace: &PaceOptions) -> (ConnectSettings, Backend) {
+    let mut settings = ConnectSettings::new(target.region.clone());
+    settings.parallel = usize::from(pace.parallel);
+    let external_id = target.connection.external_id.clone();
+    settings.assume_role = target.connection.assume_role.clone().map(|role| (role, external_id));
+    if let Some(profile) = &target.connection.profile {
+        settings.credentials = Credentials::Profile(profile.clone());
+    }
+    let (endpoint, backend) = match (destination, &target.connection.endpoint_url) {
+        (Destination::Sandbox(url), _) => {
+            in_sandbox(&mut settings, target);
+            (Endpoint::Url(url.clone()), Backend::Sandbox)
+        }
+        (Destination::Endpoint(url), _) | (Destination::Target, Some(url)) => {
+            (Endpoint::Url(url.clone()), Backend::Endpoint)
+        }
+        (Destination::Target, None) if names_endpoint() => (Endpoint::Aws, Backend::Endpoint),
+        (Destination::Target, None) => (Endpoint::Aws, Backend::Aws),
+    };
+    if backend != Backend::Aws {
+        settings.pacing = Pacing::None;
+    }
+    settings.endpoint = endpoint;
+    (settings, backend)
+}
+
+/// Whether the environment sends the SDK somewhere else than to AWS.
+fn names_endpoint() -> bool {
+    std::env::vars_os().any(|(name, value)| name.to_string_lossy().starts_with("AWS_ENDPOINT_URL") && !value.is_empty())
+}
+
+/// In the sandbox, credentials are the sandbox's own. The caller must be a deployer there too, so where the manifest
+/// assumes no role, the first deployer that is a role is assumed.
+fn in_sandbox(settings: &mut ConnectSettings, target: &DesiredTarget) {
+    #[cfg(feature = "sandbox")]
+    {
+        let (access_key, secret) = crate::sandbox::credentials(&target.account);
+        settings.credentials = Credentials::Static { access_key, secret };
+    }
+    if settings.assume_role.is_none() {
+        settings.assume_role = deployer_role(target).map(|role| (role, None));
+    }
+}
+
+/// Returns the first deployer of a target that is a role of its account.
+pub fn deployer_role(target: &DesiredTarget) -> Option<RoleArn> {
+    let roles = target.deployers.iter().filter_map(Principal::arn).filter(|arn| arn.kind() == PrincipalKind::Role);
+    roles.filter(|arn| arn.account() == target.account).find_map(|arn| arn.as_str().parse().ok())
+}
+
+/// Returns the words of a command that continues this run: the program as it was called, and the same manifest.
+pub fn next_command(session: &Session, files: &[PathBuf], rest: &str) -> String {
+    let program = std::env::args().next().unwrap_or_else(|| "keywright".to_owned());
+    let mut words = vec![program, rest.to_owned()];
+    match &session.sandbox {
+        Some(folder) if *folder == *std::path::Path::new(super::args::SANDBOX_DIR) => {
+            words.push("--sandbox".to_owned())
+        }
+        Some(folder) => words.push(format!("--sandbox={}", folder.display())),
+        None => {}
+    }
+    let default = [PathBuf::from("keywright.toml")];
+    if files != default {
+        words.extend(files.iter().map(|file| format!("-f {}", file.display())));
+    }
+    escape(&words.join(" ")).into_owned()
+}

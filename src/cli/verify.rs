@@ -1,0 +1,63 @@
+//! `keywright verify`: proves that every key works for those who may use it, and for nobody else.
+
+use super::args::{Format, VerifyOptions as Options};
+use super::load::{self, Manifest};
+use super::machine::LocalMachine;
+use super::observe::{Observed, observe};
+use super::printer::Printer;
+use super::session::Session;
+use crate::exit::Exit;
+use crate::ids::KeyName;
+use crate::render::{json, render_verify, verify_to_json};
+use crate::report::{Completeness, Probe, VerifyReport};
+use crate::verify::{AsRoles, VerifyJob, verify};
+use std::collections::BTreeSet;
+
+/// Runs the command.
+pub async fn run(options: &Options, printer: &mut Printer) -> Exit {
+    match verify_all(options, printer).await {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+async fn verify_all(options: &Options, printer: &mut Printer) -> Result<Exit, Exit> {
+    let manifest = load::load(&options.manifest, options.format.format, printer)?.narrow(&options.scope, printer)?;
+    let session = Session::open(&manifest.desired, &options.connection, &options.pace, printer).await?;
+    let observed = observe(&manifest, &session, &options.scope, &options.pace, printer).await;
+    let report = probe(options, &manifest, &session, &observed).await;
+    session.tell_calls(printer);
+    session.close().await;
+    let completeness = if options.require_complete { Completeness::Required } else { Completeness::BestEffort };
+    match options.format.format {
+        Format::Text => printer.answer(&render_verify(&report, printer.answer_painter(), completeness)),
+        Format::Json => printer.answer(&json::to_text(&verify_to_json(&report))),
+    }
+    Ok(report.exit(completeness).gravest(observed.failure.unwrap_or(Exit::Done)))
+}
+
+async fn probe(options: &Options, manifest: &Manifest, session: &Session, observed: &Observed) -> VerifyReport {
+    let machine = LocalMachine::new(session.claims.clone());
+    let only_keys: Option<BTreeSet<KeyName>> =
+        (!options.scope.keys.is_empty()).then(|| options.scope.keys.iter().cloned().collect());
+    let mut report = VerifyReport::default();
+    for target in &manifest.desired.targets {
+        let (Some(live), Some(connection)) = (observed.targets.get(&target.name), session.target(&target.name)) else {
+            continue;
+        };
+        let done = verify(VerifyJob {
+            desired: &manifest.desired,
+            target,
+            live,
+            connection,
+            machine: &machine,
+            as_roles: if options.as_roles { AsRoles::Yes } else { AsRoles::No },
+            enforcement: &session.enforcement(target),
+            only_keys: only_keys.as_ref(),
+            parallel: usize::from(options.pace.parallel),
+            progress: &|_: &Probe| {},
+        })
+        .await;
+        report.probes.extend(done.probes);
+    }
+    report
+}

@@ -1,0 +1,16 @@
+//! The reserved tags: how keywright knows its own keys and roles again.
+
+/// The stack, on every key and role.
+pub const TAG_STACK: &str = "keywright:stack";
+/// The key's name in the manifest.
+pub const TAG_KEY: &str = "keywright:key";
+/// The role's name in the manifest.
+pub const TAG_ROLE: &str = "keywright:role";
+/// The owner id of the manifest.
+pub const TAG_OWNER: &str = "keywright:owner";
+/// The id of the run that created a key.
+pub const TAG_CLAIM: &str = "keywright:claim";
+/// On a key that lost the race for its claim alias: the id of the winner.
+pub const TAG_STRAY: &str = "keywright:stray";
+/// What all reserved tags begin with.
+pub const RESERVED_PREFIX: &str = "keywright:";

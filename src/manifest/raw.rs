@@ -1,0 +1,288 @@
+//! The manifest as written: one struct per table, every field optional that may be left out.
+//!
+//! The doc comments are the descriptions in the JSON Schema and in the field table of `docs/manifest.md`;
+//! `x-default` says what an absent field means, `x-not-yet-supported` names the fields that this version refuses.
+
+use super::spanned::{Choice, OneOrMany, Sp};
+use crate::desired::{Delegation, Enforcement, KeyLifecycle, RoleKind, Separation};
+use crate::kms::{Capability, KeySpec};
+use crate::services::Service;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// A table of strings, such as tags.
+pub(super) type Strings = BTreeMap<Sp<String>, Sp<String>>;
+
+/// A list whose own place matters, because it may not be empty.
+pub(super) type List<T> = Sp<Vec<Sp<T>>>;
+
+/// A section: tables by name.
+pub(super) type Section<T> = BTreeMap<Sp<String>, T>;
+
+/// A keywright manifest: AWS KMS keys, and who may do what with them.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Manifest", extend("x-not-yet-supported" = ["guard"]))]
+pub(super) struct RawManifest {
+    /// The version of the manifest language, in every file: 1.
+    #[schemars(required, extend("const" = 1, "x-default" = "required"))]
+    pub(super) version: Option<Sp<i64>>,
+    /// The ownership namespace, in one file: 1 to 32 characters of a-z, 0-9 and -.
+    #[schemars(extend("x-default" = "required in one file"))]
+    pub(super) stack: Option<Sp<String>>,
+    /// The owner id that `keywright init` writes, in one file: two repositories never share a stack by accident.
+    #[schemars(extend("x-default" = "required in one file"))]
+    pub(super) id: Option<Sp<String>>,
+    /// Tags on every key and role of the stack, in one file.
+    #[schemars(extend("x-default" = "none"))]
+    pub(super) tags: Option<Sp<Strings>>,
+    /// Where keys live: an account and Region each. At least one.
+    #[serde(default)]
+    #[schemars(extend("x-default" = "at least one"))]
+    pub(super) target: Section<RawTarget>,
+    /// Data classes: floors that a key may be stricter than, never looser.
+    #[serde(default)]
+    #[schemars(extend("x-default" = "none"))]
+    pub(super) class: Section<RawClass>,
+    /// IAM roles: made by keywright (`trust`), or existing ones that it refers to (`arn`).
+    #[serde(default)]
+    #[schemars(extend("x-default" = "none"))]
+    pub(super) role: Section<RawRole>,
+    /// The self-test, in one file.
+    #[schemars(extend("x-default" = "no self-test in the name of roles"))]
+    pub(super) verify: Option<RawVerify>,
+    /// KMS keys.
+    #[serde(default)]
+    #[schemars(extend("x-default" = "none"))]
+    pub(super) key: Section<RawKey>,
+}
+
+/// Where keys live.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Target", extend("x-not-yet-supported" = ["use_fips"]))]
+pub(super) struct RawTarget {
+    /// The account, twelve digits: compared with the caller's before anything else.
+    pub(super) account: Sp<String>,
+    /// The Region, such as `eu-west-1`.
+    pub(super) region: Sp<String>,
+    /// The profile of the AWS configuration files to take credentials from.
+    #[schemars(extend("x-default" = "the usual chain of credentials"))]
+    pub(super) profile: Option<Sp<String>>,
+    /// The ARN of the role to assume.
+    #[schemars(extend("x-default" = "none"))]
+    pub(super) assume_role: Option<Sp<String>>,
+    /// The external id to assume the role with.
+    #[schemars(extend("x-default" = "none"))]
+    pub(super) external_id: Option<Sp<String>>,
+    /// An endpoint on this machine's loopback, for emulators. Another host goes on the command line only.
+    #[schemars(extend("x-default" = "AWS"))]
+    pub(super) endpoint_url: Option<Sp<String>>,
+    /// The principals that run `apply`. KMS accepts a key policy only if its caller may change it later.
+    #[schemars(extend("x-default" = "required"))]
+    pub(super) deployers: Option<List<String>>,
+    /// The principals that run `plan` on pull requests: read-only on every key.
+    #[schemars(extend("x-default" = "none"))]
+    pub(super) planners: Option<List<String>>,
+    /// What the emulator behind `endpoint_url` enforces; allowed beside it only.
+    #[schemars(extend("x-default" = "everything"))]
+    pub(super) enforces: Option<List<Choice<Enforcement>>>,
+}
+
+/// A data class: a floor that its keys may be stricter than, never looser. An absent field is no limit.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Class", extend("x-not-yet-supported" = ["origins", "multi_region", "soak_days"]))]
+pub(super) struct RawClass {
+    /// What the class is for.
+    #[schemars(extend("x-default" = "none"))]
+    pub(super) description: Option<Sp<String>>,
+    /// The loosest delegation to IAM: `none`, `root-user` or `account`.
+    #[schemars(extend("x-default" = "no limit"))]
+    pub(super) iam_delegation: Option<Sp<Choice<Delegation>>>,
+    /// The longest rotation period, 90 to 2560 days; keys that state none rotate as often.
+    #[schemars(range(min = 90, max = 2560), extend("x-default" = "no limit"))]
+    pub(super) max_rotation_days: Option<Sp<i64>>,
+    /// The shortest wait before a deletion, 7 to 30 days.
+    #[schemars(range(min = 7, max = 30), extend("x-default" = "no limit"))]
+    pub(super) min_deletion_wait_days: Option<Sp<i64>>,
+    /// The services that keys of the class may be used through; an empty list allows none.
+    #[schemars(extend("x-default" = "no limit"))]
+    pub(super) services: Option<List<Choice<Service>>>,
+    /// The other accounts that keys of the class may admit; an empty list allows none.
+    #[schemars(extend("x-default" = "no limit"))]
+    pub(super) accounts: Option<List<String>>,
+    /// Encryption-context keys that each direct use must carry.
+    #[schemars(extend("x-default" = "none"))]
+    pub(super) required_context: Option<List<String>>,
+    /// Whether key policies deny administrators every cryptographic action: `advised` or `enforced`.
+    #[schemars(extend("x-default" = "no limit"))]
+    pub(super) separation: Option<Sp<Choice<Separation>>>,
+}
+
+/// An IAM role: made by keywright (`trust`), or an existing one (`arn`).
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Role", extend("x-not-yet-supported" = ["principal_mode"]))]
+pub(super) struct RawRole {
+    /// What the role is for. Deployers exist already and are given by `arn`.
+    pub(super) kind: Sp<Choice<RoleKind>>,
+    /// The ARN of a role that exists already: referred to, never created or changed.
+    #[schemars(extend("x-default" = "keywright makes the role"))]
+    pub(super) arn: Option<Sp<String>>,
+    /// Who may assume the role, which keywright makes.
+    #[schemars(extend("x-default" = "the role exists already"))]
+    pub(super) trust: Option<Sp<RawTrust>>,
+    /// The role's description, at most 1,000 characters.
+    #[schemars(extend("x-default" = "left alone"))]
+    pub(super) description: Option<Sp<String>>,
+    /// The role's path, with a slash at both ends.
+    #[schemars(extend("x-default" = "/"))]
+    pub(super) path: Option<Sp<String>>,
+    /// The longest session, 60 to 720 minutes.
+    #[schemars(range(min = 60, max = 720), extend("x-default" = "60"))]
+    pub(super) max_session_minutes: Option<Sp<i64>>,
+    /// The ARN of the policy that bounds what the role can be allowed.
+    #[schemars(extend("x-default" = "none"))]
+    pub(super) permissions_boundary: Option<Sp<String>>,
+    /// Tags of the role, besides those of the manifest.
+    #[schemars(extend("x-default" = "none"))]
+    pub(super) tags: Option<Sp<Strings>>,
+    /// Whether the `[verify]` principal may assume the role for the self-test.
+    #[schemars(extend("x-default" = "false"))]
+    pub(super) verifiable: Option<Sp<bool>>,
+    /// The accounts in which keywright makes the role.
+    #[schemars(extend("x-default" = "each account in which a key uses it"))]
+    pub(super) accounts: Option<List<String>>,
+}
+
+/// Who may assume a role; at least one entry.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Trust", extend("x-not-yet-supported" = ["require_mfa", "external_id", "saml"]))]
+pub(super) struct RawTrust {
+    /// Principals: ARNs of roles and users, `sso:PermissionSet`, names of roles of this manifest.
+    #[schemars(extend("x-default" = "none"))]
+    pub(super) aws: Option<OneOrMany<String>>,
+    /// Services, such as `ecs-tasks.amazonaws.com`.
+    #[schemars(extend("x-default" = "none"))]
+    pub(super) services: Option<OneOrMany<String>>,
+    /// An OpenID Connect provider.
+    #[schemars(extend("x-default" = "none"))]
+    pub(super) oidc: Option<RawOidc>,
+}
+
+/// Trust in the tokens of an OpenID Connect provider.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Oidc")]
+pub(super) struct RawOidc {
+    /// The provider's host and path, without `https://`.
+    pub(super) provider: Sp<String>,
+    /// The audience that a token must name.
+    pub(super) audience: Sp<String>,
+    /// The subjects that a token may name; `*` and `?` are wildcards, but not at the beginning.
+    pub(super) subjects: OneOrMany<String>,
+}
+
+/// The self-test.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Verify")]
+pub(super) struct RawVerify {
+    /// Who runs the self-test and may assume verifiable roles; never an administrator or a deployer.
+    pub(super) principal: Sp<String>,
+}
+
+/// A KMS key.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Key", extend("x-not-yet-supported" = [
+    "usage", "replicas", "origin", "import", "key_store", "xks_key_id", "grant", "statement", "open_to_account",
+    "moved_from", "adopt", "remove_aliases", "multi_region", "soak_days",
+]))]
+pub(super) struct RawKey {
+    /// The data class that the key belongs to.
+    #[schemars(extend("x-default" = "none"))]
+    pub(super) class: Option<Sp<String>>,
+    /// The description, at most 8,192 characters.
+    #[schemars(extend("x-default" = "left alone"))]
+    pub(super) description: Option<Sp<String>>,
+    /// The aliases, with or without `alias/`; at most 49.
+    #[schemars(extend("x-default" = "`alias/<stack>/<key>`"))]
+    pub(super) aliases: Option<List<String>>,
+    /// The targets that have the key.
+    #[schemars(extend("x-default" = "every target"))]
+    pub(super) targets: Option<List<String>>,
+    /// The kind of key material.
+    #[schemars(extend("x-default" = "SYMMETRIC_DEFAULT"))]
+    pub(super) spec: Option<Sp<Choice<KeySpec>>>,
+    /// Whether the key is in use.
+    #[schemars(extend("x-default" = "enabled"))]
+    pub(super) state: Option<Sp<Choice<KeyLifecycle>>>,
+    /// Who administers the key: policy, aliases, tags, rotation; no cryptography, no deletion.
+    pub(super) admins: List<String>,
+    /// Who schedules and cancels its deletion; never implied by `admins`.
+    #[schemars(extend("x-default" = "nobody"))]
+    pub(super) deleters: Option<List<String>>,
+    /// Who reads the key's settings.
+    #[schemars(extend("x-default" = "nobody"))]
+    pub(super) auditors: Option<List<String>>,
+    /// Who uses the key, one table each.
+    #[serde(default)]
+    #[schemars(extend("x-default" = "nobody"))]
+    pub(super) user: Vec<RawUser>,
+    /// The services that users may come through, and whose own needs the key admits.
+    #[schemars(extend("x-default" = "none"))]
+    pub(super) services: Option<List<Choice<Service>>>,
+    /// Encryption-context keys that each direct use must carry, besides those of the class.
+    #[schemars(extend("x-default" = "those of the class"))]
+    pub(super) required_context: Option<List<String>>,
+    /// Whether the key policy denies administrators every cryptographic action: `advised` or `enforced`.
+    #[schemars(extend("x-default" = "that of the class, else advised"))]
+    pub(super) separation: Option<Sp<Choice<Separation>>>,
+    /// Whether the account's IAM policies can grant access: `none`, `root-user` or `account`.
+    #[schemars(extend("x-default" = "that of the class, else account"))]
+    pub(super) iam_delegation: Option<Sp<Choice<Delegation>>>,
+    /// Automatic rotation: `every_days` or `off = true`.
+    #[schemars(extend("x-default" = "the class's `max_rotation_days`, else 365 days"))]
+    pub(super) rotation: Option<Sp<RawRotation>>,
+    /// How long KMS waits once deletion is scheduled, 7 to 30 days.
+    #[schemars(range(min = 7, max = 30), extend("x-default" = "30"))]
+    pub(super) deletion_wait_days: Option<Sp<i64>>,
+    /// Tags of the key, besides those of the manifest.
+    #[schemars(extend("x-default" = "none"))]
+    pub(super) tags: Option<Sp<Strings>>,
+}
+
+/// Automatic rotation: one of the two.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Rotation", extend("x-not-yet-supported" = ["newer_than"]))]
+pub(super) struct RawRotation {
+    /// The period, 90 to 2560 days.
+    #[schemars(range(min = 90, max = 2560), extend("x-default" = "one of the two"))]
+    pub(super) every_days: Option<Sp<i64>>,
+    /// No automatic rotation: `true`, where the class allows it.
+    #[schemars(extend("x-default" = "one of the two", "const" = true))]
+    pub(super) off: Option<Sp<bool>>,
+}
+
+/// Someone who uses a key.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "User")]
+pub(super) struct RawUser {
+    /// Who: a role's name, an ARN, `sso:PermissionSet`, `account:222233334444` or `org:o-a1b2c3d4e5`.
+    pub(super) principal: Sp<String>,
+    /// For what.
+    #[schemars(extend("x-default" = "encrypt, decrypt, reencrypt, generate-data-key, describe"))]
+    pub(super) can: Option<List<Choice<Capability>>>,
+    /// Only through these services, which the key's `services` name too.
+    #[schemars(extend("x-default" = "by calling KMS directly"))]
+    pub(super) via: Option<List<Choice<Service>>>,
+    /// Encryption context that must match: values with the wildcards `*` and `?`.
+    #[schemars(extend("x-default" = "any context"))]
+    pub(super) context: Option<BTreeMap<Sp<String>, OneOrMany<String>>>,
+}

@@ -1,0 +1,133 @@
+//! Keys in one target: who administers, deletes, reads and uses them, their aliases and tags.
+
+use super::account::AccountBook;
+use super::alias::{Claims, resolve_aliases};
+use super::check;
+use super::class::Class;
+use super::duties::{Keeper, check_admins, check_separation, check_verifier};
+use super::placeholder::{Passing, Values};
+use super::principal::{Home, Position};
+use super::tags::{WrittenTags, resolve_tags};
+use super::terms::{Terms, below_floor};
+use super::user::resolve_users;
+use crate::desired::{DesiredKey, KeyAdmin, Principal, SymmetricMaterial};
+use crate::diag::Diagnostics;
+use crate::ids::{AccountId, KeyName};
+use crate::manifest::raw::{List, RawKey};
+use crate::manifest::read::{Declared, tag_places};
+use crate::source::{Loc, Located};
+use crate::text;
+use std::collections::BTreeSet;
+
+/// A key, before it is looked at in a target.
+#[derive(Debug)]
+pub(super) struct Key<'a> {
+    /// The name.
+    pub(super) name: KeyName,
+    /// The table.
+    pub(super) declared: &'a Declared<RawKey>,
+    /// What the table says.
+    pub(super) raw: &'a RawKey,
+    /// What holds in every target.
+    pub(super) terms: Terms<'a>,
+}
+
+/// Where a key is resolved.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Site<'a> {
+    /// What placeholders stand for.
+    pub(super) values: &'a Values,
+    /// The roles of the account.
+    pub(super) book: &'a AccountBook,
+    /// The tags of the manifest.
+    pub(super) tags: Option<&'a WrittenTags>,
+    /// Who runs `apply`.
+    pub(super) deployers: &'a [Located<Principal>],
+}
+
+/// Returns a key as wanted in a target.
+pub(super) fn resolve_key(key: &Key<'_>, site: Site<'_>, claims: &mut Claims, found: &mut Diagnostics) -> DesiredKey {
+    let Key { name, declared, raw, terms } = key;
+    let home = Home { values: site.values, roles: &site.book.roles };
+    let list = |list: &List<String>, position, found: &mut Diagnostics| {
+        home.resolve_all(&declared.texts(list), position, found)
+    };
+    let admins = list(&raw.admins, Position::Admin, found);
+    let deleters = raw.deleters.as_ref().map(|field| list(field, Position::Deleter, found)).unwrap_or_default();
+    let auditors = raw.auditors.as_ref().map(|field| list(field, Position::Auditor, found)).unwrap_or_default();
+    let users = resolve_users(declared, raw, terms, home, found);
+    // An administrator that cannot be resolved is reported, and still counts.
+    if admins.len() == raw.admins.get().len() && !admins.is_empty() {
+        check_admins(&admins, &terms.delegation, declared.loc, &site.book.roles, found);
+    }
+    let keepers: Vec<Keeper<'_>> = [
+        (Position::Admin, admins.as_slice()),
+        (Position::Deleter, deleters.as_slice()),
+        (Position::Deployer, site.deployers),
+    ]
+    .into_iter()
+    .flat_map(|(position, principals)| principals.iter().map(move |principal| Keeper { principal, position }))
+    .collect();
+    check_separation(&keepers, &users, &site.book.made, found);
+    check_verifier(site.book.verifier.as_ref(), &keepers, found);
+    if let Some(class) = terms.class.get() {
+        let users = users.iter().map(|user| (&user.principal, user.loc));
+        let guests = users.chain(auditors.iter().map(|auditor| (&auditor.value, auditor.loc)));
+        check_accounts(guests, &site.values.account, class, found);
+    }
+    let aliases = resolve_aliases(declared, raw, name, site.values, found);
+    claims.take(&aliases, found);
+    let own = raw.tags.as_ref().map(|tags| tag_places(declared.loc.source, tags.get())).unwrap_or_default();
+    DesiredKey {
+        name: name.clone(),
+        loc: declared.loc,
+        class: terms.class.get().map(|class| class.name.clone()),
+        description: resolve_description(key, site.values, found),
+        aliases,
+        lifecycle: terms.lifecycle,
+        material: SymmetricMaterial::Generated { rotation: terms.rotation },
+        admins: admins.into_iter().map(|admin| KeyAdmin(admin.value)).collect(),
+        deleters: deleters.into_iter().map(|deleter| deleter.value).collect(),
+        auditors: auditors.into_iter().map(|auditor| auditor.value).collect(),
+        users,
+        services: terms.services.value.clone(),
+        required_context: terms.required_context.keys().cloned().collect::<BTreeSet<String>>(),
+        separation: terms.separation,
+        delegation: terms.delegation.value,
+        deletion_window: terms.window,
+        tags: resolve_tags(site.tags, &own, site.values, declared.loc, found),
+    }
+}
+
+fn resolve_description(key: &Key<'_>, values: &Values, found: &mut Diagnostics) -> Option<String> {
+    let written = key.declared.text(key.raw.description.as_ref()?);
+    let expanded = values.expand(&written, Passing::Nothing, found)?;
+    let longest = crate::kms::DESCRIPTION_CHARS;
+    check::length(&Located::new(&expanded, written.loc), "a description", longest, found);
+    Some(expanded)
+}
+
+/// Reports principals of accounts that the class does not admit.
+fn check_accounts<'a>(
+    guests: impl Iterator<Item = (&'a Principal, Loc)>,
+    home: &AccountId,
+    class: &Class,
+    found: &mut Diagnostics,
+) {
+    let Some(floor) = &class.accounts else { return };
+    for (principal, loc) in guests {
+        let account = match principal {
+            Principal::Role { arn, .. } | Principal::Arn(arn) => Some(arn.account()),
+            Principal::IdentityCenter { account, .. } | Principal::Account(account) => Some(account.clone()),
+            Principal::Organization(_) | Principal::Service(_) => None,
+        };
+        let label = match account {
+            Some(account) if account == *home || floor.value.contains(&account) => continue,
+            Some(account) => format!("of account {account}"),
+            None => "of any account of the organization".to_owned(),
+        };
+        let name = principal.name();
+        let message = format!("class `{}` does not admit `{}`", class.name, text::escape(&name));
+        found.push(below_floor(message, (loc, label), (floor.loc, "the accounts that it admits".to_owned()), class));
+    }
+}

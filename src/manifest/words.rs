@@ -1,0 +1,110 @@
+//! The fixed lists of words of the manifest language.
+
+use super::spanned::Word;
+use crate::desired::{Delegation, Enforcement, KeyLifecycle, RoleKind, Separation};
+use crate::kms::{Capability, KeySpec};
+use crate::services::Service;
+
+impl Word for RoleKind {
+    const NAME: &'static str = "RoleKind";
+
+    fn words() -> Vec<(&'static str, Self)> {
+        Self::ALL.iter().map(|kind| (kind.name(), *kind)).collect()
+    }
+}
+
+impl Word for Delegation {
+    const NAME: &'static str = "IamDelegation";
+
+    fn words() -> Vec<(&'static str, Self)> {
+        vec![("none", Self::None), ("root-user", Self::RootUser), ("account", Self::Account)]
+    }
+}
+
+impl Word for Separation {
+    const NAME: &'static str = "Separation";
+
+    fn words() -> Vec<(&'static str, Self)> {
+        vec![("advised", Self::Advised), ("enforced", Self::Enforced)]
+    }
+}
+
+impl Word for Enforcement {
+    const NAME: &'static str = "Enforcement";
+
+    fn words() -> Vec<(&'static str, Self)> {
+        vec![
+            ("key-policy", Self::KeyPolicy),
+            ("identity-policy", Self::IdentityPolicy),
+            ("context", Self::Context),
+            ("grants", Self::Grants),
+        ]
+    }
+}
+
+impl Word for KeyLifecycle {
+    const NAME: &'static str = "KeyState";
+
+    fn words() -> Vec<(&'static str, Self)> {
+        vec![("enabled", Self::Enabled), ("disabled", Self::Disabled)]
+    }
+
+    fn later() -> Vec<&'static str> {
+        vec!["retired"]
+    }
+}
+
+impl Word for Service {
+    const NAME: &'static str = "Service";
+
+    fn words() -> Vec<(&'static str, Self)> {
+        Self::ALL.iter().map(|service| (service.name(), *service)).collect()
+    }
+
+    fn later() -> Vec<&'static str> {
+        vec![
+            "fsx",
+            "redshift",
+            "elasticache",
+            "opensearch",
+            "backup",
+            "secretsmanager",
+            "ssm",
+            "lambda",
+            "ecr",
+            "eks",
+            "sqs",
+            "sns",
+            "kinesis",
+            "firehose",
+            "cloudwatch-logs",
+            "cloudtrail",
+            "autoscaling",
+            "glue",
+            "athena",
+            "sagemaker",
+            "bedrock",
+            "workspaces",
+        ]
+    }
+}
+
+impl Word for Capability {
+    const NAME: &'static str = "Capability";
+
+    fn words() -> Vec<(&'static str, Self)> {
+        Self::ALL.iter().map(|capability| (capability.name(), *capability)).collect()
+    }
+}
+
+impl Word for KeySpec {
+    const NAME: &'static str = "KeySpec";
+
+    fn words() -> Vec<(&'static str, Self)> {
+        vec![(Self::SymmetricDefault.name(), Self::SymmetricDefault)]
+    }
+
+    fn later() -> Vec<&'static str> {
+        Self::ALL.iter().filter(|spec| **spec != Self::SymmetricDefault).map(|spec| spec.name()).collect()
+    }
+}

@@ -1,0 +1,144 @@
+//! An independent look at the finished plan: rules that no plan may break, written apart from the planner.
+
+use super::{
+    Action, Applyable, Blocker, BlockerKind, KeyRef, Outcome, Owner, Plan, PlanInput, Step, StepId, TargetPlan,
+};
+use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK};
+use crate::diag::Code;
+use crate::ids::{AliasName, KeyName};
+use crate::kms::POLICY_BYTES;
+use std::collections::BTreeSet;
+
+/// Checks the plan, and blocks each account and target whose steps break a rule.
+pub(in crate::plan) fn enforce(plan: &mut Plan, input: PlanInput<'_>) {
+    let mut seen = BTreeSet::new();
+    for account in &mut plan.accounts {
+        let mut faults = order_faults(account.outcome.steps(), &mut seen);
+        faults.extend(
+            account
+                .outcome
+                .steps()
+                .iter()
+                .filter(|step| matches!(step.owner, Owner::Key(_)))
+                .map(|step| format!("{} is a key's step in an account's plan", step.id)),
+        );
+        block(&mut account.outcome, faults);
+    }
+    for target in &mut plan.targets {
+        let mut faults = order_faults(target.outcome.steps(), &mut seen);
+        faults.extend(target_faults(target, input));
+        block(&mut target.outcome, faults);
+    }
+}
+
+fn block(outcome: &mut Outcome, faults: Vec<String>) {
+    let Outcome::Ready(Applyable { steps }) = outcome else { return };
+    if faults.is_empty() {
+        return;
+    }
+    let blockers = faults.into_iter().map(|message| Blocker {
+        kind: BlockerKind(Code::PlanCheck),
+        owner: None,
+        message,
+        help: "report this with the plan as JSON; nothing is executed".to_owned(),
+        loc: None,
+        position: None,
+    });
+    *outcome = Outcome::Blocked { blockers: blockers.collect(), would_do: std::mem::take(steps) };
+}
+
+/// Numbers are unique, and a step waits only for steps before it.
+fn order_faults(steps: &[Step], seen: &mut BTreeSet<StepId>) -> Vec<String> {
+    let mut faults = Vec::new();
+    for step in steps {
+        for needed in step.depends_on.iter().filter(|needed| !seen.contains(*needed)) {
+            faults.push(format!("{} waits for {needed}, which does not come before it", step.id));
+        }
+        if !seen.insert(step.id.clone()) {
+            faults.push(format!("{} stands twice", step.id));
+        }
+    }
+    faults
+}
+
+fn target_faults(target: &TargetPlan, input: PlanInput<'_>) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut created: BTreeSet<&KeyName> = BTreeSet::new();
+    for (index, step) in target.outcome.steps().iter().enumerate() {
+        if let Action::CreateKey { key, tags, .. } = &step.action {
+            faults.extend(create_faults(target, step, tags, input));
+            let next = target.outcome.steps().get(index + 1).map(|step| &step.action);
+            let claim = AliasName::claim(&input.desired.stack, key);
+            if !matches!(next, Some(Action::CreateAlias { alias, .. }) if *alias == claim) {
+                faults.push(format!("{} creates `{key}` and its claim alias does not follow", step.id));
+            }
+            if !created.insert(key) {
+                faults.push(format!("{} creates `{key}` a second time", step.id));
+            }
+        }
+        faults.extend(reference_fault(target, step, &created));
+        faults.extend(policy_fault(target, step));
+        if matches!(&step.action, Action::UpdateAlias { alias, .. } if alias.is_claim()) {
+            faults.push(format!("{} moves a claim alias", step.id));
+        }
+    }
+    faults
+}
+
+/// A key is created only where there is none, and with all the tags that make it ours.
+fn create_faults(
+    target: &TargetPlan,
+    step: &Step,
+    tags: &std::collections::BTreeMap<String, String>,
+    input: PlanInput<'_>,
+) -> Vec<String> {
+    let Owner::Key(name) = &step.owner else { return vec![format!("{} creates a key for a role", step.id)] };
+    let mut faults = Vec::new();
+    if target.keys.contains_key(name) {
+        faults.push(format!("{} creates `{name}`, which exists", step.id));
+    }
+    let wanted = [
+        (TAG_STACK, input.desired.stack.as_str()),
+        (TAG_KEY, name.as_str()),
+        (TAG_OWNER, input.desired.owner.as_str()),
+    ];
+    for (tag, value) in wanted {
+        if tags.get(tag).map(String::as_str) != Some(value) {
+            faults.push(format!("{} creates `{name}` without the tag {tag}={value}", step.id));
+        }
+    }
+    faults
+}
+
+/// A step works on the key that it belongs to, and on a planned key only once that is made.
+fn reference_fault(target: &TargetPlan, step: &Step, created: &BTreeSet<&KeyName>) -> Option<String> {
+    let Owner::Key(owner) = &step.owner else { return None };
+    match step.action.key_ref()? {
+        KeyRef::Planned(name) if name != owner => {
+            Some(format!("{} belongs to `{owner}` and works on `{name}`", step.id))
+        }
+        KeyRef::Planned(name) if !created.contains(name) => {
+            Some(format!("{} uses `{name}` before it is created", step.id))
+        }
+        KeyRef::Live(id) if target.keys.get(owner).map(crate::ids::KeyArn::key_id).as_ref() != Some(id) => {
+            Some(format!("{} works on `{id}`, which is not the key of `{owner}`", step.id))
+        }
+        KeyRef::Planned(_) | KeyRef::Live(_) => None,
+    }
+}
+
+/// A policy that is written is the one that was shown, fits, and leaves somebody who can change it.
+fn policy_fault(target: &TargetPlan, step: &Step) -> Option<String> {
+    let Owner::Key(owner) = &step.owner else { return None };
+    let policy = step.action.key_policy()?;
+    if target.policies.get(owner) != Some(policy) {
+        return Some(format!("{} writes another policy than the plan shows", step.id));
+    }
+    let size = policy.to_text().len();
+    if size > POLICY_BYTES {
+        return Some(format!("{} writes a policy of {size} bytes", step.id));
+    }
+    let text = policy.to_compact();
+    let way_in = text.contains("\"kms:PutKeyPolicy\"") || text.contains("\"kms:*\"");
+    (!way_in).then(|| format!("{} writes a policy that nobody may change", step.id))
+}

@@ -1,0 +1,96 @@
+//! Steps as they are collected, before they have numbers and an order.
+
+use super::{Action, Blocker, BlockerKind, Finding, Owner, PropertyChange, Why};
+use crate::diag::{Code, Severity};
+use crate::review::Risk;
+use crate::source::{Loc, SourceMap};
+
+/// A step without its number and dependencies.
+#[derive(Debug, Clone)]
+pub(in crate::plan) struct Draft {
+    /// The call.
+    pub(in crate::plan) action: Action,
+    /// Why it is needed.
+    pub(in crate::plan) why: Why,
+    /// What it risks.
+    pub(in crate::plan) risk: Risk,
+    /// The property that changes.
+    pub(in crate::plan) change: Option<PropertyChange>,
+}
+
+impl Draft {
+    /// Returns a routine step.
+    pub(in crate::plan) fn new(action: Action, why: Why) -> Self {
+        Self { action, why, risk: Risk::Routine, change: None }
+    }
+
+    /// Sets what it risks.
+    pub(in crate::plan) fn risk(mut self, risk: Risk) -> Self {
+        self.risk = risk;
+        self
+    }
+
+    /// Sets the property that changes.
+    pub(in crate::plan) fn change(
+        mut self,
+        property: impl Into<String>,
+        before: Option<String>,
+        after: Option<String>,
+    ) -> Self {
+        self.change = Some(PropertyChange { property: property.into(), before, after });
+        self
+    }
+}
+
+/// Everything found out about one key or role.
+#[derive(Debug, Clone)]
+pub(in crate::plan) struct Sheet<'a> {
+    /// The key or role.
+    pub(in crate::plan) owner: Owner,
+    /// Its place in the manifest.
+    pub(in crate::plan) loc: Loc,
+    /// To turn places into lines.
+    sources: &'a SourceMap,
+    /// Steps in order.
+    pub(in crate::plan) drafts: Vec<Draft>,
+    /// Why nothing may be done.
+    pub(in crate::plan) blockers: Vec<Blocker>,
+    /// Things to know.
+    pub(in crate::plan) findings: Vec<Finding>,
+}
+
+impl<'a> Sheet<'a> {
+    /// Returns an empty sheet for a key or role.
+    pub(in crate::plan) fn new(owner: Owner, loc: Loc, sources: &'a SourceMap) -> Self {
+        Self { owner, loc, sources, drafts: Vec::new(), blockers: Vec::new(), findings: Vec::new() }
+    }
+
+    /// Adds a step.
+    pub(in crate::plan) fn step(&mut self, draft: Draft) {
+        self.drafts.push(draft);
+    }
+
+    /// Adds a blocker.
+    pub(in crate::plan) fn block(&mut self, code: Code, message: impl Into<String>, help: impl Into<String>) {
+        self.blockers.push(Blocker {
+            kind: BlockerKind(code),
+            owner: Some(self.owner.clone()),
+            message: message.into(),
+            help: help.into(),
+            loc: Some(self.loc),
+            position: self.sources.position(self.loc),
+        });
+    }
+
+    /// Adds a finding.
+    pub(in crate::plan) fn note(&mut self, code: Code, message: impl Into<String>, remedy: impl Into<String>) {
+        self.findings.push(Finding {
+            code,
+            severity: Severity::Warning,
+            owner: Some(self.owner.clone()),
+            message: message.into(),
+            remedy: remedy.into(),
+            position: self.sources.position(self.loc),
+        });
+    }
+}

@@ -1,0 +1,292 @@
+//! Drafts a target's plan and guards it: who may deploy, who keeps a way in, what may be created.
+
+use super::draft::Sheet;
+use super::keys::{self, KeyGoal};
+use super::scope::{self, Ownership};
+use super::{AccountPlan, Action, Blocker, BlockerKind, Finding, Orphan, Outcome, Owner, PlanInput, TargetPlan, world};
+use crate::desired::tags::{TAG_KEY, TAG_STACK, TAG_STRAY};
+use crate::desired::{Delegation, DesiredKey, DesiredTarget, Principal};
+use crate::diag::{Code, Severity};
+use crate::ids::{AliasName, KeyName};
+use crate::live::{LiveKey, LiveTarget};
+use crate::policy::{PolicyDocument, glob_matches};
+use crate::review::MissingWay;
+use crate::{review, synth};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A target's plan before its steps are numbered.
+pub(in crate::plan) struct TargetDraft<'a> {
+    /// A sheet per key, in order of name.
+    pub(in crate::plan) sheets: Vec<Sheet<'a>>,
+    /// Blockers of the target as a whole.
+    pub(in crate::plan) blockers: Vec<Blocker>,
+    /// All but the outcome.
+    pub(in crate::plan) plan: TargetPlan,
+}
+
+/// Compares every key of a target and reviews what that does to access.
+pub(in crate::plan) fn draft_target<'a>(
+    input: PlanInput<'a>,
+    target: &DesiredTarget,
+    live: &LiveTarget,
+) -> TargetDraft<'a> {
+    let none = BTreeMap::new();
+    let claims = input.claims.get(&target.name).unwrap_or(&none);
+    let mut draft = TargetDraft { sheets: Vec::new(), blockers: Vec::new(), plan: empty_plan(target, live) };
+    let mut known = BTreeSet::new();
+    for key in target.keys.iter().filter(|key| is_in_scope(input, &key.name)) {
+        let ownership = scope::ownership(&input.desired.stack, &input.desired.owner, &key.name, live, claims);
+        let mut sheet = Sheet::new(Owner::Key(key.name.clone()), key.loc, input.sources);
+        let goal = KeyGoal {
+            stack: &input.desired.stack,
+            key,
+            policy: &synth::key_policy(target, key),
+            tags: synth::key_tags(input.desired, key),
+            normalize: input.options.normalize,
+        };
+        draft.plan.drift.extend(keys::compare(&goal, &ownership, live, &mut sheet));
+        let found = if let Ownership::Ours { key, .. } = &ownership { Some(*key) } else { None };
+        known.extend(found.map(|key| key.arn.clone()));
+        record(&mut draft.plan, input, target, &goal, found);
+        draft.plan.findings.append(&mut sheet.findings);
+        draft.sheets.push(sheet);
+    }
+    strays_and_orphans(input, target, live, &known, &mut draft.plan);
+    draft.plan.cost_per_month_delta = cost(&draft.sheets);
+    draft
+}
+
+fn is_in_scope(input: PlanInput<'_>, key: &KeyName) -> bool {
+    input.options.only_keys.as_ref().is_none_or(|only| only.contains(key))
+}
+
+fn empty_plan(target: &DesiredTarget, live: &LiveTarget) -> TargetPlan {
+    TargetPlan {
+        name: target.name.clone(),
+        account: target.account.clone(),
+        region: target.region.clone(),
+        backend: live.backend,
+        caller: live.caller.arn.to_string(),
+        outcome: Outcome::InSync,
+        policies: BTreeMap::new(),
+        policies_before: BTreeMap::new(),
+        keys: BTreeMap::new(),
+        access: review::AccessChange::default(),
+        drift: Vec::new(),
+        orphans: Vec::new(),
+        unreadable: live.unreadable.clone(),
+        findings: Vec::new(),
+        cost_per_month_delta: String::new(),
+    }
+}
+
+/// Records the final policy of a key and what it changes in access.
+fn record(
+    plan: &mut TargetPlan,
+    input: PlanInput<'_>,
+    target: &DesiredTarget,
+    goal: &KeyGoal<'_>,
+    live: Option<&LiveKey>,
+) {
+    let name = &goal.key.name;
+    let before = live.and_then(|key| key.policy.known()).map(|policy| policy.document.clone());
+    let after = world::key_facts(target, goal.key, &goal.tags, live, goal.policy.clone());
+    let facts_before = before.clone().map(|policy| world::key_facts(target, goal.key, &goal.tags, live, policy));
+    let same = before.as_ref().is_some_and(|policy| policy.same_permissions(goal.policy));
+    if !same && (live.is_none() || before.is_some()) {
+        let names = world::names(input.desired, target);
+        let change = review::access_change(review::ReviewInput {
+            key: name,
+            before: facts_before.as_ref(),
+            after: &after,
+            names: &names,
+        });
+        plan.access.gains.extend(change.gains);
+        plan.access.losses.extend(change.losses);
+    }
+    plan.policies.insert(name.clone(), goal.policy.clone());
+    if let Some(policy) = before {
+        plan.policies_before.insert(name.clone(), policy);
+    }
+    if let Some(key) = live {
+        plan.keys.insert(name.clone(), key.arn.clone());
+    }
+}
+
+/// Keys with our tags that no declared key is: strays of a lost race, and orphans of a removed declaration.
+fn strays_and_orphans(
+    input: PlanInput<'_>,
+    target: &DesiredTarget,
+    live: &LiveTarget,
+    known: &BTreeSet<crate::ids::KeyArn>,
+    plan: &mut TargetPlan,
+) {
+    for key in live.keys.iter().filter(|key| !known.contains(&key.arn)) {
+        let Some(tags) = key.tags.known() else { continue };
+        if tags.get(TAG_STACK).map(String::as_str) != Some(input.desired.stack.as_str()) {
+            continue;
+        }
+        let name = tags.get(TAG_KEY);
+        if tags.contains_key(TAG_STRAY) {
+            plan.findings.push(stray(key));
+        } else if let Some(owner) = name.filter(|name| target.keys.iter().any(|key| key.name.as_str() == name.as_str()))
+        {
+            let claimed = plan.keys.keys().any(|known| known.as_str() == owner.as_str());
+            if claimed {
+                plan.findings.push(stray(key));
+            }
+        } else {
+            plan.orphans.push(orphan(key, name, live));
+        }
+    }
+}
+
+fn stray(key: &LiveKey) -> Finding {
+    Finding {
+        code: Code::StrayKey,
+        severity: Severity::Warning,
+        owner: None,
+        message: format!("`{}` carries the claim tags of a key of this stack, but is not that key", key.arn),
+        remedy: "look whether anything was encrypted under it; it is never used, and deleted only by you".to_owned(),
+        position: None,
+    }
+}
+
+fn orphan(key: &LiveKey, name: Option<&String>, live: &LiveTarget) -> Orphan {
+    let state = key.metadata.known().map_or("state unknown".to_owned(), |metadata| metadata.state.to_string());
+    let id = key.arn.key_id();
+    let aliases: Vec<&str> = live.aliases_of(&id).map(AliasName::as_str).collect();
+    let note = if aliases.is_empty() { state } else { format!("{state}, {}", aliases.join(", ")) };
+    Orphan { arn: key.arn.clone(), key: name.cloned(), note }
+}
+
+/// One US dollar a month for each new key.
+///
+/// <https://aws.amazon.com/kms/pricing/>
+fn cost(sheets: &[Sheet<'_>]) -> String {
+    let created = sheets
+        .iter()
+        .flat_map(|sheet| &sheet.drafts)
+        .filter(|draft| matches!(draft.action, Action::CreateKey { .. }))
+        .count();
+    format!("{created}.00")
+}
+
+/// Adds what forbids a target's plan.
+pub(in crate::plan) fn guard_target<'a>(
+    input: PlanInput<'a>,
+    target: &DesiredTarget,
+    live: &LiveTarget,
+    account: Option<&AccountPlan>,
+    mut draft: TargetDraft<'a>,
+) -> TargetDraft<'a> {
+    if draft.sheets.iter().all(|sheet| sheet.drafts.is_empty() && sheet.blockers.is_empty()) {
+        return draft;
+    }
+    if let Some(AccountPlan { outcome: Outcome::Blocked { .. }, account, .. }) = account {
+        let message = format!("the roles of account {account} are blocked");
+        draft.blockers.push(blocker(input, target, Code::AccountBlocked, message, "mend the roles first".to_owned()));
+    }
+    let deployer = is_deployer(target, live);
+    if !deployer {
+        deployer_missing(input, target, live, &mut draft);
+    }
+    for sheet in &mut draft.sheets {
+        let Some(key) = key_of(target, sheet) else { continue };
+        expected(input, sheet, key);
+        if deployer {
+            way_in(target, live, key, draft.plan.policies.get(&key.name), sheet);
+        }
+    }
+    draft
+}
+
+fn key_of<'t>(target: &'t DesiredTarget, sheet: &Sheet<'_>) -> Option<&'t DesiredKey> {
+    target.keys.iter().find(|key| sheet.owner == Owner::Key(key.name.clone()))
+}
+
+fn blocker(input: PlanInput<'_>, target: &DesiredTarget, code: Code, message: String, help: String) -> Blocker {
+    let position = input.sources.position(target.loc);
+    Blocker { kind: BlockerKind(code), owner: None, message, help, loc: Some(target.loc), position }
+}
+
+/// Whether the caller is one of the target's deployers, by ARN or by an Identity Center pattern.
+fn is_deployer(target: &DesiredTarget, live: &LiveTarget) -> bool {
+    let caller = &live.caller.principal;
+    target.deployers.iter().any(|deployer| {
+        deployer.arn() == Some(caller)
+            || deployer.arn() == Some(&live.caller.arn)
+            || deployer
+                .arn_patterns(target.region.partition())
+                .iter()
+                .any(|pattern| glob_matches(pattern, caller.as_str()))
+    })
+}
+
+/// A caller who is not named may still deploy keys that delegate to the account's IAM; keywright does not read those
+/// policies here, so it says so instead of promising.
+fn deployer_missing(input: PlanInput<'_>, target: &DesiredTarget, live: &LiveTarget, draft: &mut TargetDraft<'_>) {
+    let names: Vec<String> = target.deployers.iter().map(Principal::name).collect();
+    let message = format!("the caller `{}` is not a deployer of this target", live.caller.arn);
+    let delegates =
+        target.keys.iter().filter(|key| is_in_scope(input, &key.name)).all(|key| key.delegation == Delegation::Account);
+    if delegates && live.caller.account == target.account {
+        draft.plan.findings.push(Finding {
+            code: Code::DelegatedDeployer,
+            severity: Severity::Warning,
+            owner: None,
+            message,
+            remedy: format!("run as {}, or add the caller to `deployers`", crate::text::or_list(&names)),
+            position: input.sources.position(target.loc),
+        });
+    } else {
+        let help = format!("run as {}, or add the caller to `deployers` of the target", crate::text::or_list(&names));
+        draft.blockers.push(blocker(input, target, Code::NotADeployer, message, help));
+    }
+}
+
+fn expected(input: PlanInput<'_>, sheet: &mut Sheet<'_>, key: &DesiredKey) {
+    let Some(expected) = &input.options.expect_creates else { return };
+    let creates = sheet.drafts.iter().any(|draft| matches!(draft.action, Action::CreateKey { .. }));
+    if creates && !expected.contains(&key.name) {
+        sheet.block(
+            Code::UnexpectedCreate,
+            format!("the key `{}` would be created, and --expect-creates does not name it", key.name),
+            format!("if it really is new: --expect-creates {}; if not, find out where the old one went", key.name),
+        );
+    }
+}
+
+/// After the plan, the caller and at least one declared administrator can still change the key policy.
+fn way_in(
+    target: &DesiredTarget,
+    live: &LiveTarget,
+    key: &DesiredKey,
+    policy: Option<&PolicyDocument>,
+    sheet: &mut Sheet<'_>,
+) {
+    let changes = sheet.drafts.iter().any(|draft| draft.action.key_policy().is_some());
+    let Some(policy) = policy.filter(|_| changes) else { return };
+    let facts = world::key_facts(target, key, &BTreeMap::new(), None, policy.clone());
+    let admins: Vec<_> = key.admins.iter().filter_map(|admin| world::stand_in(&admin.0, target)).collect();
+    let caller = world::caller(&live.caller);
+    if let Err(locked) = review::keeps_a_way_in(&facts, &caller, &admins) {
+        sheet.block(
+            Code::Lockout,
+            format!("under the new policy {} could not change it again", who_is_missing(&locked.missing)),
+            "name a deployer and an administrator who exist in the key's account",
+        );
+    }
+}
+
+fn who_is_missing(missing: &[MissingWay]) -> String {
+    let words: Vec<String> = missing
+        .iter()
+        .map(|way| match way {
+            MissingWay::Caller { arn, why } => format!("the caller `{arn}` ({why})"),
+            MissingWay::Administrators { arns } if arns.is_empty() => "any administrator known by name".to_owned(),
+            MissingWay::Administrators { arns } => format!("every administrator ({})", arns.join(", ")),
+        })
+        .collect();
+    crate::text::and_list(&words)
+}

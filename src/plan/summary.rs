@@ -1,0 +1,52 @@
+//! A plan in numbers.
+
+use super::{Action, Outcome, Plan, Step};
+use std::collections::BTreeSet;
+
+/// Counts over all accounts and targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// Keys and roles that are created.
+    pub create: usize,
+    /// Keys and roles that exist and change.
+    pub change: usize,
+    /// Accounts and targets that are blocked.
+    pub blocked: usize,
+    /// Gains of access.
+    pub gains: usize,
+    /// Losses of access.
+    pub losses: usize,
+    /// Findings.
+    pub findings: usize,
+    /// Steps, those of blocked targets included.
+    pub steps: usize,
+}
+
+impl Summary {
+    /// Counts a plan.
+    pub fn of(plan: &Plan) -> Self {
+        let mut summary = Self::default();
+        for account in &plan.accounts {
+            summary.count(&account.outcome);
+            summary.findings += account.findings.len();
+        }
+        for target in &plan.targets {
+            summary.count(&target.outcome);
+            summary.findings += target.findings.len();
+            summary.gains += target.access.gains.len();
+            summary.losses += target.access.losses.len();
+        }
+        summary
+    }
+
+    fn count(&mut self, outcome: &Outcome) {
+        let steps = outcome.steps();
+        let creates = |step: &&Step| matches!(step.action, Action::CreateKey { .. } | Action::CreateRole { .. });
+        let created: BTreeSet<_> = steps.iter().filter(creates).map(|step| &step.owner).collect();
+        let touched: BTreeSet<_> = steps.iter().map(|step| &step.owner).collect();
+        self.create += created.len();
+        self.change += touched.difference(&created).count();
+        self.steps += steps.len();
+        self.blocked += usize::from(matches!(outcome, Outcome::Blocked { .. }));
+    }
+}

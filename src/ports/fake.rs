@@ -1,0 +1,533 @@
+//! KMS, IAM and the tagging API of one account and Region in memory, for tests: a simple, honest model with faults
+//! that strike before or after a call takes effect.
+
+use super::{
+    CallerReader, IdentityReader, IdentityWriter, KeyReader, KeyWriter, LockoutCheck, NewKey, NewRole, PortError,
+    PortErrorKind, PortResult,
+};
+use crate::ids::{AccountId, AliasName, KeyArn, KeyId, PrincipalArn, Region, RoleArn, RoleName};
+use crate::kms::{KeySpec, KeyState, KeyUsage, Origin};
+use crate::live::{Caller, KeyManager, KeyMetadata, LiveGrant, LiveRole, LiveRotation};
+use crate::policy::{PolicyDocument, PrincipalEntry, Principals};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard};
+
+/// When a fault strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strike {
+    /// Before the call takes effect.
+    Before,
+    /// After it: the answer is lost.
+    After,
+}
+
+/// Which calls a fault strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// The n-th of its name, from 1.
+    Nth(u64),
+    /// All of its name.
+    Every,
+    /// All of its name on one subject are struck: see [`FakeAws::fail_on`].
+    OnSubject,
+}
+
+#[derive(Debug)]
+struct Fault {
+    call: String,
+    which: Which,
+    subject: Option<String>,
+    strike: Strike,
+    kind: PortErrorKind,
+}
+
+/// A key of the fake.
+#[derive(Debug, Clone)]
+pub(crate) struct FakeKey {
+    pub(crate) metadata: KeyMetadata,
+    pub(crate) policy: String,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) rotation: LiveRotation,
+    pub(crate) grants: Vec<LiveGrant>,
+    /// Whether the tagging API knows the key yet.
+    pub(crate) indexed: bool,
+}
+
+/// What the fake holds; tests look at it, and change it behind keywright's back.
+#[derive(Debug)]
+pub(crate) struct FakeState {
+    pub(crate) keys: BTreeMap<KeyId, FakeKey>,
+    pub(crate) aliases: BTreeMap<AliasName, KeyId>,
+    pub(crate) roles: BTreeMap<RoleName, LiveRole>,
+    pub(crate) providers: BTreeSet<String>,
+    /// Every call that was sent, in order: its name and its subject (key id, alias, role).
+    pub(crate) log: Vec<(String, String)>,
+    /// Principals that policies may name besides the roles here; `None`: any.
+    pub(crate) known_principals: Option<BTreeSet<String>>,
+    /// Whether new keys are known to the tagging API at once.
+    pub(crate) index_at_once: bool,
+    faults: Vec<Fault>,
+    made: u32,
+}
+
+/// One account and Region in memory.
+#[derive(Debug)]
+pub(crate) struct FakeAws {
+    caller: Caller,
+    region: Region,
+    state: Mutex<FakeState>,
+}
+
+impl FakeAws {
+    /// Returns an empty account whose caller is a principal of it.
+    pub(crate) fn new(region: &str, caller: &str) -> Self {
+        let principal: PrincipalArn = caller.parse().unwrap();
+        let state = FakeState {
+            keys: BTreeMap::new(),
+            aliases: BTreeMap::new(),
+            roles: BTreeMap::new(),
+            providers: BTreeSet::new(),
+            log: Vec::new(),
+            known_principals: None,
+            index_at_once: true,
+            faults: Vec::new(),
+            made: 0,
+        };
+        Self {
+            caller: Caller { account: principal.account(), arn: principal.clone(), principal },
+            region: region.parse().unwrap(),
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Returns what it holds, to look at or to change. Do not keep it over an `await`.
+    pub(crate) fn state(&self) -> MutexGuard<'_, FakeState> {
+        self.state.lock().unwrap()
+    }
+
+    /// Makes calls of a name fail.
+    pub(crate) fn fail(&self, call: &str, which: Which, strike: Strike, kind: PortErrorKind) {
+        self.state().faults.push(Fault { call: call.to_owned(), which, subject: None, strike, kind });
+    }
+
+    /// Makes calls of a name fail before their effect, on one subject.
+    pub(crate) fn fail_on(&self, call: &str, subject: &str, kind: PortErrorKind) {
+        let (which, strike, subject) = (Which::OnSubject, Strike::Before, Some(subject.to_owned()));
+        self.state().faults.push(Fault { call: call.to_owned(), which, subject, strike, kind });
+    }
+
+    /// Makes no call fail any more.
+    pub(crate) fn heal(&self) {
+        self.state().faults.clear();
+    }
+
+    /// Returns how often a call was sent.
+    pub(crate) fn count(&self, call: &str) -> u64 {
+        self.state().count(call)
+    }
+
+    /// Returns how often each call was sent.
+    pub(crate) fn counts(&self) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        for (call, _) in &self.state().log {
+            *counts.entry(call.clone()).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Makes a key as if somebody had made it long ago.
+    pub(crate) fn add_key(&self, policy: &str, tags: &[(&str, &str)], aliases: &[&str]) -> KeyArn {
+        let mut state = self.state();
+        let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let id = state.make_key(policy.to_owned(), tags, "");
+        for alias in aliases {
+            state.aliases.insert(alias.parse().unwrap(), id.clone());
+        }
+        self.arn(&id)
+    }
+
+    fn arn(&self, id: &KeyId) -> KeyArn {
+        KeyArn::new(self.region.partition(), &self.region, &self.caller.account, id)
+    }
+
+    fn run<T>(
+        &self,
+        call: &str,
+        subject: &dyn ToString,
+        effect: impl FnOnce(&mut FakeState) -> PortResult<T>,
+    ) -> PortResult<T> {
+        let subject = subject.to_string();
+        let mut state = self.state();
+        state.log.push((call.to_owned(), subject.clone()));
+        let struck = state.struck(call, &subject);
+        let failure = |kind| PortError::new(kind, call, format!("injected {kind:?}"));
+        match struck {
+            Some((Strike::Before, kind)) => Err(failure(kind)),
+            Some((Strike::After, kind)) => effect(&mut state).and(Err(failure(kind))),
+            None => effect(&mut state).map_err(|error| PortError { call: call.to_owned(), ..error }),
+        }
+    }
+
+    fn role_arn(&self, role: &NewRole) -> RoleArn {
+        RoleArn::new(self.region.partition(), &self.caller.account, &role.path, &role.name).unwrap()
+    }
+}
+
+fn refused(kind: PortErrorKind, message: impl Into<String>) -> PortError {
+    PortError::new(kind, "", message)
+}
+
+impl FakeState {
+    fn count(&self, call: &str) -> u64 {
+        self.log.iter().filter(|(name, _)| name == call).count() as u64
+    }
+
+    fn struck(&self, call: &str, subject: &str) -> Option<(Strike, PortErrorKind)> {
+        let sent = self.count(call);
+        let hits = |fault: &&Fault| {
+            fault.call == call
+                && match fault.which {
+                    Which::Nth(n) => n == sent,
+                    Which::Every => true,
+                    Which::OnSubject => fault.subject.as_deref() == Some(subject),
+                }
+        };
+        self.faults.iter().find(hits).map(|fault| (fault.strike, fault.kind))
+    }
+
+    fn make_key(&mut self, policy: String, tags: BTreeMap<String, String>, description: &str) -> KeyId {
+        self.made += 1;
+        let id: KeyId = format!("00000000-0000-4000-8000-{:012}", self.made).parse().unwrap();
+        let metadata = KeyMetadata {
+            state: KeyState::Enabled,
+            description: description.to_owned(),
+            spec: KeySpec::SymmetricDefault,
+            usage: KeyUsage::EncryptDecrypt,
+            origin: Origin::AwsKms,
+            manager: KeyManager::Customer,
+            multi_region: false,
+            created: Some(jiff::Timestamp::UNIX_EPOCH),
+            deletion: None,
+        };
+        let indexed = self.index_at_once;
+        let (rotation, grants) = (LiveRotation::Off, Vec::new());
+        self.keys.insert(id.clone(), FakeKey { metadata, policy, tags, rotation, grants, indexed });
+        id
+    }
+
+    /// Returns a key that exists.
+    pub(crate) fn key(&mut self, id: &KeyId) -> PortResult<&mut FakeKey> {
+        self.keys.get_mut(id).ok_or_else(|| refused(PortErrorKind::NotFound, format!("key {id} does not exist")))
+    }
+
+    /// Returns a key that exists and is not about to be deleted.
+    fn lasting_key(&mut self, id: &KeyId) -> PortResult<&mut FakeKey> {
+        let key = self.key(id)?;
+        if key.metadata.state == KeyState::PendingDeletion {
+            return Err(refused(PortErrorKind::InvalidState, format!("key {id} is pending deletion")));
+        }
+        Ok(key)
+    }
+
+    fn rotating_key(&mut self, id: &KeyId) -> PortResult<&mut FakeKey> {
+        let key = self.lasting_key(id)?;
+        if key.metadata.state == KeyState::Disabled {
+            return Err(refused(PortErrorKind::Disabled, format!("key {id} is disabled")));
+        }
+        Ok(key)
+    }
+
+    fn role(&mut self, name: &RoleName) -> PortResult<&mut LiveRole> {
+        self.roles.get_mut(name).ok_or_else(|| refused(PortErrorKind::NotFound, format!("no role {name}")))
+    }
+
+    /// KMS and IAM refuse principals that do not exist.
+    fn check_principals(&self, policy: &PolicyDocument) -> PortResult<()> {
+        let Some(known) = &self.known_principals else { return Ok(()) };
+        let exists = |text: &str| {
+            text.ends_with(":root") || known.contains(text) || self.roles.values().any(|role| role.arn.as_str() == text)
+        };
+        for statement in &policy.statements {
+            let Some(Principals::Is(entries) | Principals::IsNot(entries)) = &statement.principals else { continue };
+            for entry in entries {
+                if let PrincipalEntry::Aws(text) = entry
+                    && !exists(text)
+                {
+                    let message = "Policy contains a statement with one or more invalid principals.";
+                    return Err(refused(PortErrorKind::InvalidPrincipal, message));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl CallerReader for FakeAws {
+    async fn caller(&self) -> PortResult<Caller> {
+        self.run("sts:GetCallerIdentity", &"", |_| Ok(self.caller.clone()))
+    }
+}
+
+impl KeyReader for FakeAws {
+    async fn list_aliases(&self) -> PortResult<BTreeMap<AliasName, Option<KeyId>>> {
+        self.run("kms:ListAliases", &"", |state| {
+            Ok(state.aliases.iter().map(|(alias, key)| (alias.clone(), Some(key.clone()))).collect())
+        })
+    }
+
+    async fn keys_tagged(&self, tag: &str, value: &str) -> PortResult<BTreeMap<KeyArn, BTreeMap<String, String>>> {
+        self.run("tag:GetResources", &"", |state| {
+            let found = state
+                .keys
+                .iter()
+                .filter(|(_, key)| key.indexed && key.tags.get(tag).is_some_and(|given| given == value));
+            Ok(found.map(|(id, key)| (self.arn(id), key.tags.clone())).collect())
+        })
+    }
+
+    async fn list_keys(&self) -> PortResult<Vec<KeyArn>> {
+        self.run("kms:ListKeys", &"", |state| Ok(state.keys.keys().map(|id| self.arn(id)).collect()))
+    }
+
+    async fn key_tags(&self, key: &KeyId) -> PortResult<BTreeMap<String, String>> {
+        self.run("kms:ListResourceTags", &key, |state| Ok(state.key(key)?.tags.clone()))
+    }
+
+    async fn describe_key(&self, key: &KeyId) -> PortResult<(KeyArn, KeyMetadata)> {
+        self.run("kms:DescribeKey", &key, |state| Ok((self.arn(key), state.key(key)?.metadata.clone())))
+    }
+
+    async fn key_policy(&self, key: &KeyId) -> PortResult<String> {
+        self.run("kms:GetKeyPolicy", &key, |state| Ok(state.key(key)?.policy.clone()))
+    }
+
+    async fn rotation(&self, key: &KeyId) -> PortResult<LiveRotation> {
+        self.run("kms:GetKeyRotationStatus", &key, |state| Ok(state.key(key)?.rotation))
+    }
+
+    async fn grants(&self, key: &KeyId) -> PortResult<Vec<LiveGrant>> {
+        self.run("kms:ListGrants", &key, |state| Ok(state.key(key)?.grants.clone()))
+    }
+}
+
+impl KeyWriter for FakeAws {
+    async fn create_key(&self, key: &NewKey) -> PortResult<KeyArn> {
+        self.run("kms:CreateKey", &"", |state| {
+            state.check_principals(&key.policy)?;
+            let id = state.make_key(key.policy.to_text(), key.tags.clone(), &key.description);
+            Ok(self.arn(&id))
+        })
+    }
+
+    async fn put_key_policy(&self, key: &KeyId, policy: &PolicyDocument, _: LockoutCheck) -> PortResult<()> {
+        self.run("kms:PutKeyPolicy", &key, |state| {
+            state.check_principals(policy)?;
+            state.key(key)?.policy = policy.to_text();
+            Ok(())
+        })
+    }
+
+    async fn update_description(&self, key: &KeyId, description: &str) -> PortResult<()> {
+        self.run("kms:UpdateKeyDescription", &key, |state| {
+            description.clone_into(&mut state.lasting_key(key)?.metadata.description);
+            Ok(())
+        })
+    }
+
+    async fn enable_key(&self, key: &KeyId) -> PortResult<()> {
+        self.run("kms:EnableKey", &key, |state| {
+            state.lasting_key(key)?.metadata.state = KeyState::Enabled;
+            Ok(())
+        })
+    }
+
+    async fn disable_key(&self, key: &KeyId) -> PortResult<()> {
+        self.run("kms:DisableKey", &key, |state| {
+            state.lasting_key(key)?.metadata.state = KeyState::Disabled;
+            Ok(())
+        })
+    }
+
+    async fn tag_key(&self, key: &KeyId, tags: &BTreeMap<String, String>) -> PortResult<()> {
+        self.run("kms:TagResource", &key, |state| {
+            state.lasting_key(key)?.tags.extend(tags.clone());
+            Ok(())
+        })
+    }
+
+    async fn untag_key(&self, key: &KeyId, tag_keys: &BTreeSet<String>) -> PortResult<()> {
+        self.run("kms:UntagResource", &key, |state| {
+            state.lasting_key(key)?.tags.retain(|tag, _| !tag_keys.contains(tag));
+            Ok(())
+        })
+    }
+
+    async fn create_alias(&self, alias: &AliasName, key: &KeyId) -> PortResult<()> {
+        self.run("kms:CreateAlias", &alias, |state| {
+            state.lasting_key(key)?;
+            if state.aliases.contains_key(alias) {
+                return Err(refused(PortErrorKind::AlreadyExists, format!("{alias} exists already")));
+            }
+            state.aliases.insert(alias.clone(), key.clone());
+            Ok(())
+        })
+    }
+
+    async fn update_alias(&self, alias: &AliasName, key: &KeyId) -> PortResult<()> {
+        self.run("kms:UpdateAlias", &alias, |state| {
+            state.lasting_key(key)?;
+            let target = state.aliases.get_mut(alias);
+            *target.ok_or_else(|| refused(PortErrorKind::NotFound, format!("no {alias}")))? = key.clone();
+            Ok(())
+        })
+    }
+
+    async fn enable_rotation(&self, key: &KeyId, days: u16) -> PortResult<()> {
+        self.run("kms:EnableKeyRotation", &key, |state| {
+            state.rotating_key(key)?.rotation = LiveRotation::On { days: Some(days) };
+            Ok(())
+        })
+    }
+
+    async fn disable_rotation(&self, key: &KeyId) -> PortResult<()> {
+        self.run("kms:DisableKeyRotation", &key, |state| {
+            state.rotating_key(key)?.rotation = LiveRotation::Off;
+            Ok(())
+        })
+    }
+}
+
+impl IdentityReader for FakeAws {
+    async fn role(&self, name: &RoleName) -> PortResult<Option<LiveRole>> {
+        self.run("iam:GetRole", &name, |state| Ok(state.roles.get(name).cloned()))
+    }
+
+    async fn oidc_provider_exists(&self, _: &AccountId, provider: &str) -> PortResult<bool> {
+        self.run("iam:GetOpenIDConnectProvider", &provider, |state| Ok(state.providers.contains(provider)))
+    }
+}
+
+impl IdentityWriter for FakeAws {
+    async fn create_role(&self, role: &NewRole) -> PortResult<()> {
+        self.run("iam:CreateRole", &role.name, |state| {
+            state.check_principals(&role.trust)?;
+            if state.roles.contains_key(&role.name) {
+                return Err(refused(PortErrorKind::AlreadyExists, format!("role {} exists already", role.name)));
+            }
+            let live = LiveRole {
+                arn: self.role_arn(role),
+                unique_id: format!("AROAFAKE{:012}", state.roles.len()),
+                description: role.description.clone().unwrap_or_default(),
+                max_session_seconds: role.max_session_seconds,
+                trust: role.trust.clone(),
+                tags: role.tags.clone(),
+                inline_policies: BTreeMap::new(),
+                attached_policies: Vec::new(),
+                permissions_boundary: role.permissions_boundary.clone(),
+            };
+            state.roles.insert(role.name.clone(), live);
+            Ok(())
+        })
+    }
+
+    async fn update_role(&self, role: &RoleName, description: &str, max_session_seconds: u32) -> PortResult<()> {
+        self.run("iam:UpdateRole", &role, |state| {
+            let live = state.role(role)?;
+            description.clone_into(&mut live.description);
+            live.max_session_seconds = max_session_seconds;
+            Ok(())
+        })
+    }
+
+    async fn update_trust(&self, role: &RoleName, trust: &PolicyDocument) -> PortResult<()> {
+        self.run("iam:UpdateAssumeRolePolicy", &role, |state| {
+            state.check_principals(trust)?;
+            state.role(role)?.trust = trust.clone();
+            Ok(())
+        })
+    }
+
+    async fn put_boundary(&self, role: &RoleName, boundary: &str) -> PortResult<()> {
+        self.run("iam:PutRolePermissionsBoundary", &role, |state| {
+            state.role(role)?.permissions_boundary = Some(boundary.to_owned());
+            Ok(())
+        })
+    }
+
+    async fn delete_boundary(&self, role: &RoleName) -> PortResult<()> {
+        self.run("iam:DeleteRolePermissionsBoundary", &role, |state| {
+            state.role(role)?.permissions_boundary = None;
+            Ok(())
+        })
+    }
+
+    async fn tag_role(&self, role: &RoleName, tags: &BTreeMap<String, String>) -> PortResult<()> {
+        self.run("iam:TagRole", &role, |state| {
+            state.role(role)?.tags.extend(tags.clone());
+            Ok(())
+        })
+    }
+
+    async fn put_role_policy(&self, role: &RoleName, name: &str, policy: &PolicyDocument) -> PortResult<()> {
+        self.run("iam:PutRolePolicy", &role, |state| {
+            state.role(role)?.inline_policies.insert(name.to_owned(), policy.clone());
+            Ok(())
+        })
+    }
+
+    async fn delete_role_policy(&self, role: &RoleName, name: &str) -> PortResult<()> {
+        self.run("iam:DeleteRolePolicy", &role, |state| {
+            state.role(role)?.inline_policies.remove(name);
+            Ok(())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::PortErrorKind::{AlreadyExists, InvalidPrincipal, Throttled, Unknown};
+
+    fn new_key(principal: &str) -> NewKey {
+        let text = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{principal}"}},
+                "Action":"kms:*","Resource":"*"}}]}}"#
+        );
+        NewKey {
+            description: String::new(),
+            policy: PolicyDocument::parse(&text).unwrap(),
+            tags: BTreeMap::new(),
+            lockout_check: LockoutCheck::Keep,
+        }
+    }
+
+    #[tokio::test]
+    async fn faults_strike_before_or_after_the_effect() {
+        let fake = FakeAws::new("eu-west-1", "arn:aws:iam::111122223333:role/a");
+        let key = new_key("arn:aws:iam::111122223333:root");
+        fake.fail("kms:CreateKey", Which::Nth(1), Strike::Before, Throttled);
+        fake.fail("kms:CreateKey", Which::Nth(2), Strike::After, Unknown);
+        assert_eq!(fake.create_key(&key).await.unwrap_err().kind, Throttled);
+        assert_eq!(fake.state().keys.len(), 0);
+        assert_eq!(fake.create_key(&key).await.unwrap_err().kind, Unknown);
+        assert_eq!(fake.state().keys.len(), 1);
+        fake.create_key(&key).await.unwrap();
+        assert_eq!((fake.state().keys.len(), fake.count("kms:CreateKey")), (2, 3));
+    }
+
+    #[tokio::test]
+    async fn it_refuses_what_kms_refuses() {
+        let fake = FakeAws::new("eu-west-1", "arn:aws:iam::111122223333:role/a");
+        let id = fake.create_key(&new_key("arn:aws:iam::111122223333:role/ghost")).await.unwrap().key_id();
+        fake.state().known_principals = Some(BTreeSet::new());
+        let ghost = fake.create_key(&new_key("arn:aws:iam::111122223333:role/ghost")).await;
+        assert_eq!(ghost.unwrap_err().kind, InvalidPrincipal);
+        let alias = "alias/a".parse().unwrap();
+        fake.create_alias(&alias, &id).await.unwrap();
+        assert_eq!(fake.create_alias(&alias, &id).await.unwrap_err().kind, AlreadyExists);
+        fake.disable_key(&id).await.unwrap();
+        assert_eq!(fake.enable_rotation(&id, 365).await.unwrap_err().kind, PortErrorKind::Disabled);
+        fake.state().key(&id).unwrap().metadata.state = KeyState::PendingDeletion;
+        assert_eq!(fake.enable_key(&id).await.unwrap_err().kind, PortErrorKind::InvalidState);
+    }
+}

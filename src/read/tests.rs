@@ -1,0 +1,279 @@
+use super::*;
+use crate::desired::{
+    Connection, Delegation, DeletionWindow, DesiredAccount, DesiredKey, DesiredRole, KeyAdmin, KeyLifecycle, OidcTrust,
+    Principal, RoleKind, Rotation, Separation, SymmetricMaterial, Trust,
+};
+use crate::ids::{AliasName, KeyArn, KeyId, Partition};
+use crate::live::{LiveRotation, Observed};
+use crate::ports::fake::{FakeAws, Strike, Which};
+use crate::source::{Loc, Located, SourceMap};
+
+const ACCOUNT: &str = "111122223333";
+const CALLER: &str = "arn:aws:iam::111122223333:role/deployer";
+const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[]}"#;
+
+fn loc() -> Loc {
+    Loc::new(SourceMap::default().add("a.toml", ""), 0..0)
+}
+
+fn desired_key(name: &str) -> DesiredKey {
+    let alias: AliasName = format!("alias/shop/{name}").parse().unwrap();
+    DesiredKey {
+        name: name.parse().unwrap(),
+        loc: loc(),
+        class: None,
+        description: None,
+        aliases: vec![Located::new(alias, loc())],
+        lifecycle: KeyLifecycle::Enabled,
+        material: SymmetricMaterial::Generated { rotation: Rotation::Off },
+        admins: vec![KeyAdmin(Principal::Arn(CALLER.parse().unwrap()))],
+        deleters: Vec::new(),
+        auditors: Vec::new(),
+        users: Vec::new(),
+        services: BTreeSet::new(),
+        required_context: BTreeSet::new(),
+        separation: Separation::Advised,
+        delegation: Delegation::None,
+        deletion_window: DeletionWindow::LONGEST,
+        tags: std::collections::BTreeMap::new(),
+    }
+}
+
+fn desired(names: &[&str]) -> DesiredState {
+    let target = DesiredTarget {
+        name: "prod".parse().unwrap(),
+        account: ACCOUNT.parse().unwrap(),
+        region: "eu-west-1".parse().unwrap(),
+        connection: Connection::default(),
+        enforces: None,
+        deployers: vec![Principal::Arn(CALLER.parse().unwrap())],
+        planners: Vec::new(),
+        verifier: None,
+        keys: names.iter().map(|name| desired_key(name)).collect(),
+        loc: loc(),
+    };
+    DesiredState {
+        stack: "shop".parse().unwrap(),
+        owner: "owner-0001".parse().unwrap(),
+        accounts: Vec::new(),
+        targets: vec![target],
+    }
+}
+
+fn options() -> ReadOptions {
+    ReadOptions { settle: Duration::from_millis(1), ..ReadOptions::new(Backend::Sandbox) }
+}
+
+/// Runs on a Tokio runtime, which waiting needs.
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
+}
+
+fn read(fake: &FakeAws, state: &DesiredState, options: &ReadOptions) -> Result<LiveTarget, ReadError> {
+    run(read_target(fake, &state.targets[0], state, options))
+}
+
+fn fake() -> FakeAws {
+    FakeAws::new("eu-west-1", CALLER)
+}
+
+fn ours(fake: &FakeAws, name: &str) -> KeyArn {
+    let tags = [("keywright:stack", "shop"), ("keywright:key", name)];
+    fake.add_key(POLICY, &tags, &[&format!("alias/keywright/shop/{name}"), &format!("alias/shop/{name}")])
+}
+
+fn ids(live: &LiveTarget) -> Vec<KeyId> {
+    live.keys.iter().map(|key| key.arn.key_id()).collect()
+}
+
+#[test]
+fn another_account_is_refused_before_anything_is_read() {
+    let fake = FakeAws::new("eu-west-1", "arn:aws:iam::444455556666:user/a");
+    let error = read(&fake, &desired(&[]), &options()).unwrap_err();
+    assert!(matches!(&error, ReadError::WrongAccount { expected, .. } if expected.as_str() == ACCOUNT));
+    assert!(error.to_string().contains("444455556666") && error.to_string().contains("prod"), "{error}");
+    assert_eq!(fake.counts().into_keys().collect::<Vec<_>>(), ["sts:GetCallerIdentity"]);
+}
+
+#[test]
+fn keys_are_found_by_tag_claim_alias_and_declared_alias_and_no_other_is_read() {
+    let fake = fake();
+    let by_both = ours(&fake, "a");
+    let by_tag = fake.add_key(POLICY, &[("keywright:stack", "shop"), ("keywright:stray", "x")], &[]);
+    let by_claim = fake.add_key(POLICY, &[], &["alias/keywright/shop/gone"]);
+    let by_declared = fake.add_key(POLICY, &[("team", "x")], &["alias/shop/b"]);
+    fake.add_key(POLICY, &[("keywright:stack", "other")], &["alias/keywright/other/a", "alias/foreign"]);
+    fake.add_key(POLICY, &[], &[]);
+    let live = read(&fake, &desired(&["a", "b"]), &options()).unwrap();
+    assert_eq!(ids(&live), [&by_both, &by_tag, &by_claim, &by_declared].map(KeyArn::key_id));
+    assert_eq!(live.aliases.len(), 6);
+    assert_eq!(live.keys[3].tags.known().unwrap()["team"], "x");
+    assert_eq!(fake.count("kms:DescribeKey"), 4);
+    // Only the keys without our tag are asked for theirs.
+    assert_eq!(fake.count("kms:ListResourceTags"), 2);
+    assert_eq!(fake.count("kms:ListKeys"), 0);
+}
+
+#[test]
+fn only_the_keys_asked_for_are_read() {
+    let fake = fake();
+    let a = ours(&fake, "a");
+    ours(&fake, "b");
+    fake.add_key(POLICY, &[("keywright:stack", "shop")], &[]);
+    let only = ReadOptions { only_keys: Some(["a".parse().unwrap()].into()), ..options() };
+    let live = read(&fake, &desired(&["a", "b"]), &only).unwrap();
+    assert_eq!(ids(&live), [a.key_id()]);
+}
+
+#[test]
+fn two_hundred_keys_take_at_most_five_calls_each() {
+    let names: Vec<String> = (0..200).map(|n| format!("k{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    for tagging in [true, false] {
+        let fake = fake();
+        fake.state().index_at_once = tagging;
+        for name in &names {
+            ours(&fake, name);
+        }
+        let live = read(&fake, &desired(&names), &options()).unwrap();
+        assert_eq!(live.keys.len(), 200);
+        let total: u64 = fake.counts().values().sum();
+        let fixed = 3;
+        let per_key = if tagging { 4 } else { 5 };
+        assert_eq!(total, fixed + 200 * per_key, "{:?}", fake.counts());
+    }
+}
+
+#[test]
+fn without_the_tagging_api_tags_are_read_key_by_key_and_only_once() {
+    for kind in [PortErrorKind::Denied, PortErrorKind::NotSupported] {
+        let fake = fake();
+        let a = ours(&fake, "a");
+        fake.add_key(POLICY, &[], &[]);
+        fake.fail("tag:GetResources", Which::Every, Strike::Before, kind);
+        let live = read(&fake, &desired(&["a"]), &options()).unwrap();
+        assert_eq!(ids(&live), [a.key_id()]);
+        assert_eq!(live.unreadable, []);
+        assert_eq!((fake.count("kms:ListKeys"), fake.count("kms:ListResourceTags")), (1, 2));
+    }
+}
+
+#[test]
+fn a_denied_part_is_kept_as_denied() {
+    let parts = ["kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListGrants"];
+    for call in parts {
+        let fake = fake();
+        let arn = ours(&fake, "a");
+        fake.fail(call, Which::Every, Strike::Before, PortErrorKind::Denied);
+        let live = read(&fake, &desired(&["a"]), &options()).unwrap();
+        let key = &live.keys[0];
+        assert_eq!(key.arn, arn);
+        let denied =
+            [key.metadata.denied(), key.policy.denied(), key.rotation.denied(), key.grants.denied(), key.tags.denied()];
+        assert_eq!(denied.into_iter().flatten().collect::<Vec<_>>(), [call]);
+    }
+}
+
+#[test]
+fn denied_lists_are_noted() {
+    let fake = fake();
+    ours(&fake, "a");
+    for call in ["kms:ListAliases", "tag:GetResources", "kms:ListKeys"] {
+        fake.fail(call, Which::Every, Strike::Before, PortErrorKind::Denied);
+    }
+    let live = read(&fake, &desired(&["a"]), &options()).unwrap();
+    let actions: Vec<&str> = live.unreadable.iter().map(|part| part.action.as_str()).collect();
+    assert_eq!(actions, ["kms:ListAliases", "kms:ListKeys", "tag:GetResources"]);
+    assert!(live.keys.is_empty());
+}
+
+#[test]
+fn any_other_failure_fails_the_read_and_names_target_and_key() {
+    let calls = ["kms:ListAliases", "tag:GetResources", "kms:DescribeKey", "kms:GetKeyPolicy", "kms:ListGrants"];
+    for call in calls {
+        let fake = fake();
+        let arn = ours(&fake, "a");
+        fake.fail(call, Which::Every, Strike::Before, PortErrorKind::Transient);
+        let error = read(&fake, &desired(&["a"]), &options()).unwrap_err();
+        let ReadError::Port(error) = error else { panic!("{error}") };
+        assert_eq!((error.kind, error.call.as_str()), (PortErrorKind::Transient, call));
+        assert!(error.message.contains("target `prod`"), "{error}");
+        let of_key = !matches!(call, "kms:ListAliases" | "tag:GetResources");
+        assert_eq!(error.message.contains(arn.key_id().as_str()), of_key, "{error}");
+    }
+}
+
+#[test]
+fn a_policy_that_is_none_fails_the_read() {
+    let fake = fake();
+    fake.add_key("not json", &[("keywright:stack", "shop")], &[]);
+    let error = read(&fake, &desired(&[]), &options()).unwrap_err();
+    assert!(error.to_string().contains("key policy"), "{error}");
+}
+
+#[test]
+fn a_key_that_shows_late_is_waited_for_and_one_that_never_does_is_left_out() {
+    let fake = fake();
+    let late = ours(&fake, "a");
+    fake.fail("kms:DescribeKey", Which::Nth(1), Strike::Before, PortErrorKind::NotFound);
+    let live = read(&fake, &desired(&["a"]), &options()).unwrap();
+    assert_eq!(ids(&live), [late.key_id()]);
+
+    fake.heal();
+    let gone = ours(&fake, "b");
+    fake.state().keys.remove(&gone.key_id());
+    let live = read(&fake, &desired(&["a", "b"]), &options()).unwrap();
+    assert_eq!(ids(&live), [late.key_id()]);
+    assert_eq!(live.aliases[&"alias/shop/b".parse().unwrap()], Some(gone.key_id()));
+}
+
+#[test]
+fn rotation_is_asked_for_only_where_a_key_can_have_it() {
+    let fake = fake();
+    let arn = ours(&fake, "a");
+    fake.state().key(&arn.key_id()).unwrap().metadata.origin = crate::kms::Origin::External;
+    let live = read(&fake, &desired(&["a"]), &options()).unwrap();
+    assert_eq!(live.keys[0].rotation, Observed::Known(LiveRotation::Off));
+    assert_eq!(fake.count("kms:GetKeyRotationStatus"), 0);
+}
+
+fn desired_role(name: &str, provider: Option<&str>) -> DesiredRole {
+    let oidc = provider.map(|provider| OidcTrust {
+        provider: provider.to_owned(),
+        audience: "sts.amazonaws.com".to_owned(),
+        subjects: vec!["repo:a/b".to_owned()],
+    });
+    DesiredRole {
+        name: name.parse().unwrap(),
+        arn: format!("arn:aws:iam::{ACCOUNT}:role/{name}").parse().unwrap(),
+        kind: RoleKind::KeyUser,
+        description: None,
+        max_session_seconds: 3600,
+        permissions_boundary: None,
+        tags: std::collections::BTreeMap::new(),
+        trust: Trust { oidc, ..Trust::default() },
+        loc: loc(),
+    }
+}
+
+#[test]
+fn an_account_is_read_role_by_role() {
+    let fake = fake();
+    let account = DesiredAccount {
+        account: ACCOUNT.parse().unwrap(),
+        partition: Partition::Aws,
+        roles: vec![desired_role("a", Some("one")), desired_role("b", Some("two")), desired_role("c", None)],
+        known_roles: std::collections::BTreeMap::new(),
+    };
+    fake.state().providers.insert("one".to_owned());
+    fake.fail_on("iam:GetRole", "b", PortErrorKind::Denied);
+    let live = run(read_account(&fake, &account)).unwrap();
+    let roles: Vec<_> = live.roles.values().map(|role| (role.known().is_some(), role.denied())).collect();
+    assert_eq!(roles, [(true, None), (false, Some("iam:GetRole")), (true, None)]);
+    assert_eq!(live.oidc_providers["one"], Observed::Known(true));
+    assert_eq!(live.oidc_providers["two"], Observed::Known(false));
+    fake.heal();
+    fake.fail_on("iam:GetRole", "c", PortErrorKind::Unreachable);
+    let error = run(read_account(&fake, &account)).unwrap_err().to_string();
+    assert!(error.contains("role c") && error.contains(ACCOUNT), "{error}");
+}

@@ -1,0 +1,11 @@
+//! Output for people and machines, made from data: what is printed by `cli`, and never printed here.
+
+mod apply;
+pub mod json;
+mod plan;
+pub mod style;
+mod verify;
+
+pub use apply::{apply_to_json, render_apply, render_event};
+pub use plan::{PolicyText, render_plan};
+pub use verify::{render_verify, verify_to_json};

@@ -1,0 +1,456 @@
+//! A plan for people: per account and target, per role and key, what changes, why, and who gains or loses what.
+
+use super::style::{Painter, Style};
+use crate::diag::Severity;
+use crate::live::Backend;
+use crate::plan::{AccountPlan, Action, Blocker, Finding, Outcome, Owner, Plan, Step, Summary, TargetPlan, Why};
+use crate::policy::PolicyDocument;
+use crate::review::{AccessChange, AccessLine, Risk};
+use crate::text::{and_list, escape, escape_block, plural};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+/// Whether policies are shown as JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicyText {
+    /// Only which statements change.
+    Hidden,
+    /// The JSON too, as a unified difference.
+    Shown,
+}
+
+/// Returns a plan as people read it, with a newline at its end.
+pub fn render_plan(plan: &Plan, painter: Painter, policy_text: PolicyText) -> String {
+    let mut page = Page { out: String::new(), painter, policy_text };
+    for account in &plan.accounts {
+        page.account(account);
+    }
+    for target in &plan.targets {
+        page.target(target);
+    }
+    page.summary(plan);
+    page.out
+}
+
+/// The text as it grows. Writing to a `String` cannot fail, so results are dropped in one place.
+struct Page {
+    out: String,
+    painter: Painter,
+    policy_text: PolicyText,
+}
+
+impl Page {
+    fn line(&mut self, text: impl AsRef<str>) {
+        self.out.push_str(text.as_ref().trim_end());
+        self.out.push('\n');
+    }
+
+    fn blank(&mut self) {
+        if !self.out.is_empty() && !self.out.ends_with("\n\n") {
+            self.out.push('\n');
+        }
+    }
+
+    fn paint(&self, style: Style, text: impl AsRef<str>) -> String {
+        self.painter.paint(style, text.as_ref()).to_string()
+    }
+
+    fn account(&mut self, account: &AccountPlan) {
+        if matches!(account.outcome, Outcome::InSync) && account.findings.is_empty() {
+            return;
+        }
+        self.blank();
+        let heading = self.paint(Style::Heading, format!("Account {}", account.account));
+        self.line(format!("{heading} · roles"));
+        self.owners(&account.outcome, |page, owner, steps, blockers| {
+            page.owner(owner, steps, blockers, None);
+            page.trust(owner, steps, account);
+        });
+        self.findings(&account.findings);
+    }
+
+    fn trust(&mut self, owner: &Owner, steps: &[&Step], account: &AccountPlan) {
+        let Owner::Role(role) = owner else { return };
+        if self.policy_text == PolicyText::Shown
+            && steps.iter().any(|step| matches!(step.action, Action::CreateRole { .. }))
+            && let Some(trust) = account.trust_policies.get(role)
+        {
+            self.document("trust policy", None, trust);
+        }
+    }
+
+    fn target(&mut self, target: &TargetPlan) {
+        self.blank();
+        let heading = self.paint(Style::Heading, format!("Target {}", target.name));
+        let backend = match target.backend {
+            Backend::Aws => "AWS",
+            Backend::Sandbox => "sandbox",
+            Backend::Endpoint => "custom endpoint",
+        };
+        self.line(format!(
+            "{heading} · {} · {} · {backend} · as {}",
+            target.account,
+            target.region,
+            escape(&target.caller)
+        ));
+        self.target_blockers(target);
+        self.owners(&target.outcome, |page, owner, steps, blockers| page.owner(owner, steps, blockers, Some(target)));
+        if matches!(target.outcome, Outcome::InSync) {
+            self.line(format!("  nothing to change: {} as declared", plural(target.policies.len(), "key")));
+        }
+        self.remarks(target);
+    }
+
+    fn target_blockers(&mut self, target: &TargetPlan) {
+        for blocker in target.outcome.blockers().iter().filter(|blocker| blocker.owner.is_none()) {
+            self.blocker("", blocker);
+        }
+    }
+
+    /// Calls `show` for each key or role that has steps or blockers, in order of name.
+    fn owners(&mut self, outcome: &Outcome, show: impl Fn(&mut Self, &Owner, &[&Step], &[&Blocker])) {
+        let with_steps = outcome.steps().iter().map(|step| &step.owner);
+        let with_blockers = outcome.blockers().iter().filter_map(|blocker| blocker.owner.as_ref());
+        let owners: BTreeSet<&Owner> = with_steps.chain(with_blockers).collect();
+        for owner in owners {
+            let steps: Vec<&Step> = outcome.steps().iter().filter(|step| step.owner == *owner).collect();
+            let blockers: Vec<&Blocker> =
+                outcome.blockers().iter().filter(|blocker| blocker.owner.as_ref() == Some(owner)).collect();
+            show(self, owner, &steps, &blockers);
+        }
+    }
+
+    fn owner(&mut self, owner: &Owner, steps: &[&Step], blockers: &[&Blocker], target: Option<&TargetPlan>) {
+        self.blank();
+        let (kind, name) = match owner {
+            Owner::Key(name) => ("key", name.as_str()),
+            Owner::Role(name) => ("role", name.as_str()),
+        };
+        let creates =
+            steps.iter().any(|step| matches!(step.action, Action::CreateKey { .. } | Action::CreateRole { .. }));
+        let (symbol, style, reason) = match (blockers.is_empty(), creates) {
+            (false, _) => ("!", Style::Blocked, "blocked"),
+            (true, true) => ("+", Style::Added, "to be created: declared, and it does not exist"),
+            (true, false) => ("~", Style::Changed, change_reason(steps)),
+        };
+        let place = steps.first().map(|step| step.position.to_string());
+        let place =
+            place.or_else(|| blockers.first().and_then(|blocker| blocker.position.as_ref().map(ToString::to_string)));
+        let title = self.paint(style, format!("{symbol} {kind} {name}"));
+        let dim = self.paint(Style::Dim, place.unwrap_or_default());
+        self.line(format!("{title}  {reason}  {dim}"));
+        for blocker in blockers {
+            self.blocker("    ", blocker);
+        }
+        self.properties(steps);
+        if let (Owner::Key(key), Some(target)) = (owner, target) {
+            self.access(key.as_str(), &target.access, steps);
+            self.key_policy(key, target, steps);
+        }
+    }
+
+    fn blocker(&mut self, indent: &str, blocker: &Blocker) {
+        let word = self.paint(Style::Blocked, "blocked");
+        let code = self.paint(Style::Dim, format!("({})", blocker.kind.0.name()));
+        self.line(format!("{indent}  {word}: {} {code}", escape(&blocker.message)));
+        self.line(format!("{indent}    help: {}", escape(&blocker.help)));
+    }
+
+    /// Properties before and after; for something new, what it will be.
+    fn properties(&mut self, steps: &[&Step]) {
+        for step in steps {
+            self.creation(&step.action);
+            let Some(change) = &step.change else { continue };
+            if change.property.contains("policy") {
+                continue;
+            }
+            let value = match (&change.before, &change.after) {
+                (Some(before), Some(after)) => format!("{} → {}", escape(before), escape(after)),
+                (None, Some(after)) => escape(after).into_owned(),
+                (Some(before), None) => format!("{} → none", escape(before)),
+                (None, None) => continue,
+            };
+            self.property(&change.property, &value, step.why);
+        }
+        self.identity_policies(steps);
+    }
+
+    fn property(&mut self, name: &str, value: &str, why: Why) {
+        let note = if why == Why::Interrupted { "  (an earlier run was interrupted here)" } else { "" };
+        self.line(format!("    {:<12} {value}{note}", escape(name)));
+    }
+
+    fn creation(&mut self, action: &Action) {
+        let (description, tags) = match action {
+            Action::CreateKey { description, tags, .. } => (Some(description), tags),
+            Action::CreateRole { description, tags, path, max_session_seconds, permissions_boundary, .. } => {
+                self.line(format!("    {:<12} {path}", "path"));
+                self.line(format!("    {:<12} {} minutes", "sessions", max_session_seconds / 60));
+                if let Some(boundary) = permissions_boundary {
+                    self.line(format!("    {:<12} {}", "boundary", escape(boundary)));
+                }
+                (description.as_ref(), tags)
+            }
+            _ => return,
+        };
+        if let Some(description) = description.filter(|text| !text.is_empty()) {
+            self.line(format!("    {:<12} {}", "description", escape(description)));
+        }
+        let tags: Vec<String> = tags.iter().map(|(tag, value)| format!("{tag}={value}")).collect();
+        self.line(format!("    {:<12} {}", "tags", escape(&tags.join(", "))));
+    }
+
+    fn identity_policies(&mut self, steps: &[&Step]) {
+        for step in steps {
+            match &step.action {
+                Action::PutRolePolicy { name, policy, .. } => {
+                    let note = policy_note(step.why, policy);
+                    self.line(format!("    {:<12} {} {note}", "identity", escape(name)));
+                    self.step_document("identity policy", step, policy);
+                }
+                Action::DeleteRolePolicy { name, .. } => {
+                    self.line(format!("    {:<12} {} removed", "identity", escape(name)))
+                }
+                Action::UpdateAssumeRolePolicy { trust, .. } => {
+                    self.line(format!("    {:<12} {}", "trust", policy_note(step.why, trust)));
+                    self.step_document("trust policy", step, trust);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn step_document(&mut self, title: &str, step: &Step, after: &PolicyDocument) {
+        if self.policy_text == PolicyText::Shown {
+            let before = step.change.as_ref().and_then(|change| change.before.clone());
+            self.document(title, before.as_deref(), after);
+        }
+    }
+
+    /// Access gained and lost on one key, gravest first.
+    fn access(&mut self, key: &str, change: &AccessChange, steps: &[&Step]) {
+        let gains = grouped(change.gains.iter().filter(|line| line.key.as_str() == key));
+        let losses = grouped(change.losses.iter().filter(|line| line.key.as_str() == key));
+        if gains.is_empty() && losses.is_empty() {
+            if steps.iter().any(|step| matches!(step.action, Action::PutKeyPolicy { .. })) {
+                self.line("    access       no change of access");
+            }
+            return;
+        }
+        self.line("    access");
+        for group in &gains {
+            self.access_group("+", "gains", Style::Added, group);
+        }
+        for group in &losses {
+            self.access_group("-", "loses", Style::Removed, group);
+        }
+    }
+
+    fn access_group(&mut self, symbol: &str, verb: &str, style: Style, group: &Group<'_>) {
+        let who = self.paint(style, format!("{symbol} {}", escape(group.principal)));
+        let conditions =
+            group.conditions.iter().map(|condition| format!(", {}", escape(condition))).collect::<String>();
+        let risk = match group.risk {
+            Risk::Routine => String::new(),
+            risk => self.paint(Style::Dim, format!("  [{}]", risk.name())),
+        };
+        self.line(format!("      {who} {verb} {}{conditions}{risk}", and_list(&group.capabilities)));
+    }
+
+    fn key_policy(&mut self, key: &crate::ids::KeyName, target: &TargetPlan, steps: &[&Step]) {
+        let Some(after) = steps.iter().find_map(|step| step.action.key_policy()) else { return };
+        let before = target.policies_before.get(key);
+        match before {
+            None => self.line(format!("    policy       {}", plural(after.statements.len(), "statement"))),
+            Some(before) => {
+                self.line("    policy");
+                for change in crate::policy::statement_changes(before, after) {
+                    self.statement(&change);
+                }
+            }
+        }
+        if self.policy_text == PolicyText::Shown {
+            self.document("key policy", before.map(PolicyDocument::to_text).as_deref(), after);
+        }
+    }
+
+    fn statement(&mut self, change: &crate::policy::StatementChange) {
+        use crate::policy::StatementChange;
+        let (symbol, style, statement) = match change {
+            StatementChange::Added(statement) => ("+", Style::Added, statement),
+            StatementChange::Removed(statement) => ("-", Style::Removed, statement),
+            StatementChange::Changed { after, .. } => ("~", Style::Changed, after),
+        };
+        let name = statement.sid.as_deref().unwrap_or("(no Sid)");
+        let text = self.paint(style, format!("{symbol} {}", escape(name)));
+        self.line(format!("      {text}"));
+    }
+
+    /// A document, or the unified difference to the one before.
+    fn document(&mut self, title: &str, before: Option<&str>, after: &PolicyDocument) {
+        let after = after.to_text();
+        self.line(format!("    {title}"));
+        let lines: Vec<(Option<Style>, String)> = match before {
+            None => after.lines().map(|line| (None, format!("  {line}"))).collect(),
+            Some(before) => difference(before, &after),
+        };
+        for (style, line) in lines {
+            let line = escape_block(&line).into_owned();
+            let line = style.map_or(line.clone(), |style| self.paint(style, &line));
+            self.line(format!("      {line}"));
+        }
+    }
+
+    fn remarks(&mut self, target: &TargetPlan) {
+        let drift: Vec<String> =
+            target.drift.iter().map(|drift| format!("{}: {}", drift.key, escape(&drift.what))).collect();
+        self.list("Not declared, and left alone", &drift);
+        let orphans: Vec<String> = target
+            .orphans
+            .iter()
+            .map(|orphan| {
+                format!(
+                    "{} ({}), tagged {}",
+                    orphan.arn,
+                    escape(&orphan.note),
+                    escape(orphan.key.as_deref().unwrap_or("without a name"))
+                )
+            })
+            .collect();
+        self.list("Orphans: ours, and no longer in the manifest (never deleted)", &orphans);
+        let unreadable: Vec<String> = target
+            .unreadable
+            .iter()
+            .map(|item| format!("{}: {} was denied", escape(&item.what), escape(&item.action)))
+            .collect();
+        self.list("Not readable", &unreadable);
+        self.findings(&target.findings);
+        if target.cost_per_month_delta != "0.00" {
+            self.blank();
+            self.line(format!("  Cost: +${} a month", target.cost_per_month_delta));
+        }
+    }
+
+    fn list(&mut self, title: &str, items: &[String]) {
+        if items.is_empty() {
+            return;
+        }
+        self.blank();
+        let title = self.paint(Style::Heading, title);
+        self.line(format!("  {title}"));
+        for item in items {
+            self.line(format!("    {item}"));
+        }
+    }
+
+    fn findings(&mut self, findings: &[Finding]) {
+        if findings.is_empty() {
+            return;
+        }
+        self.blank();
+        let title = self.paint(Style::Heading, "Findings");
+        self.line(format!("  {title}"));
+        for finding in findings {
+            let word = match finding.severity {
+                Severity::Warning => self.paint(Style::Warning, "warning"),
+                Severity::Error => self.paint(Style::Error, "error"),
+            };
+            let owner = finding.owner.as_ref().map(|owner| match owner {
+                Owner::Key(name) => format!("key {name}: "),
+                Owner::Role(name) => format!("role {name}: "),
+            });
+            let code = self.paint(Style::Dim, format!("({})", finding.code.name()));
+            self.line(format!("    {word}: {}{} {code}", owner.unwrap_or_default(), escape(&finding.message)));
+            self.line(format!("      help: {}", escape(&finding.remedy)));
+        }
+    }
+
+    fn summary(&mut self, plan: &Plan) {
+        self.blank();
+        let summary = Summary::of(plan);
+        let decrypt = plan
+            .targets
+            .iter()
+            .flat_map(|target| &target.access.gains)
+            .filter(|gain| gain.risk >= Risk::Decrypt)
+            .count();
+        let mut text = format!("Plan: {} to create, {} to change", summary.create, summary.change);
+        if summary.blocked > 0 {
+            let _written = write!(text, ", {}", self.paint(Style::Blocked, format!("{} blocked", summary.blocked)));
+        }
+        let _written = write!(text, " · {}", plural(summary.gains, "gain"));
+        if decrypt > 0 {
+            let _written = write!(text, " ({decrypt} that can lead to reading data)");
+        }
+        let digest = plan.digest.0.get(..12).unwrap_or(&plan.digest.0);
+        let _written = write!(
+            text,
+            ", {} · {} · plan digest {digest}…",
+            plural(summary.losses, "loss"),
+            plural(summary.findings, "finding")
+        );
+        self.line(text);
+    }
+}
+
+fn change_reason(steps: &[&Step]) -> &'static str {
+    if steps.iter().any(|step| step.why == Why::Interrupted) {
+        "to be completed: an earlier run was interrupted"
+    } else if steps.iter().all(|step| step.why == Why::Wording) {
+        "to be reworded: the meaning stays"
+    } else {
+        "to be changed: it differs from the manifest"
+    }
+}
+
+fn policy_note(why: Why, policy: &PolicyDocument) -> String {
+    let statements = plural(policy.statements.len(), "statement");
+    match why {
+        Why::Absent => format!("added, {statements}"),
+        Why::Wording => "reworded, same meaning".to_owned(),
+        Why::Differs | Why::Unwanted | Why::Interrupted => format!("changed, {statements}"),
+    }
+}
+
+/// Several capabilities that one principal gains or loses under the same conditions.
+struct Group<'a> {
+    principal: &'a str,
+    conditions: &'a [String],
+    capabilities: Vec<&'a str>,
+    risk: Risk,
+}
+
+fn grouped<'a>(lines: impl Iterator<Item = &'a AccessLine>) -> Vec<Group<'a>> {
+    let mut groups: BTreeMap<(&str, &[String]), Group<'a>> = BTreeMap::new();
+    for line in lines {
+        let group = groups.entry((&line.principal, &line.conditions)).or_insert_with(|| Group {
+            principal: &line.principal,
+            conditions: &line.conditions,
+            capabilities: Vec::new(),
+            risk: Risk::Routine,
+        });
+        group.capabilities.push(&line.capability);
+        group.risk = group.risk.max(line.risk);
+    }
+    let mut groups: Vec<Group<'_>> = groups.into_values().collect();
+    groups.sort_by(|a, b| b.risk.cmp(&a.risk));
+    groups
+}
+
+fn difference(before: &str, after: &str) -> Vec<(Option<Style>, String)> {
+    use similar::ChangeTag;
+    let diff = similar::TextDiff::from_lines(before, after);
+    let mut lines = Vec::new();
+    for hunk in diff.unified_diff().context_radius(3).iter_hunks() {
+        lines.push((Some(Style::Dim), hunk.header().to_string()));
+        for change in hunk.iter_changes() {
+            let (style, sign) = match change.tag() {
+                ChangeTag::Equal => (None, ' '),
+                ChangeTag::Insert => (Some(Style::Added), '+'),
+                ChangeTag::Delete => (Some(Style::Removed), '-'),
+            };
+            lines.push((style, format!("{sign} {}", change.value().trim_end_matches('\n'))));
+        }
+    }
+    lines
+}

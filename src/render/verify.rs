@@ -1,0 +1,234 @@
+//! What `verify` found, for people and for machines: a block per key and identity, and what was not checked, and why.
+
+use super::json::FORMAT_VERSION;
+use super::style::{Painter, Style};
+use crate::report::{Completeness, Expectation, Probe, ProbeResult, VerifyReport};
+use crate::text::escape;
+use std::fmt::Write as _;
+
+/// How many scenarios a line of like results names before it goes on in the next.
+const LINE: usize = 100;
+
+/// Returns the report as people read it, with a newline at its end.
+pub fn render_verify(report: &VerifyReport, painter: Painter, completeness: Completeness) -> String {
+    let mut page = Page { out: String::new(), painter };
+    for key in report.probes.chunk_by(|a, b| (&a.target, &a.key) == (&b.target, &b.key)) {
+        page.key(key);
+    }
+    page.summary(report, completeness);
+    page.out
+}
+
+/// Returns the report as JSON.
+pub fn verify_to_json(report: &VerifyReport) -> serde_json::Value {
+    let probes: Vec<serde_json::Value> = report.probes.iter().map(probe_to_json).collect();
+    let counts = Counts::of(report);
+    serde_json::json!({
+        "format_version": FORMAT_VERSION,
+        "probes": probes,
+        "summary": {
+            "passed": counts.passed,
+            "failed": counts.failed,
+            "evaluated": counts.evaluated,
+            "not_checked": counts.not_checked,
+        },
+    })
+}
+
+fn probe_to_json(probe: &Probe) -> serde_json::Value {
+    serde_json::json!({
+        "target": probe.target.as_str(),
+        "key": probe.key.as_str(),
+        "identity": probe.identity,
+        "scenario": probe.scenario,
+        "expected": expectation(probe.expected),
+        "result": kind(&probe.result).1,
+        "text": words(&probe.result),
+        "latency_ms": probe.latency_ms,
+    })
+}
+
+#[derive(Default)]
+struct Counts {
+    passed: usize,
+    failed: usize,
+    evaluated: usize,
+    not_checked: usize,
+}
+
+impl Counts {
+    fn of(report: &VerifyReport) -> Self {
+        let mut counts = Self::default();
+        for probe in &report.probes {
+            match probe.result {
+                ProbeResult::Passed => counts.passed += 1,
+                ProbeResult::Failed { .. } => counts.failed += 1,
+                ProbeResult::Evaluated { .. } => counts.evaluated += 1,
+                ProbeResult::NotChecked { .. } => counts.not_checked += 1,
+            }
+        }
+        counts
+    }
+}
+
+fn expectation(expected: Expectation) -> &'static str {
+    match expected {
+        Expectation::Allowed => "allowed",
+        Expectation::Denied => "denied",
+        Expectation::Refused => "refused",
+    }
+}
+
+/// Returns the symbol of a result, its name, and how it looks.
+fn kind(result: &ProbeResult) -> (&'static str, &'static str, Style) {
+    match result {
+        ProbeResult::Passed => ("✓", "passed", Style::Added),
+        ProbeResult::Failed { .. } => ("✗", "failed", Style::Error),
+        ProbeResult::Evaluated { .. } => ("≈", "evaluated", Style::Dim),
+        ProbeResult::NotChecked { .. } => ("–", "not checked", Style::Warning),
+    }
+}
+
+fn words(result: &ProbeResult) -> Option<&str> {
+    match result {
+        ProbeResult::Passed => None,
+        ProbeResult::Failed { observed } => Some(observed),
+        ProbeResult::Evaluated { reason } | ProbeResult::NotChecked { reason } => Some(reason),
+    }
+}
+
+/// The text as it grows.
+struct Page {
+    out: String,
+    painter: Painter,
+}
+
+impl Page {
+    fn line(&mut self, text: &str) {
+        self.out.push_str(text.trim_end());
+        self.out.push('\n');
+    }
+
+    fn key(&mut self, probes: &[Probe]) {
+        let Some(first) = probes.first() else { return };
+        if !self.out.is_empty() {
+            self.out.push('\n');
+        }
+        let title = self.painter.paint(Style::Heading, format!("Key {}", first.key)).to_string();
+        self.line(&format!("{title} · target {}", first.target));
+        for identity in probes.chunk_by(|a, b| a.identity == b.identity) {
+            self.identity(identity);
+        }
+    }
+
+    fn identity(&mut self, probes: &[Probe]) {
+        let Some(first) = probes.first() else { return };
+        self.line(&format!("  {}", escape(&first.identity)));
+        for like in probes.chunk_by(|a, b| a.result == b.result && a.expected == b.expected) {
+            match like {
+                [first, _, ..] if !matches!(first.result, ProbeResult::Failed { .. }) => self.folded(like),
+                _ => like.iter().for_each(|probe| self.probe(probe)),
+            }
+        }
+    }
+
+    /// A probe with a result of its own.
+    fn probe(&mut self, probe: &Probe) {
+        let (symbol, name, style) = kind(&probe.result);
+        let mark = self.painter.paint(style, symbol);
+        let took = probe.latency_ms.map(|took| format!("  {took} ms")).unwrap_or_default();
+        let seen = match (&probe.result, words(&probe.result)) {
+            (ProbeResult::Failed { .. }, Some(text)) => {
+                format!("  expected {}, but: {}", expectation(probe.expected), escape(text))
+            }
+            (_, Some(text)) => format!("  {name}: {}", escape(text)),
+            (_, None) => format!("  {}", expectation(probe.expected)),
+        };
+        self.line(&format!("    {mark} {}{seen}{took}", escape(&probe.scenario)));
+    }
+
+    /// Probes of one result, expectation and reason: their scenarios in a row.
+    fn folded(&mut self, probes: &[Probe]) {
+        let Some(first) = probes.first() else { return };
+        let (symbol, name, style) = kind(&first.result);
+        let mark = self.painter.paint(style, symbol).to_string();
+        let expected = expectation(first.expected);
+        let longest = probes.iter().filter_map(|probe| probe.latency_ms).max();
+        let took = longest.map(|took| format!("  at most {took} ms")).unwrap_or_default();
+        let mut row = format!("    {mark} ");
+        let mut width = 0;
+        for (at, probe) in probes.iter().enumerate() {
+            let scenario = escape(&probe.scenario);
+            let comma = if at + 1 < probes.len() { ", " } else { "" };
+            if width > 0 && width + scenario.chars().count() > LINE {
+                self.line(&row);
+                row = "      ".to_owned();
+                width = 0;
+            }
+            width += scenario.chars().count() + comma.len();
+            row.push_str(&scenario);
+            row.push_str(comma);
+        }
+        self.line(&format!("{row}  {expected}{took}"));
+        if let Some(text) = words(&first.result) {
+            self.line(&format!("        {name}: {}", escape(text)));
+        }
+    }
+
+    fn summary(&mut self, report: &VerifyReport, completeness: Completeness) {
+        let counts = Counts::of(report);
+        let mut line = format!(
+            "Verify: {} passed, {} failed, {} evaluated, {} not checked",
+            counts.passed, counts.failed, counts.evaluated, counts.not_checked
+        );
+        if counts.not_checked > 0 && completeness == Completeness::Required {
+            line.push_str(" (which counts as failed: --require-complete)");
+        }
+        if !self.out.is_empty() {
+            self.out.push('\n');
+        }
+        let good = report.exit(completeness) == crate::exit::Exit::Done;
+        let style = if good { Style::Added } else { Style::Error };
+        // Writing to a string cannot fail.
+        drop(writeln!(self.out, "{}", self.painter.paint(style, line)));
+        if counts.evaluated > 0 {
+            self.line("≈ evaluated: judged by the evaluator and not called, since the call would change something or only a service can make it.");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn probe(scenario: &str, result: ProbeResult) -> Probe {
+        Probe {
+            target: "prod".parse().unwrap(),
+            key: "ledger".parse().unwrap(),
+            identity: "app".to_owned(),
+            scenario: scenario.to_owned(),
+            expected: Expectation::Allowed,
+            result,
+            latency_ms: Some(3),
+        }
+    }
+
+    #[test]
+    fn like_results_share_a_line_and_failures_never_do() {
+        let failed = || ProbeResult::Failed { observed: "AccessDenied\u{1b}[2J".to_owned() };
+        let probes = vec![
+            probe("a", ProbeResult::Passed),
+            probe("b", ProbeResult::Passed),
+            probe("c", failed()),
+            probe("d", failed()),
+        ];
+        let report = VerifyReport { probes };
+        let text = render_verify(&report, Painter::Plain, Completeness::BestEffort);
+        let wanted = "Key ledger · target prod\n  app\n    ✓ a, b  allowed  at most 3 ms\n    ✗ c  expected allowed, but: \
+                      AccessDenied\\u{1b}[2J  3 ms\n    ✗ d  expected allowed, but: AccessDenied\\u{1b}[2J  3 ms\n\n\
+                      Verify: 2 passed, 2 failed, 0 evaluated, 0 not checked\n";
+        assert_eq!(text, wanted);
+        assert_eq!(verify_to_json(&report)["summary"]["failed"], 2);
+        assert_eq!(verify_to_json(&report)["probes"][2]["text"], "AccessDenied\u{1b}[2J");
+    }
+}

@@ -1,0 +1,94 @@
+//! KMS: the table of operations, and what the passing of time does to keys.
+
+mod aliases;
+mod cipher;
+mod crypto;
+mod data_keys;
+mod find;
+mod grants;
+mod keys;
+mod managed;
+mod paging;
+mod policies;
+mod rotation;
+mod tags;
+
+pub(super) use paging::{after, page};
+pub(super) use tags::{Change as TagChange, key_tag_change};
+
+use super::call::Handler;
+use super::state::{MaterialOrigin, State};
+use crate::kms::KeyState;
+use jiff::{SignedDuration, Timestamp};
+
+/// Every operation, by name.
+pub(super) const OPERATIONS: &[(&str, Handler)] = &[
+    ("CreateKey", keys::create),
+    ("DescribeKey", keys::describe),
+    ("ListKeys", keys::list),
+    ("UpdateKeyDescription", keys::update_description),
+    ("EnableKey", keys::enable),
+    ("DisableKey", keys::disable),
+    ("ScheduleKeyDeletion", keys::schedule_deletion),
+    ("CancelKeyDeletion", keys::cancel_deletion),
+    ("GetKeyLastUsage", keys::last_usage),
+    ("GetKeyPolicy", policies::get),
+    ("PutKeyPolicy", policies::put),
+    ("ListKeyPolicies", policies::list),
+    ("CreateAlias", aliases::create),
+    ("UpdateAlias", aliases::update),
+    ("DeleteAlias", aliases::delete),
+    ("ListAliases", aliases::list),
+    ("TagResource", tags::tag),
+    ("UntagResource", tags::untag),
+    ("ListResourceTags", tags::list),
+    ("EnableKeyRotation", rotation::enable),
+    ("DisableKeyRotation", rotation::disable),
+    ("GetKeyRotationStatus", rotation::status),
+    ("RotateKeyOnDemand", rotation::on_demand),
+    ("ListKeyRotations", rotation::list),
+    ("CreateGrant", grants::create),
+    ("ListGrants", grants::list),
+    ("RevokeGrant", grants::revoke),
+    ("RetireGrant", grants::retire),
+    ("ListRetirableGrants", grants::list_retirable),
+    ("Encrypt", crypto::encrypt),
+    ("Decrypt", crypto::decrypt),
+    ("ReEncrypt", crypto::re_encrypt),
+    ("GenerateDataKey", data_keys::generate),
+    ("GenerateDataKeyWithoutPlaintext", data_keys::generate_without_plaintext),
+    ("GenerateRandom", data_keys::random),
+];
+
+/// Returns so many days.
+pub(super) fn days(count: i64) -> SignedDuration {
+    SignedDuration::from_hours(count.saturating_mul(24))
+}
+
+/// Lets time pass: deletes keys whose window ended, rotates those that are due, forgets old sessions.
+pub(super) fn pass_time(state: &mut State, now: Timestamp) {
+    for arn in state.keys.names_where(|key| key.deletion.is_some_and(|date| date <= now)) {
+        for alias in state.aliases.names_where(|alias| alias.target.as_str() == arn) {
+            state.aliases.remove(&alias);
+        }
+        state.keys.remove(&arn);
+    }
+    let due = |key: &super::state::Key| {
+        key.state() == KeyState::Enabled && key.rotation.as_ref().is_some_and(|rotation| rotation.next <= now)
+    };
+    for arn in state.keys.names_where(due) {
+        let Some(key) = state.keys.get_mut(&arn) else { continue };
+        while let Some(rotation) = &mut key.rotation
+            && rotation.next <= now
+        {
+            let at = rotation.next;
+            rotation.next = at.saturating_add(days(rotation.period_days.max(1))).unwrap_or(Timestamp::MAX);
+            key.materials.push(keys::material(at, MaterialOrigin::Automatic));
+        }
+    }
+    // Expired credentials are told apart from unknown ones for a while.
+    let forgotten = |expires: Timestamp| now.duration_since(expires) > days(7);
+    for id in state.sessions.names_where(|session| forgotten(session.expires)) {
+        state.sessions.remove(&id);
+    }
+}

@@ -1,0 +1,72 @@
+//! Principals that exist before anybody created them, so that a manifest runs as it stands.
+
+use super::SeedKind;
+use super::error::ApiError;
+use super::state::{Entity, EntityKind, State, entity};
+use crate::ids::{Partition, PrincipalArn, PrincipalKind};
+use jiff::Timestamp;
+use serde_json::json;
+
+/// The name of the inline policy of a seeded deployer.
+const DEPLOYER_POLICY: &str = "keywright-sandbox-deployer";
+
+/// Makes a principal exist; what exists is left as it is, but a deployer gets its policy.
+pub(super) fn principal(state: &mut State, arn: &PrincipalArn, kind: SeedKind, now: Timestamp) -> Result<(), ApiError> {
+    let account = arn.account();
+    let partition = partition(arn)?;
+    state.open_account(&account, partition, now);
+    let resource = arn.arn().resource();
+    let (entity_kind, path_and_name) = match arn.kind() {
+        PrincipalKind::Role => (EntityKind::Role, resource.trim_start_matches("role")),
+        PrincipalKind::User => (EntityKind::User, resource.trim_start_matches("user")),
+        PrincipalKind::Session => (EntityKind::Role, ""),
+        PrincipalKind::FederatedUser | PrincipalKind::Root => return Ok(()),
+    };
+    let (path, name) = match path_and_name.rfind('/') {
+        Some(at) => path_and_name.split_at(at + 1),
+        None => ("/", arn.role_name().unwrap_or_default()),
+    };
+    let key = entity(&account, name);
+    let table = match entity_kind {
+        EntityKind::Role => &mut state.roles,
+        EntityKind::User => &mut state.users,
+    };
+    if table.get(&key).is_none() {
+        let mut row = Entity::new(&account, partition, entity_kind, (path, name), now);
+        if entity_kind == EntityKind::Role {
+            row.trust = trust(partition, arn);
+        }
+        table.insert(key.clone(), row);
+    }
+    if kind == SeedKind::Deployer
+        && table.get(&key).is_some_and(|row| !row.inline.contains_key(DEPLOYER_POLICY))
+        && let Some(row) = table.get_mut(&key)
+    {
+        row.inline.insert(DEPLOYER_POLICY.to_owned(), deployer_policy());
+    }
+    Ok(())
+}
+
+fn partition(arn: &PrincipalArn) -> Result<Partition, ApiError> {
+    use Partition::{Aws, AwsCn, AwsEusc, AwsIso, AwsIsoB, AwsUsGov};
+    let word = arn.arn().partition();
+    [Aws, AwsCn, AwsUsGov, AwsIso, AwsIsoB, AwsEusc]
+        .into_iter()
+        .find(|partition| partition.as_str() == word)
+        .ok_or_else(|| ApiError::validation(format!("{word} is no partition that the sandbox knows")))
+}
+
+fn trust(partition: Partition, arn: &PrincipalArn) -> String {
+    let user = format!("arn:{partition}:iam::{}:user/sandbox", arn.account());
+    json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": { "AWS": user }, "Action": "sts:AssumeRole"
+    }] })
+    .to_string()
+}
+
+fn deployer_policy() -> String {
+    json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Action": ["kms:*", "iam:*", "tag:*", "sts:*"], "Resource": "*"
+    }] })
+    .to_string()
+}

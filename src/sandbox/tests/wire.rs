@@ -1,0 +1,77 @@
+//! The wire itself: credentials that are no good, requests that are none.
+
+use super::*;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+#[tokio::test]
+async fn bad_credentials_have_aws_codes() {
+    let bench = Bench::new().await;
+    let (id, secret) = credentials(&ACCOUNT.parse().unwrap());
+    let with = |id: &str, secret: &str, token: Option<&str>| {
+        bench.client(Credentials::new(id, secret, token.map(str::to_owned), None, "test"), "eu-west-1")
+    };
+    let wrong_secret = with(&id, "wrong", None);
+    assert_eq!(code(wrong_secret.kms().list_keys().send().await), "InvalidSignatureException");
+    assert_eq!(code(wrong_secret.sts().get_caller_identity().send().await), "SignatureDoesNotMatch");
+    let unknown = with("AKIAUNKNOWN", "x", None);
+    assert_eq!(code(unknown.kms().list_keys().send().await), "UnrecognizedClientException");
+    assert_eq!(code(unknown.sts().get_caller_identity().send().await), "InvalidClientTokenId");
+    let token = with(&id, secret.expose_secret(), Some("token"));
+    assert_eq!(code(token.kms().list_keys().send().await), "UnrecognizedClientException");
+    assert_eq!(code(token.iam().list_roles().send().await), "InvalidClientTokenId");
+}
+
+/// Sends bytes and returns the answer.
+async fn raw(bench: &Bench, request: String) -> String {
+    let address = bench.sandbox.endpoint().trim_start_matches("http://").to_owned();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+fn post(headers: &str, body: &str) -> String {
+    let length = body.len();
+    format!("POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}")
+}
+
+#[tokio::test]
+async fn unsigned_requests_are_refused_in_their_protocol() {
+    let bench = Bench::new().await;
+    let answer = raw(&bench, post("x-amz-target: TrentService.ListKeys\r\n", "{}")).await;
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert!(answer.contains("MissingAuthenticationTokenException") && answer.contains("x-amzn-requestid"), "{answer}");
+    let answer = raw(&bench, post("", "Action=ListRoles&Version=2010-05-08")).await;
+    assert!(answer.starts_with("HTTP/1.1 403") && answer.contains("<Code>MissingAuthenticationToken<"), "{answer}");
+    assert!(answer.contains("https://iam.amazonaws.com/doc/2010-05-08/"), "{answer}");
+}
+
+#[tokio::test]
+async fn requests_that_are_too_long_are_refused() {
+    let bench = Bench::new().await;
+    let body = "x".repeat(1024 * 1024 + 1);
+    let answer = raw(&bench, post("x-amz-target: TrentService.ListKeys\r\n", &body)).await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_named() {
+    let bench = Bench::new().await;
+    let error = bench.admin().kms().describe_custom_key_stores().send().await.unwrap_err();
+    let error = error.into_service_error();
+    assert_eq!(error.code(), Some("UnknownOperationException"));
+    assert!(error.message().unwrap().contains("DescribeCustomKeyStores"), "{error:?}");
+    assert_eq!(code(bench.admin().iam().list_groups().send().await), "InvalidAction");
+}
+
+#[tokio::test]
+async fn every_answer_has_a_request_id() {
+    use aws_sdk_kms::operation::RequestId as _;
+    let bench = Bench::new().await;
+    let kms = bench.admin().kms();
+    assert!(kms.list_keys().send().await.unwrap().request_id().is_some());
+    let error = kms.describe_key().key_id("alias/none").send().await.unwrap_err();
+    assert!(error.request_id().is_some());
+}

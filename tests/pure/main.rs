@@ -1,0 +1,8 @@
+//! Tests of what needs no server and no process: the rules of the house, and properties of pure code.
+#![expect(unreachable_pub, reason = "the modules of a test executable have no outside")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
+mod architecture;
+mod generated;
+mod licences;
+mod rust_source;

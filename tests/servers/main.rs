@@ -1,0 +1,32 @@
+//! Tests against programs that others wrote: independent servers, and AWS's own Encryption SDK.
+//!
+//! They need Python. Each prepares its packages in a virtual environment under `target/`; where that is not possible
+//! it reports `ignored` with the reason, and fails instead when `CI` is set.
+#![expect(unreachable_pub, reason = "the modules of a test executable have no outside")]
+
+mod esdk;
+mod python;
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use std::error::Error;
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let trials = vec![trial(
+        "the_encryption_sdk_reads_ours_and_we_read_theirs",
+        &["aws-encryption-sdk==4.0.0"],
+        esdk::both_ways,
+    )];
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Returns a test that is given a Python with packages.
+fn trial(name: &str, packages: &'static [&'static str], test: fn(&Path) -> Result<(), Box<dyn Error>>) -> Trial {
+    Trial::ignorable_test(name, move || match python::with_packages(packages) {
+        Ok(python) => test(&python).map(|()| Completion::Completed).map_err(|error| Failed::from(error.to_string())),
+        Err(reason) if std::env::var_os("CI").is_some() => Err(Failed::from(reason)),
+        Err(reason) => Ok(Completion::ignored_with(reason)),
+    })
+}
