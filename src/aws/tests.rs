@@ -30,8 +30,10 @@ fn fault(code: &str, message: &str) -> Reply {
     Reply::Say(400, format!(r#"{{"__type":"{code}","message":"{message}"}}"#))
 }
 
+/// Wraps a result as the Query protocol does: `<XResponse><XResult>…`.
 fn xml(result: &str) -> Reply {
-    Reply::Say(200, format!("<Response xmlns=\"https://x/\">{result}</Response>"))
+    let name = result.trim_start_matches('<').split_once("Result>").unwrap().0;
+    Reply::Say(200, format!("<{name}Response xmlns=\"https://x/\">{result}</{name}Response>"))
 }
 
 fn whoami() -> Reply {
@@ -406,7 +408,7 @@ async fn callers_say_who_they_are_and_secrets_stay_inside() {
     let server = Server::start(|_, _| whoami()).await;
     let connection = connected(&server).await;
     connection.caller().await.unwrap();
-    let agent = format!("lib/keywright#{}", env!("CARGO_PKG_VERSION"));
+    let agent = format!("lib/keywright/{}", env!("CARGO_PKG_VERSION"));
     let head = &server.seen()[0].head;
     assert!(head.contains("app/keywright") && head.contains(&agent), "{head}");
     let shown = format!("{connection:?} {:?}", settings(&server.url));
