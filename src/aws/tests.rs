@@ -305,10 +305,11 @@ async fn a_server_without_a_tagging_api_is_told_from_one_that_fails() {
     }
 }
 
+type Outcome = (fn() -> Reply, Option<PortErrorKind>);
+
 #[tokio::test]
 async fn dry_runs_tell_would_from_did() {
     let operations = ["Encrypt", "Decrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "ReEncrypt"];
-    type Outcome = (fn() -> Reply, Option<PortErrorKind>);
     let outcomes: [Outcome; 4] = [
         (|| fault("DryRunOperationException", "would"), None),
         (|| fault("AccessDeniedException", "may not"), Some(PortErrorKind::Denied)),
