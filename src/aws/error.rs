@@ -26,7 +26,7 @@ where
         SdkError::ServiceError(answer) => {
             let meta = answer.err().meta();
             let status = answer.raw().status().as_u16();
-            let message = meta.message().map_or_else(|| format!("HTTP status {status}"), str::to_owned);
+            let message = meta.message().map_or_else(|| unexplained(status, answer.err()), str::to_owned);
             (service_kind(meta.code(), &message, status), message)
         }
         SdkError::ResponseError(answer) => {
@@ -44,6 +44,14 @@ where
         code: error.code().map(str::to_owned),
         message,
         request_id: error.request_id().map(str::to_owned),
+    }
+}
+
+/// What to say of an answer without a message; one that tells of success and cannot be read is an error too.
+fn unexplained(status: u16, error: &(dyn Error + 'static)) -> String {
+    match status {
+        400.. => format!("HTTP status {status}"),
+        _ => format!("an answer that cannot be read (HTTP status {status}): {}", chain_text(error)),
     }
 }
 
