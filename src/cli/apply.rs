@@ -134,10 +134,10 @@ async fn execute(options: &Options, session: &Session, plan: &Plan, printer: &mu
         wait: options.pace.wait,
         bypass_lockout_check: options.bypass_lockout_check.iter().cloned().collect(),
     };
-    let painter = printer.talk_painter();
+    let form = printer.talk_painter();
     let shared = Mutex::new(printer);
     let progress = |event: Event<'_>| {
-        if let (Some(text), Ok(mut printer)) = (render_event(event, painter), shared.lock()) {
+        if let (Some(text), Ok(mut printer)) = (render_event(event, form), shared.lock()) {
             printer.status(&text);
         }
     };
