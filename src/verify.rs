@@ -8,6 +8,8 @@ mod cast;
 mod check;
 mod context;
 mod duty;
+#[cfg(test)]
+mod fake;
 mod judge;
 mod nobody_else;
 mod notes;
