@@ -78,6 +78,7 @@ codes! {
     NotADeployer = "not-a-deployer": "KMS accepts a key policy only if its caller may change it later, so the caller of plan and apply must be one of the target's `deployers`.";
     Lockout = "lockout": "Under the new key policy nobody that the manifest names could change it again. The message names who is missing.";
     RoleNotOurs = "role-not-ours": "A role of this name exists without our tags. keywright never takes a role over: refer to it by `arn`, or choose another name.";
+    TrustCycle = "trust-cycle": "Managed roles that do not exist yet trust each other, and IAM refuses a trust policy that names a role which does not exist. Take one name out, apply, put it back, and apply again.";
     OidcProviderMissing = "oidc-provider-missing": "The role trusts an OpenID Connect provider that the account does not have. Create the provider first.";
     AccountBlocked = "account-blocked": "The roles of this account are blocked, so the keys that name them are not touched either. Mend the roles first.";
     UnexpectedCreate = "unexpected-create": "The plan would create a key that --expect-creates does not name. In a pipeline this guards against re-creating a key that was deleted by other means.";
