@@ -17,3 +17,6 @@ pub use limits::policy_sizes;
 pub use lockout::{LockedOut, MissingWay, keeps_a_way_in};
 pub use model::{AccessChange, AccessLine, Risk, Witness};
 pub use separation::{BothDuties, separation};
+
+#[cfg(test)]
+mod tests;

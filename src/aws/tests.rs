@@ -30,8 +30,10 @@ fn fault(code: &str, message: &str) -> Reply {
     Reply::Say(400, format!(r#"{{"__type":"{code}","message":"{message}"}}"#))
 }
 
+/// Wraps a result as the Query protocol does: `<XResponse><XResult>…`.
 fn xml(result: &str) -> Reply {
-    Reply::Say(200, format!("<Response xmlns=\"https://x/\">{result}</Response>"))
+    let name = result.trim_start_matches('<').split_once("Result>").unwrap().0;
+    Reply::Say(200, format!("<{name}Response xmlns=\"https://x/\">{result}</{name}Response>"))
 }
 
 fn whoami() -> Reply {
@@ -303,10 +305,11 @@ async fn a_server_without_a_tagging_api_is_told_from_one_that_fails() {
     }
 }
 
+type Outcome = (fn() -> Reply, Option<PortErrorKind>);
+
 #[tokio::test]
 async fn dry_runs_tell_would_from_did() {
     let operations = ["Encrypt", "Decrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "ReEncrypt"];
-    type Outcome = (fn() -> Reply, Option<PortErrorKind>);
     let outcomes: [Outcome; 4] = [
         (|| fault("DryRunOperationException", "would"), None),
         (|| fault("AccessDeniedException", "may not"), Some(PortErrorKind::Denied)),
@@ -406,7 +409,7 @@ async fn callers_say_who_they_are_and_secrets_stay_inside() {
     let server = Server::start(|_, _| whoami()).await;
     let connection = connected(&server).await;
     connection.caller().await.unwrap();
-    let agent = format!("lib/keywright#{}", env!("CARGO_PKG_VERSION"));
+    let agent = format!("lib/keywright/{}", env!("CARGO_PKG_VERSION"));
     let head = &server.seen()[0].head;
     assert!(head.contains("app/keywright") && head.contains(&agent), "{head}");
     let shown = format!("{connection:?} {:?}", settings(&server.url));

@@ -49,7 +49,8 @@ impl Comparison<'_> {
         if !old.any(|old| covers(old, rule, Effect::Allow)) {
             return vec![rule.clone()];
         }
-        let kept_out = self.about(&self.old.denies).filter(|deny| !never_meet(deny, rule));
+        let still = |deny: &&Rule| self.denied(self.new, deny);
+        let kept_out = self.about(&self.old.denies).filter(|deny| !still(deny) && !never_meet(deny, rule));
         kept_out.map(|deny| meet(rule, deny)).filter(|region| !self.denied(self.new, region)).collect()
     }
 }

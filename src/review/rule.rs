@@ -4,8 +4,8 @@
 use crate::access::{GrantFacts, Grantee, KeyFacts};
 use crate::kms::{ACTIONS, ActionScope, KmsAction};
 use crate::policy::{
-    Actions, Condition, ConditionOperator, Effect, PolicyDocument, PrincipalEntry, Principals, Resources, Statement,
-    glob_matches, glob_matches_ignore_case,
+    Actions, Condition, ConditionOperator, ConditionValue, Effect, PolicyDocument, PrincipalEntry, Principals,
+    Resources, Statement, glob_matches, glob_matches_ignore_case,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -171,8 +171,17 @@ fn combinations(conditions: &[Condition]) -> Vec<Vec<Condition>> {
 
 fn parts(condition: &Condition) -> Vec<Condition> {
     let distinct: BTreeSet<_> = condition.values.iter().collect();
-    let part = |value| Condition { values: vec![value], ..condition.clone() };
+    let part = |value: ConditionValue| {
+        let operator = ConditionOperator(plain_operator(&condition.operator.0, value.as_text()));
+        Condition { operator, key: condition.key.clone(), values: vec![value] }
+    };
     distinct.into_iter().cloned().map(part).collect()
+}
+
+/// Returns the operator without wildcards where the value has none: both then say the same.
+fn plain_operator(operator: &str, value: &str) -> String {
+    let wild = value.contains(['*', '?']) || value.contains("${");
+    if wild { operator.to_owned() } else { operator.replace("StringLike", "StringEquals") }
 }
 
 fn splits(condition: &Condition) -> bool {

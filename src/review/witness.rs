@@ -30,6 +30,7 @@ impl Attempt {
         let context = self.request.encryption_context.into_iter();
         let mut keys: BTreeMap<String, String> =
             context.map(|(key, value)| (format!("kms:EncryptionContext:{key}"), value)).collect();
+        keys.extend(self.request.grant.iter().flat_map(grant_keys));
         keys.extend(self.request.via_service.map(|service| ("kms:ViaService".to_owned(), service)));
         keys.extend(self.request.request_alias.map(|alias| ("kms:RequestAlias".to_owned(), alias)));
         let resource = self.request.grant_is_for_aws_resource;
@@ -41,6 +42,14 @@ impl Attempt {
         keys.extend(self.request.context.into_iter().filter_map(|(key, value)| Some((key, single(value?)))));
         Witness { principal: self.principal.arn, action: self.request.action, context: keys }
     }
+}
+
+/// Returns the condition keys that a `CreateGrant` carries.
+fn grant_keys(grant: &CreateGrantRequest) -> Vec<(String, String)> {
+    let subset = grant.constraints.iter().filter_map(|constraints| constraints.encryption_context_subset.as_ref());
+    let context = subset.flatten().map(|(key, value)| (format!("kms:EncryptionContext:{key}"), value.clone()));
+    let grantee = grant.grantee_principal.iter().map(|arn| ("kms:GranteePrincipal".to_owned(), arn.clone()));
+    context.chain(grantee).chain([("kms:GrantOperations".to_owned(), grant.operations.join(", "))]).collect()
 }
 
 /// Returns a request that the old state refuses and the new one allows, if one can be built from the conditions

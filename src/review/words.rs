@@ -71,9 +71,13 @@ impl Vocabulary<'_> {
         let account = value_of(rule, "aws:PrincipalAccount");
         if let Some(pattern) = value_of(rule, "aws:PrincipalArn") {
             let of_arn = pattern.split(':').nth(4).filter(|part| !part.contains(['*', '?']));
-            let reach =
-                if of_arn.or(account).is_some() { self.distance(of_arn.or(account)) } else { Distance::Everyone };
-            return Named { name: self.arn(pattern), reach, said: vec!["aws:principalarn", "aws:principalaccount"] };
+            let known = of_arn.or(account);
+            let reach = if known.is_some() { self.distance(known) } else { Distance::Everyone };
+            let mut said = vec!["aws:principalarn"];
+            if of_arn.is_some() {
+                said.extend(["aws:principalaccount", "kms:calleraccount"]);
+            }
+            return Named { name: self.arn(pattern), reach, said };
         }
         if let Some(organization) = value_of(rule, "aws:PrincipalOrgID") {
             let said = vec!["aws:principalorgid"];

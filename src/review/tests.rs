@@ -1,0 +1,511 @@
+//! What reviews say about synthesised policies, checked against the evaluator.
+
+use super::*;
+use crate::access::{
+    CreateGrantRequest, GrantConstraints, Guardrails, KeyFacts, PrincipalFacts, PrincipalType, Request, evaluate,
+};
+use crate::desired::{Delegation, DesiredKey, KeyAdmin, Separation};
+use crate::kms::Capability;
+use crate::policy::{Condition, PolicyDocument, PrincipalEntry, Principals, Statement};
+use crate::services::Service;
+use crate::synth::key_policy;
+use crate::synth::sample::{account, direct, key, restricted, role, role_arn, sso, target, user, via};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+const KEY_ARN: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+
+fn facts(policy: PolicyDocument) -> KeyFacts {
+    KeyFacts {
+        arn: KEY_ARN.to_owned(),
+        account: account(),
+        region: "eu-west-1".parse().unwrap(),
+        policy,
+        ram_policy: None,
+        grants: Vec::new(),
+        aliases: Vec::new(),
+        tags: BTreeMap::new(),
+        multi_region: false,
+        multi_region_key_type: None,
+        key_spec: "SYMMETRIC_DEFAULT".to_owned(),
+        key_usage: "ENCRYPT_DECRYPT".to_owned(),
+        key_origin: "AWS_KMS".to_owned(),
+        aws_managed: false,
+        org_id: None,
+    }
+}
+
+fn wanted(key: DesiredKey) -> KeyFacts {
+    let target = target("prod", "eu-west-1", vec![key]);
+    facts(key_policy(&target, &target.keys[0]))
+}
+
+fn caller(name: &str) -> PrincipalFacts {
+    let arn = role_arn(name).to_string();
+    let mut facts = PrincipalFacts::new(PrincipalType::Role, arn.clone(), Some(account()));
+    facts.role_arn = Some(arn);
+    facts
+}
+
+fn with_iam(name: &str) -> PrincipalFacts {
+    let identity_policies = vec![PolicyDocument::new(vec![Statement::allow("All", ["*"])])];
+    PrincipalFacts { identity_policies, ..caller(name) }
+}
+
+fn call(action: &str) -> Request {
+    Request::new(action, KEY_ARN, "eu-west-1".parse().unwrap())
+}
+
+fn tenant(action: &str, value: &str) -> Request {
+    let encryption_context = BTreeMap::from([("tenant".to_owned(), value.to_owned())]);
+    Request { encryption_context, ..call(action) }
+}
+
+fn through(service: &str, request: Request) -> Request {
+    Request { via_service: Some(format!("{service}.eu-west-1.amazonaws.com")), ..request }
+}
+
+fn allowed(key: &KeyFacts, who: &PrincipalFacts, request: &Request) -> bool {
+    evaluate(request, who, Some(key), &Guardrails::default()).is_allowed()
+}
+
+// ---- what synthesised policies allow ---------------------------------------------------------------------
+
+#[test]
+fn a_user_with_a_context_decrypts_with_it_alone() {
+    let (key, reporting) = (wanted(restricted()), caller("reporting"));
+    assert!(allowed(&key, &reporting, &tenant("kms:Decrypt", "acme-eu")));
+    assert!(!allowed(&key, &reporting, &tenant("kms:Decrypt", "blue")));
+    assert!(!allowed(&key, &reporting, &call("kms:Decrypt")));
+    assert!(allowed(&key, &reporting, &call("kms:DescribeKey")));
+    assert!(!allowed(&key, &reporting, &tenant("kms:Encrypt", "acme-eu")));
+}
+
+#[test]
+fn a_user_through_a_service_never_calls_directly() {
+    let (key, api) = (wanted(restricted()), caller("api"));
+    for action in ["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"] {
+        assert!(allowed(&key, &api, &through("dynamodb", call(action))), "{action}");
+        assert!(!allowed(&key, &api, &through("s3", call(action))), "{action}");
+        assert!(!allowed(&key, &api, &tenant(action, "acme-eu")), "{action}");
+    }
+    let grant = through("dynamodb", call("kms:CreateGrant"));
+    assert!(allowed(&key, &api, &Request { grant_is_for_aws_resource: Some(true), ..grant.clone() }));
+    assert!(!allowed(&key, &api, &Request { grant_is_for_aws_resource: Some(false), ..grant }));
+}
+
+#[test]
+fn enforced_separation_holds_against_delegation() {
+    let delegated = DesiredKey {
+        delegation: Delegation::Account,
+        required_context: std::collections::BTreeSet::new(),
+        ..restricted()
+    };
+    let (enforced, admin) = (wanted(delegated.clone()), with_iam("key-admin"));
+    let advised = wanted(DesiredKey { separation: Separation::Advised, ..delegated });
+    assert!(allowed(&advised, &admin, &call("kms:Decrypt")));
+    assert!(!allowed(&enforced, &admin, &call("kms:Decrypt")));
+    assert!(!allowed(&enforced, &admin, &call("kms:CreateGrant")));
+    assert!(allowed(&enforced, &admin, &call("kms:PutKeyPolicy")));
+    assert!(allowed(&enforced, &with_iam("anybody"), &call("kms:Decrypt")));
+}
+
+#[test]
+fn required_context_holds_against_delegation() {
+    let key = wanted(DesiredKey { delegation: Delegation::Account, ..restricted() });
+    let anybody = with_iam("anybody");
+    assert!(!allowed(&key, &anybody, &call("kms:Encrypt")));
+    assert!(allowed(&key, &anybody, &tenant("kms:Encrypt", "any")));
+    assert!(allowed(&key, &anybody, &through("s3", call("kms:Encrypt"))));
+    assert!(allowed(&key, &anybody, &call("kms:DescribeKey")));
+}
+
+#[test]
+fn reserved_tags_are_the_deployers() {
+    let key = wanted(restricted());
+    let tagging = |tag: &str| {
+        let mut request = call("kms:TagResource");
+        let keys = crate::access::ContextValue::Many(vec![tag.to_owned()]);
+        request.context.insert("aws:TagKeys".to_owned(), Some(keys));
+        request
+    };
+    assert!(allowed(&key, &caller("keywright-deployer"), &tagging("keywright:key")));
+    assert!(!allowed(&key, &caller("key-admin"), &tagging("keywright:key")));
+    assert!(allowed(&key, &caller("key-admin"), &tagging("team")));
+}
+
+#[test]
+fn the_root_user_alone_recovers() {
+    let key = wanted(DesiredKey { delegation: Delegation::RootUser, ..restricted() });
+    let root = PrincipalFacts::new(PrincipalType::Root, "arn:aws:iam::111122223333:root", Some(account()));
+    assert!(allowed(&key, &root, &call("kms:PutKeyPolicy")));
+    assert!(!allowed(&key, &root, &tenant("kms:Decrypt", "acme")));
+    assert!(!allowed(&key, &with_iam("anybody"), &call("kms:PutKeyPolicy")));
+}
+
+// ---- lock-out and separation -----------------------------------------------------------------------------
+
+#[test]
+fn synthesised_policies_keep_a_way_in() {
+    let key = wanted(restricted());
+    let admins = [caller("key-admin"), caller("security-admin")];
+    assert_eq!(keeps_a_way_in(&key, &caller("keywright-deployer"), &admins), Ok(()));
+    let stranger = keeps_a_way_in(&key, &caller("stranger"), &[caller("reporting")]).unwrap_err();
+    assert!(matches!(stranger.missing[..], [MissingWay::Caller { .. }, MissingWay::Administrators { .. }]));
+}
+
+#[test]
+fn separation_finds_who_does_both() {
+    let both = user(role("key-admin"), &[Capability::Decrypt], direct(&[("tenant", &["acme"])]));
+    let advised =
+        DesiredKey { users: vec![both], separation: Separation::Advised, delegation: Delegation::None, ..restricted() };
+    let found = separation(&wanted(advised.clone()), &[caller("key-admin"), caller("security-admin")]);
+    assert_eq!(found.len(), 1);
+    assert!(found[0].uses.contains("kms:Decrypt") && found[0].administers.contains("kms:PutKeyPolicy"));
+    let enforced = wanted(DesiredKey { separation: Separation::Enforced, ..advised });
+    assert!(separation(&enforced, &[caller("key-admin")]).is_empty());
+}
+
+// ---- what a change gives and takes -----------------------------------------------------------------------
+
+fn names() -> BTreeMap<String, String> {
+    [
+        "reporting",
+        "api",
+        "key-admin",
+        "security-admin",
+        "keywright-deployer",
+        "compliance",
+        "key-deleter",
+        "pr-planner",
+        "batch",
+    ]
+    .map(|name| (role_arn(name).to_string(), name.to_owned()))
+    .into()
+}
+
+fn change(before: Option<&KeyFacts>, after: &KeyFacts) -> AccessChange {
+    access_change(ReviewInput { key: &"ledger".parse().unwrap(), before, after, names: &names() })
+}
+
+fn said(lines: &[AccessLine]) -> Vec<String> {
+    let text = |line: &AccessLine| {
+        let conditions: String = line.conditions.iter().map(|condition| format!(", {condition}")).collect();
+        format!("{} {}{conditions} [{:?}]", line.principal, line.capability, line.risk)
+    };
+    lines.iter().map(text).collect()
+}
+
+#[test]
+fn a_new_key_gives_all_that_it_allows() {
+    let change = change(None, &wanted(restricted()));
+    insta::assert_json_snapshot!(said(&change.gains));
+    assert!(change.losses.is_empty());
+    let unproved: Vec<String> =
+        said(&change.gains.into_iter().filter(|line| line.witness.is_none()).collect::<Vec<_>>());
+    assert!(unproved.is_empty(), "{unproved:?}");
+}
+
+fn with_users(users: Vec<crate::desired::DesiredUser>) -> KeyFacts {
+    wanted(DesiredKey { users, required_context: std::collections::BTreeSet::new(), ..restricted() })
+}
+
+fn decrypting(context: &[(&str, &[&str])]) -> KeyFacts {
+    with_users(vec![user(role("reporting"), &[Capability::Decrypt], direct(context))])
+}
+
+#[test]
+fn a_user_gains_under_conditions() {
+    let change = change(Some(&with_users(Vec::new())), &decrypting(&[("tenant", &["acme-*", "blue"])]));
+    assert_eq!(said(&change.gains), ["reporting decrypt, only with tenant = acme-* or blue [Decrypt]"]);
+    assert!(change.losses.is_empty());
+    let witness = change.gains[0].witness.clone().unwrap();
+    assert_eq!(witness.context["kms:EncryptionContext:tenant"], "acme-x");
+}
+
+#[test]
+fn only_the_new_value_is_a_gain() {
+    let (one, two) = (decrypting(&[("tenant", &["acme-*"])]), decrypting(&[("tenant", &["acme-*", "blue"])]));
+    let wider = change(Some(&one), &two);
+    assert_eq!(said(&wider.gains), ["reporting decrypt, only with tenant = blue [Decrypt]"]);
+    assert!(wider.losses.is_empty());
+    let narrower = change(Some(&two), &one);
+    assert!(narrower.gains.is_empty());
+    assert_eq!(said(&narrower.losses), ["reporting decrypt, only with tenant = blue [Decrypt]"]);
+}
+
+#[test]
+fn a_new_condition_is_a_loss_with_what_remains() {
+    let change = change(Some(&decrypting(&[])), &decrypting(&[("tenant", &["acme"])]));
+    assert!(change.gains.is_empty(), "{:?}", said(&change.gains));
+    assert_eq!(said(&change.losses), ["reporting decrypt, now only with tenant = acme [Decrypt]"]);
+}
+
+#[test]
+fn a_removed_deny_that_mattered_is_a_gain() {
+    let enforced = DesiredKey {
+        users: vec![user(role("key-admin"), &[Capability::Decrypt], direct(&[]))],
+        required_context: std::collections::BTreeSet::new(),
+        ..restricted()
+    };
+    let advised = DesiredKey { separation: Separation::Advised, ..enforced.clone() };
+    let change = change(Some(&wanted(enforced)), &wanted(advised));
+    assert_eq!(said(&change.gains), ["key-admin decrypt [Decrypt]"]);
+    assert!(change.gains[0].witness.is_some());
+    assert!(change.losses.is_empty());
+}
+
+#[test]
+fn an_admin_who_becomes_an_auditor_loses_administration_alone() {
+    let before = wanted(key("k"));
+    let after = wanted(DesiredKey {
+        admins: vec![KeyAdmin(role("security-admin"))],
+        auditors: vec![role("key-admin")],
+        ..key("k")
+    });
+    let change = change(Some(&before), &after);
+    assert_eq!(said(&change.losses), ["key-admin administer [Escalation]"]);
+    assert!(!change.losses[0].actions.contains("kms:DescribeKey"));
+    assert_eq!(said(&change.gains), ["security-admin administer [Escalation]"]);
+}
+
+#[test]
+fn delegation_is_one_principal() {
+    let strict = DesiredKey { delegation: Delegation::None, ..key("k") };
+    let change = change(Some(&wanted(strict)), &wanted(key("k")));
+    assert_eq!(said(&change.gains), ["account:111122223333 through IAM everything [Escalation]"]);
+    assert!(change.gains[0].witness.is_some() && change.losses.is_empty());
+}
+
+#[test]
+fn services_and_permission_sets_have_their_names() {
+    let through = user(sso("Analyst"), &[Capability::Decrypt], via(&[Service::S3]));
+    let change = change(Some(&with_users(Vec::new())), &with_users(vec![through]));
+    assert_eq!(
+        said(&change.gains),
+        ["sso:Analyst decrypt, only through s3 [Decrypt]", "sso:Analyst describe, only through s3 [Routine]"]
+    );
+    assert!(change.gains.iter().all(|line| line.witness.is_some()));
+}
+
+#[test]
+fn everybody_is_public_and_strangers_are_foreign() {
+    let open = |entry: PrincipalEntry| {
+        facts(PolicyDocument::new(vec![Statement::allow("Open", ["kms:Encrypt"]).principals(vec![entry])]))
+    };
+    let none = facts(PolicyDocument::new(Vec::new()));
+    let everyone = change(Some(&none), &open(PrincipalEntry::Everyone));
+    assert_eq!(said(&everyone.gains), ["everyone encrypt [Public]"]);
+    let foreign = change(Some(&none), &open(PrincipalEntry::Aws("444455556666".to_owned())));
+    assert_eq!(said(&foreign.gains), ["account:444455556666 through IAM encrypt [CrossAccount]"]);
+    assert!(everyone.gains[0].witness.is_some() && foreign.gains[0].witness.is_some());
+}
+
+#[test]
+fn wording_alone_is_no_change() {
+    let allow = |sid: &str, actions: &[&str], who: &[&str]| {
+        let entries = who.iter().map(|arn| PrincipalEntry::Aws((*arn).to_owned())).collect();
+        Statement::allow(sid, actions.iter().copied()).principals(entries)
+    };
+    let (a, b) = ("arn:aws:iam::111122223333:role/a", "arn:aws:iam::111122223333:role/b");
+    let root = ["111122223333", "arn:aws:iam::111122223333:root"];
+    let like = |s: Statement, values: &[&str]| s.when("StringLike", "kms:EncryptionContext:t", values.iter().copied());
+    let one = facts(PolicyDocument::new(vec![
+        allow("Both", &["kms:Encrypt", "kms:Decrypt"], &[a, b]),
+        allow("Iam", &["kms:*"], &root[..1]),
+        like(allow("Like", &["kms:ReEncryptTo"], &[a]), &["x*", "y"]),
+    ]));
+    let other = facts(PolicyDocument::new(vec![
+        allow("Iam", &["KMS:*"], &root[1..]),
+        allow("A", &["kms:encrypt"], &[b, a]),
+        allow("B", &["kms:Decrypt"], &[a]),
+        allow("C", &["kms:Decrypt"], &[b, b]),
+        like(allow("X", &["kms:ReEncryptTo"], &[a]), &["x*", "xy*"]),
+        allow("Y", &["kms:ReEncryptTo"], &[a]).when("StringEquals", "KMS:EncryptionContext:T", ["y"]),
+    ]));
+    let there = change(Some(&one), &other);
+    assert_eq!((said(&there.gains), said(&there.losses)), (vec![], vec!["role".to_owned(); 0]));
+    assert_eq!(change(Some(&other), &one).gains, Vec::new());
+}
+
+// ---- what holds for all policies -------------------------------------------------------------------------
+
+const PEOPLE: [&str; 3] = ["a", "b", "c"];
+const ACTIONS: [&str; 5] = ["kms:Decrypt", "kms:Encrypt", "kms:DescribeKey", "kms:PutKeyPolicy", "kms:GenerateDataKey"];
+
+fn any_condition() -> impl Strategy<Value = Condition> {
+    let condition = |operator: &str, key: &str, values: Vec<&str>| {
+        Statement::allow("", ["x"]).when(operator, key, values).conditions.remove(0)
+    };
+    let tenants = || prop::collection::vec(prop::sample::select(vec!["acme", "acme-1", "acme-*", "blue", "*"]), 1..3);
+    let arns = || {
+        let all = ["arn:aws:iam::111122223333:role/a", "arn:aws:iam::111122223333:role/b", "arn:aws:iam::*:role/*"];
+        prop::collection::vec(prop::sample::select(all.to_vec()), 1..3)
+    };
+    let text = prop::sample::select(vec![
+        "StringEquals",
+        "StringLike",
+        "StringNotEquals",
+        "StringNotLike",
+        "StringLikeIfExists",
+    ]);
+    let arn = prop::sample::select(vec!["ArnLike", "ArnNotLike", "ArnEquals"]);
+    let flag = || prop::sample::select(vec!["true", "false"]);
+    let service = prop::sample::select(vec!["s3.eu-west-1.amazonaws.com", "dynamodb.eu-west-1.amazonaws.com"]);
+    let account = prop::sample::select(vec!["111122223333", "444455556666"]);
+    prop_oneof![
+        (text, tenants()).prop_map(move |(op, values)| condition(op, "kms:EncryptionContext:tenant", values)),
+        (arn, arns()).prop_map(move |(op, values)| condition(op, "aws:PrincipalArn", values)),
+        flag().prop_map(move |value| condition("Null", "kms:EncryptionContext:tenant", vec![value])),
+        flag().prop_map(move |value| condition("Null", "kms:ViaService", vec![value])),
+        flag().prop_map(move |value| condition("Bool", "aws:PrincipalIsAWSService", vec![value])),
+        service.prop_map(move |value| condition("StringEquals", "kms:ViaService", vec![value])),
+        account.prop_map(move |value| condition("StringEquals", "kms:CallerAccount", vec![value])),
+    ]
+}
+
+fn any_statement() -> impl Strategy<Value = Statement> {
+    let principal = prop_oneof![
+        4 => prop::sample::select(PEOPLE.to_vec()).prop_map(|name| PrincipalEntry::Aws(role_arn(name).to_string())),
+        1 => Just(PrincipalEntry::Everyone),
+        1 => Just(PrincipalEntry::Aws("111122223333".to_owned())),
+        1 => Just(PrincipalEntry::Aws("arn:aws:iam::444455556666:role/f".to_owned())),
+    ];
+    let action = prop::sample::select(vec![
+        "kms:Decrypt",
+        "kms:Encrypt",
+        "kms:*",
+        "kms:De*",
+        "kms:PutKeyPolicy",
+        "kms:GenerateDataKey*",
+    ]);
+    let parts = (
+        prop::bool::weighted(0.7),
+        prop::collection::vec(principal, 1..3),
+        prop::collection::vec(action, 1..3),
+        prop::collection::vec(any_condition(), 0..3),
+        prop::bool::weighted(0.1),
+    );
+    parts.prop_map(|(allow, principals, actions, conditions, all_but)| {
+        let mut statement = if allow { Statement::allow("S", actions) } else { Statement::deny("S", actions) };
+        statement.principals =
+            Some(if all_but && !allow { Principals::IsNot(principals) } else { Principals::Is(principals) });
+        // One condition per operator and key, as JSON has it.
+        for condition in conditions {
+            if !statement.conditions.iter().any(|c| (&c.operator, &c.key) == (&condition.operator, &condition.key)) {
+                statement.conditions.push(condition);
+            }
+        }
+        statement
+    })
+}
+
+fn any_facts() -> impl Strategy<Value = KeyFacts> {
+    prop::collection::vec(any_statement(), 0..5).prop_map(|statements| facts(PolicyDocument::new(statements)))
+}
+
+/// Callers with the names under which a line may speak of them.
+fn universe() -> Vec<(PrincipalFacts, Vec<String>)> {
+    let mut people: Vec<(PrincipalFacts, Vec<String>)> =
+        PEOPLE.iter().map(|name| (caller(name), vec![role_arn(name).to_string(), "everyone".to_owned()])).collect();
+    people.push((with_iam("d"), vec!["through IAM".to_owned(), "everyone".to_owned()]));
+    let mut abroad =
+        PrincipalFacts::new(PrincipalType::Role, "arn:aws:iam::444455556666:role/f", "444455556666".parse().ok());
+    abroad.role_arn = Some(abroad.arn.clone());
+    abroad.identity_policies = with_iam("d").identity_policies;
+    people.push((abroad.clone(), vec![abroad.arn, "everyone".to_owned()]));
+    people
+}
+
+fn requests(action: &str) -> Vec<Request> {
+    let mut all = vec![call(action)];
+    all.extend(["acme", "acme-1", "acme-2", "blue", "red"].map(|value| tenant(action, value)));
+    let forwarded = ["s3", "dynamodb"]
+        .map(|service| all.iter().map(|request| through(service, request.clone())).collect::<Vec<_>>());
+    all.extend(forwarded.into_iter().flatten());
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn nothing_changes_when_nothing_changes(key in any_facts()) {
+        prop_assert_eq!(change(Some(&key), &key), AccessChange::default());
+    }
+
+    #[test]
+    fn the_order_of_statements_does_not_matter(key in any_facts()) {
+        let mut reversed = key.clone();
+        reversed.policy.statements.reverse();
+        prop_assert_eq!(change(Some(&key), &reversed), AccessChange::default());
+    }
+
+    #[test]
+    fn no_gain_is_missed(before in any_facts(), after in any_facts()) {
+        let gains = change(Some(&before), &after).gains;
+        for (who, called) in universe() {
+            for action in ACTIONS {
+                for request in requests(action) {
+                    if allowed(&after, &who, &request) && !allowed(&before, &who, &request) {
+                        let covered = gains.iter().any(|line| {
+                            let patterned = line.principal.contains('*') && line.principal.contains(":role/");
+                            let names = called.iter().any(|name| line.principal.contains(name.as_str()));
+                            line.actions.contains(action) && (names || patterned)
+                        });
+                        prop_assert!(covered, "{} {action} {request:?}\n{:#?}", who.arn, said(&gains));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn witnesses_are_true(before in any_facts(), after in any_facts()) {
+        for line in change(Some(&before), &after).gains {
+            let Some(witness) = line.witness else { continue };
+            prop_assert!(line.actions.contains(&witness.action));
+            let request = asked(&witness);
+            let proves = |who: &PrincipalFacts| allowed(&after, who, &request) && !allowed(&before, who, &request);
+            prop_assert!(callers(&witness.principal).iter().any(proves), "{witness:?}");
+        }
+    }
+}
+
+/// The request that a witness describes.
+fn asked(witness: &Witness) -> Request {
+    let mut request = call(&witness.action);
+    let grantee = witness.context.get("kms:GranteePrincipal").cloned();
+    let mut grant = CreateGrantRequest {
+        operations: vec!["Decrypt".to_owned()],
+        grantee_principal: grantee,
+        ..CreateGrantRequest::default()
+    };
+    let mut constraints = BTreeMap::new();
+    for (key, value) in &witness.context {
+        match key.strip_prefix("kms:EncryptionContext:") {
+            Some(name) if witness.action == "kms:CreateGrant" => {
+                drop(constraints.insert(name.to_owned(), value.clone()))
+            }
+            Some(name) => drop(request.encryption_context.insert(name.to_owned(), value.clone())),
+            None if key == "kms:GranteePrincipal" || key == "kms:GrantOperations" => {}
+            None if key == "kms:ViaService" => request.via_service = Some(value.clone()),
+            None => panic!("an unexpected key: {key}"),
+        }
+    }
+    if !constraints.is_empty() {
+        grant.constraints =
+            Some(GrantConstraints { encryption_context_subset: Some(constraints), ..GrantConstraints::default() });
+    }
+    request.grant = (witness.action == "kms:CreateGrant").then_some(grant);
+    request
+}
+
+/// The callers that an ARN may stand for: without and with policies of their own.
+fn callers(arn: &str) -> [PrincipalFacts; 2] {
+    let kind = if arn.ends_with(":root") { PrincipalType::Root } else { PrincipalType::Role };
+    let mut plain = PrincipalFacts::new(kind, arn, arn.split(':').nth(4).unwrap().parse().ok());
+    plain.role_arn = arn.contains(":role/").then(|| arn.to_owned());
+    let by_iam = PrincipalFacts { identity_policies: with_iam("d").identity_policies, ..plain.clone() };
+    [plain, by_iam]
+}
