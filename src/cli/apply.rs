@@ -163,11 +163,8 @@ fn finish(options: &Options, plan: &Plan, report: &ApplyReport, printer: &mut Pr
 
 /// The last lines: what to try next, in a form that works here.
 fn suggest(options: &Options, session: &Session, printer: &mut Printer) {
-    let files = &options.manifest.files;
+    let next = |rest| next_command(session, &options.manifest.files, &options.scope, rest);
     printer.status("Next:");
-    printer.status(&format!("  {}   # nothing is left to change", next_command(session, files, "plan --check")));
-    printer.status(&format!(
-        "  {}   # each key works, and for nobody else",
-        next_command(session, files, "verify --as-roles")
-    ));
+    printer.status(&format!("  {}   # nothing is left to change", next("plan --check")));
+    printer.status(&format!("  {}   # each key works, and for nobody else", next("verify --as-roles")));
 }

@@ -147,8 +147,7 @@ impl World {
             accounts.insert(account.account.clone(), read_account(&*self.aws, account).await.unwrap());
         }
         for target in &self.state.targets {
-            targets
-                .insert(target.name.clone(), read_target(&*self.aws, target, &self.state, &options).await.unwrap());
+            targets.insert(target.name.clone(), read_target(&*self.aws, target, &self.state, &options).await.unwrap());
             let record = |key: &DesiredKey| {
                 let slot = format!("{}/{}/{}/{}", target.account, target.region, self.state.stack, key.name);
                 Some((key.name.clone(), self.machine.load(&slot).unwrap()?.claim))
