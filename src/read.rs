@@ -20,11 +20,6 @@ use futures::stream::{StreamExt as _, TryStreamExt as _};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// The tag that names the stack of a key.
-const STACK_TAG: &str = "keywright:stack";
-/// The tag that names a key in its manifest.
-const KEY_TAG: &str = "keywright:key";
-
 /// How to read.
 #[derive(Debug, Clone)]
 pub struct ReadOptions {

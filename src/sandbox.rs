@@ -117,6 +117,8 @@ pub enum SandboxError {
 pub enum SeedKind {
     /// Nothing by itself; a role can be assumed by its account's `user/sandbox`.
     Trusted,
+    /// The same, and it lists keys, aliases and tagged resources by an identity policy.
+    Reader,
     /// The same, and it administers KMS, IAM, tags and STS by an identity policy.
     Deployer,
 }

@@ -12,7 +12,7 @@ mod user;
 
 pub use key_policy::key_policy;
 pub use role::{VERIFY_SESSION_NAME, identity_policies, identity_policy_name, trust_policy};
-pub use tags::{TAG_CLAIM, TAG_KEY, TAG_OWNER, TAG_PREFIX, TAG_ROLE, TAG_STACK, key_tags, role_tags};
+pub use tags::{key_tags, role_tags};
 pub use user::far_side_policy;
 
 use crate::policy::PolicyDocument;

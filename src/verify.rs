@@ -8,6 +8,8 @@ mod cast;
 mod check;
 mod context;
 mod duty;
+#[cfg(test)]
+mod fake;
 mod judge;
 mod nobody_else;
 mod notes;
@@ -111,8 +113,8 @@ where
         }
     };
     let other = other_key(job, key);
-    let members = cast::members(job, &subject, assumer, other.as_ref().map(|other| other.arn.as_str())).await;
-    round_trip::run(&mut notes, job, &subject, &members, (&other, enforced)).await;
+    let members = cast::members(job, &subject, assumer, other.as_ref().map(|other| other.0.facts.arn.as_str())).await;
+    round_trip::run(&mut notes, job, &subject, &members, (other.as_ref(), enforced)).await;
     for member in &members {
         perform::perform(&mut notes, member, &subject, job.target, enforced).await;
     }
@@ -121,14 +123,13 @@ where
 }
 
 /// Returns another key of the target that can be named in its place: one with a user in common, if there is one.
-fn other_key<C, M>(job: &VerifyJob<'_, C, M>, key: &DesiredKey) -> Option<OtherKey> {
+fn other_key<'a, C, M>(job: &VerifyJob<'a, C, M>, key: &DesiredKey) -> Option<OtherKey<'a>> {
     let shared = |other: &DesiredKey| {
         other.users.iter().filter(|user| key.users.iter().any(|own| own.principal == user.principal)).count()
     };
-    let mut others: Vec<&DesiredKey> = job.target.keys.iter().filter(|other| other.name != key.name).collect();
+    let mut others: Vec<&'a DesiredKey> = job.target.keys.iter().filter(|other| other.name != key.name).collect();
     others.sort_by_key(|other| std::cmp::Reverse(shared(other)));
-    let subject = others.into_iter().find_map(|other| subject::find(job.desired, other, job.live).ok())?;
-    Some(OtherKey { id: subject.id, arn: subject.facts.arn })
+    others.into_iter().find_map(|other| subject::find(job.desired, other, job.live).ok()).map(OtherKey)
 }
 
 /// What is said of everybody else, and of what the judgements leave out.

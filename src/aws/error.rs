@@ -234,7 +234,8 @@ pub(super) fn chain_text(error: &(dyn Error + 'static)) -> String {
     const EMPTY: &[&str] = &["dispatch failure", "io error", "other", "timeout", "response error", "service error"];
     let mut texts: Vec<String> = Vec::new();
     for link in links(error) {
-        let text = link.to_string();
+        // The credential chain lists every provider that it asked, a line each.
+        let text = link.to_string().lines().next().unwrap_or_default().trim_end_matches(" Attempted:").to_owned();
         let said = texts.last().is_some_and(|last| last.ends_with(&text));
         if !said && !EMPTY.contains(&text.as_str()) {
             texts.push(text);
@@ -249,4 +250,23 @@ fn links<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
 
 fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     links(error).find_map(|link| link.downcast_ref::<T>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Link(&'static str, #[source] Option<Box<Link>>);
+
+    #[test]
+    fn causes_are_told_once_on_one_line() {
+        let refused = Link("connection refused", None);
+        let connect = Link("connect: connection refused", Some(Box::new(refused)));
+        let chain = Link("dispatch failure", Some(Box::new(connect)));
+        assert_eq!(chain_text(&chain), "connect: connection refused");
+        assert_eq!(chain_text(&Link("none found. Attempted:\n  one\n  two", None)), "none found.");
+        assert_eq!(chain_text(&Link("other", None)), "other");
+    }
 }

@@ -5,7 +5,7 @@ use super::load::{self, Manifest};
 use super::machine::LocalMachine;
 use super::observe::{observe, plan_observed};
 use super::printer::Printer;
-use super::session::{Session, next_command};
+use super::session::{Purpose, Session, next_command};
 use super::{plan as plan_command, printer::Device};
 use crate::apply::{self, ApplyOptions, Job};
 use crate::diag::Code;
@@ -26,7 +26,8 @@ pub async fn run(options: &Options, printer: &mut Printer) -> Exit {
 async fn apply(options: &Options, printer: &mut Printer) -> Result<Exit, Exit> {
     let approved = options.plan.as_deref().map(|path| read_plan(path, printer)).transpose()?;
     let manifest = load::load(&options.manifest, options.format.format, printer)?.narrow(&options.scope, printer)?;
-    let session = Session::open(&manifest.desired, &options.connection, &options.pace, printer).await?;
+    let session =
+        Session::open(&manifest.desired, &options.connection, (&options.pace, Purpose::Deploy), printer).await?;
     let exit = apply_in(options, &manifest, &session, approved.as_ref(), printer).await;
     session.tell_calls(printer);
     session.close().await;
@@ -134,10 +135,10 @@ async fn execute(options: &Options, session: &Session, plan: &Plan, printer: &mu
         wait: options.pace.wait,
         bypass_lockout_check: options.bypass_lockout_check.iter().cloned().collect(),
     };
-    let painter = printer.talk_painter();
+    let form = printer.talk_painter();
     let shared = Mutex::new(printer);
     let progress = |event: Event<'_>| {
-        if let (Some(text), Ok(mut printer)) = (render_event(event, painter), shared.lock()) {
+        if let (Some(text), Ok(mut printer)) = (render_event(event, form), shared.lock()) {
             printer.status(&text);
         }
     };

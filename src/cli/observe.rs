@@ -36,8 +36,8 @@ impl Observed {
     }
 }
 
-/// Reads every target and account; one that cannot be read is reported and left out.
-pub async fn observe(
+/// Reads every target; one that cannot be read is reported and left out.
+pub async fn observe_targets(
     manifest: &Manifest,
     session: &Session,
     scope: &ScopeOptions,
@@ -59,6 +59,18 @@ pub async fn observe(
             Err(error) => fail(&mut observed, &error, printer),
         }
     }
+    observed
+}
+
+/// Reads every target, and the roles of their accounts.
+pub async fn observe(
+    manifest: &Manifest,
+    session: &Session,
+    scope: &ScopeOptions,
+    pace: &PaceOptions,
+    printer: &mut Printer,
+) -> Observed {
+    let mut observed = observe_targets(manifest, session, scope, pace, printer).await;
     read_accounts(manifest, session, &mut observed, printer).await;
     observed
 }

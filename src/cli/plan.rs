@@ -4,7 +4,7 @@ use super::args::{Format, PlanOptions as Options};
 use super::load;
 use super::observe::{observe, plan_observed};
 use super::printer::Printer;
-use super::session::Session;
+use super::session::{Purpose, Session};
 use crate::exit::Exit;
 use crate::plan::{Normalize, Outcome, Plan, PlanFile, PlanOptions, plan_to_json};
 use crate::render::{PolicyText, json, render_plan};
@@ -19,7 +19,8 @@ pub async fn run(options: &Options, printer: &mut Printer) -> Exit {
 
 async fn plan(options: &Options, printer: &mut Printer) -> Result<Exit, Exit> {
     let manifest = load::load(&options.manifest, options.format.format, printer)?.narrow(&options.scope, printer)?;
-    let session = Session::open(&manifest.desired, &options.connection, &options.pace, printer).await?;
+    let session =
+        Session::open(&manifest.desired, &options.connection, (&options.pace, Purpose::Deploy), printer).await?;
     let observed = observe(&manifest, &session, &options.scope, &options.pace, printer).await;
     session.tell_calls(printer);
     session.close().await;

@@ -2,7 +2,7 @@
 
 use super::args::{SandboxCommand, SandboxOptions, ServeOptions};
 use super::printer::Printer;
-use super::session::deployer_role;
+use super::session::{deployer_role, verifier_role};
 use crate::desired::{DesiredKey, DesiredState, DesiredTarget, Principal, RoleOrigin};
 use crate::exit::Exit;
 use crate::ids::{AccountId, PrincipalArn, PrincipalKind};
@@ -147,6 +147,7 @@ fn seeds(desired: &DesiredState) -> BTreeMap<PrincipalArn, SeedKind> {
         named.filter_map(by_arn).for_each(&mut add);
     }
     for target in &desired.targets {
+        seeds.extend(verifier_role(target).map(|role| (role.principal(), SeedKind::Reader)));
         seeds.extend(deployers(target));
     }
     seeds

@@ -34,6 +34,15 @@ impl std::fmt::Debug for Session {
     }
 }
 
+/// What a run is for: it decides which role of the manifest it runs as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To plan and apply: as the target's `assume_role`.
+    Deploy,
+    /// To verify: as the `[verify]` role in place of `assume_role`, since a deployer may assume nobody.
+    Verify,
+}
+
 /// Where calls of this run go.
 enum Destination {
     /// The sandbox's endpoint.
@@ -52,7 +61,7 @@ impl Session {
     pub async fn open(
         desired: &DesiredState,
         options: &ConnectionOptions,
-        pace: &PaceOptions,
+        (pace, purpose): (&PaceOptions, Purpose),
         printer: &mut Printer,
     ) -> Result<Self, Exit> {
         allowed(desired, options, printer)?;
@@ -67,7 +76,7 @@ impl Session {
         };
         let destination = session.destination(desired, options, printer).await?;
         for target in &desired.targets {
-            let (settings, backend) = settings(target, &destination, pace);
+            let (settings, backend) = settings(target, &destination, pace, purpose);
             let connection = match aws::connect(&settings).await {
                 Ok(connection) => connection,
                 Err(error) => {
@@ -129,9 +138,8 @@ impl Session {
         let all =
             || [Enforcement::KeyPolicy, Enforcement::IdentityPolicy, Enforcement::Context, Enforcement::Grants].into();
         match (&target.enforces, self.backend(&target.name)) {
-            (_, Backend::Sandbox) => all(),
             (Some(enforces), Backend::Endpoint) => enforces.clone(),
-            _ => all(),
+            (_, Backend::Sandbox | Backend::Aws) | (None, Backend::Endpoint) => all(),
         }
     }
 
@@ -177,17 +185,28 @@ fn allowed(desired: &DesiredState, options: &ConnectionOptions, printer: &mut Pr
     if refused { Err(Exit::Blocked) } else { Ok(()) }
 }
 
-fn settings(target: &DesiredTarget, destination: &Destination, pace: &PaceOptions) -> (ConnectSettings, Backend) {
+fn settings(
+    target: &DesiredTarget,
+    destination: &Destination,
+    pace: &PaceOptions,
+    purpose: Purpose,
+) -> (ConnectSettings, Backend) {
     let mut settings = ConnectSettings::new(target.region.clone());
     settings.parallel = usize::from(pace.parallel);
     let external_id = target.connection.external_id.clone();
     settings.assume_role = target.connection.assume_role.clone().map(|role| (role, external_id));
+    let verifier = verifier_role(target).filter(|_| purpose == Purpose::Verify);
+    if settings.assume_role.is_some()
+        && let Some(role) = verifier.clone()
+    {
+        settings.assume_role = Some((role, None));
+    }
     if let Some(profile) = &target.connection.profile {
         settings.credentials = Credentials::Profile(profile.clone());
     }
     let (endpoint, backend) = match (destination, &target.connection.endpoint_url) {
         (Destination::Sandbox(url), _) => {
-            in_sandbox(&mut settings, target);
+            in_sandbox(&mut settings, target, verifier);
             (Endpoint::Url(url.clone()), Backend::Sandbox)
         }
         (Destination::Endpoint(url), _) | (Destination::Target, Some(url)) => {
@@ -210,14 +229,14 @@ fn names_endpoint() -> bool {
 
 /// In the sandbox, credentials are the sandbox's own. The caller must be a deployer there too, so where the manifest
 /// assumes no role, the first deployer that is a role is assumed.
-fn in_sandbox(settings: &mut ConnectSettings, target: &DesiredTarget) {
+fn in_sandbox(settings: &mut ConnectSettings, target: &DesiredTarget, verifier: Option<RoleArn>) {
     #[cfg(feature = "sandbox")]
     {
         let (access_key, secret) = crate::sandbox::credentials(&target.account);
         settings.credentials = Credentials::Static { access_key, secret };
     }
     if settings.assume_role.is_none() {
-        settings.assume_role = deployer_role(target).map(|role| (role, None));
+        settings.assume_role = verifier.or_else(|| deployer_role(target)).map(|role| (role, None));
     }
 }
 
@@ -227,6 +246,12 @@ pub fn deployer_role(target: &DesiredTarget) -> Option<RoleArn> {
     roles.filter(|arn| arn.account() == target.account).find_map(|arn| arn.as_str().parse().ok())
 }
 
+/// Returns the role that runs the self-test of a target, if it is a role of its account.
+pub fn verifier_role(target: &DesiredTarget) -> Option<RoleArn> {
+    let role = target.verifier.as_ref().and_then(Principal::arn).filter(|arn| arn.kind() == PrincipalKind::Role);
+    role.filter(|arn| arn.account() == target.account).and_then(|arn| arn.as_str().parse().ok())
+}
+
 /// Returns the words of a command that continues this run: the program as it was called, the same manifest, and the same
 /// part of it.
 pub fn next_command(session: &Session, files: &[PathBuf], scope: &ScopeOptions, rest: &str) -> String {
@@ -234,7 +259,7 @@ pub fn next_command(session: &Session, files: &[PathBuf], scope: &ScopeOptions, 
     let mut words = vec![shell_word(&program), rest.to_owned()];
     match &session.sandbox {
         Some(folder) if *folder == *std::path::Path::new(super::args::SANDBOX_DIR) => {
-            words.push("--sandbox".to_owned())
+            words.push("--sandbox".to_owned());
         }
         Some(folder) => words.push(shell_word(&format!("--sandbox={}", folder.display()))),
         None => words.extend(session.endpoint.iter().map(|url| format!("--endpoint-url {}", shell_word(url)))),

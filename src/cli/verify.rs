@@ -3,9 +3,9 @@
 use super::args::{Format, VerifyOptions as Options};
 use super::load::{self, Manifest};
 use super::machine::LocalMachine;
-use super::observe::{Observed, observe};
+use super::observe::{Observed, observe_targets};
 use super::printer::Printer;
-use super::session::Session;
+use super::session::{Purpose, Session};
 use crate::exit::Exit;
 use crate::ids::KeyName;
 use crate::render::{json, render_verify, verify_to_json};
@@ -15,16 +15,17 @@ use std::collections::BTreeSet;
 
 /// Runs the command.
 pub async fn run(options: &Options, printer: &mut Printer) -> Exit {
-    match verify_all(options, printer).await {
+    match Box::pin(verify_all(options, printer)).await {
         Ok(exit) | Err(exit) => exit,
     }
 }
 
 async fn verify_all(options: &Options, printer: &mut Printer) -> Result<Exit, Exit> {
     let manifest = load::load(&options.manifest, options.format.format, printer)?.narrow(&options.scope, printer)?;
-    let session = Session::open(&manifest.desired, &options.connection, &options.pace, printer).await?;
-    let observed = observe(&manifest, &session, &options.scope, &options.pace, printer).await;
-    let report = probe(options, &manifest, &session, &observed).await;
+    let session =
+        Session::open(&manifest.desired, &options.connection, (&options.pace, Purpose::Verify), printer).await?;
+    let observed = observe_targets(&manifest, &session, &options.scope, &options.pace, printer).await;
+    let report = Box::pin(probe(options, &manifest, &session, &observed)).await;
     session.tell_calls(printer);
     session.close().await;
     observed.demand_something()?;
@@ -45,7 +46,7 @@ async fn probe(options: &Options, manifest: &Manifest, session: &Session, observ
         let (Some(live), Some(connection)) = (observed.targets.get(&target.name), session.target(&target.name)) else {
             continue;
         };
-        let done = verify(VerifyJob {
+        let done = Box::pin(verify(VerifyJob {
             desired: &manifest.desired,
             target,
             live,
@@ -56,7 +57,7 @@ async fn probe(options: &Options, manifest: &Manifest, session: &Session, observ
             only_keys: only_keys.as_ref(),
             parallel: usize::from(options.pace.parallel),
             progress: &|_: &Probe| {},
-        })
+        }))
         .await;
         report.probes.extend(done.probes);
     }

@@ -1,6 +1,7 @@
 //! Finds the keys of a target that keywright has to look at.
 
-use super::{KEY_TAG, ReadOptions, STACK_TAG, denied_or};
+use super::{ReadOptions, denied_or};
+use crate::desired::tags::{TAG_KEY, TAG_STACK};
 use crate::desired::{DesiredState, DesiredTarget};
 use crate::ids::{AliasName, KeyArn, KeyId, KeyName, StackName};
 use crate::live::Unreadable;
@@ -45,7 +46,7 @@ impl Candidates {
 
 /// Strays have no key tag; they are looked at whenever everything is.
 fn wanted_by_tag(tags: &BTreeMap<String, String>, options: &ReadOptions) -> bool {
-    match tags.get(KEY_TAG).and_then(|name| name.parse::<KeyName>().ok()) {
+    match tags.get(TAG_KEY).and_then(|name| name.parse::<KeyName>().ok()) {
         Some(name) => options.wants(&name),
         None => options.only_keys.is_none(),
     }
@@ -68,12 +69,12 @@ async fn tagged<C: KeyReader + Sync>(
     options: &ReadOptions,
     unreadable: &mut Vec<Unreadable>,
 ) -> Result<Tagged, PortError> {
-    let refusal = match connection.keys_tagged(STACK_TAG, stack.as_str()).await {
+    let refusal = match connection.keys_tagged(TAG_STACK, stack.as_str()).await {
         Ok(keys) => return Ok(keys.into_iter().map(|(arn, tags)| (arn.key_id(), tags)).collect()),
         Err(error) if matches!(error.kind, PortErrorKind::Denied | PortErrorKind::NotSupported) => error,
         Err(error) => return Err(error),
     };
-    let what = format!("the keys with the tag {STACK_TAG}={stack}");
+    let what = format!("the keys with the tag {TAG_STACK}={stack}");
     let Some(keys) = denied_or(connection.list_keys().await, &what, unreadable)? else {
         let (action, message) = (refusal.call, refusal.message);
         unreadable.push(Unreadable { what, action, message });
@@ -82,7 +83,7 @@ async fn tagged<C: KeyReader + Sync>(
     let reads = keys.iter().map(|arn| tags_of(connection, arn));
     let found: Vec<Option<_>> =
         futures::stream::iter(reads).buffer_unordered(options.parallel.max(1)).try_collect().await?;
-    let ours = |tags: &BTreeMap<String, String>| tags.get(STACK_TAG).is_some_and(|value| value == stack.as_str());
+    let ours = |tags: &BTreeMap<String, String>| tags.get(TAG_STACK).is_some_and(|value| value == stack.as_str());
     Ok(found.into_iter().flatten().filter(|(_, tags)| ours(tags)).collect())
 }
 

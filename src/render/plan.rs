@@ -1,6 +1,7 @@
 //! A plan for people: per account and target, per role and key, what changes, why, and who gains or loses what.
 
 use super::style::{Painter, Style};
+use crate::desired::tags::RESERVED_PREFIX;
 use crate::diag::Severity;
 use crate::live::Backend;
 use crate::plan::{AccountPlan, Action, Blocker, Finding, Outcome, Owner, Plan, Step, Summary, TargetPlan, Why};
@@ -181,41 +182,44 @@ impl Page {
     }
 
     fn creation(&mut self, action: &Action) {
-        let (description, tags) = match action {
-            Action::CreateKey { description, tags, .. } => (Some(description), tags),
-            Action::CreateRole { description, tags, path, max_session_seconds, permissions_boundary, .. } => {
-                self.line(format!("    {:<12} {path}", "path"));
-                self.line(format!("    {:<12} {} minutes", "sessions", max_session_seconds / 60));
-                if let Some(boundary) = permissions_boundary {
-                    self.line(format!("    {:<12} {}", "boundary", escape(boundary)));
-                }
-                (description.as_ref(), tags)
+        if let Action::CreateKey { description, tags, .. } = action {
+            self.born(Some(description), tags);
+        } else if let Action::CreateRole {
+            description, tags, path, max_session_seconds, permissions_boundary, ..
+        } = action
+        {
+            self.line(format!("    {:<12} {path}", "path"));
+            self.line(format!("    {:<12} {} minutes", "sessions", max_session_seconds / 60));
+            if let Some(boundary) = permissions_boundary {
+                self.line(format!("    {:<12} {}", "boundary", escape(boundary)));
             }
-            _ => return,
-        };
+            self.born(description.as_ref(), tags);
+        }
+    }
+
+    /// Description and tags of something new. The tags that prove ownership are on everything and say nothing here.
+    fn born(&mut self, description: Option<&String>, tags: &BTreeMap<String, String>) {
         if let Some(description) = description.filter(|text| !text.is_empty()) {
             self.line(format!("    {:<12} {}", "description", escape(description)));
         }
-        let tags: Vec<String> = tags.iter().map(|(tag, value)| format!("{tag}={value}")).collect();
-        self.line(format!("    {:<12} {}", "tags", escape(&tags.join(", "))));
+        let own = tags.iter().filter(|(tag, _)| !tag.starts_with(RESERVED_PREFIX));
+        let tags: Vec<String> = own.map(|(tag, value)| format!("{tag}={value}")).collect();
+        if !tags.is_empty() {
+            self.line(format!("    {:<12} {}", "tags", escape(&tags.join(", "))));
+        }
     }
 
     fn identity_policies(&mut self, steps: &[&Step]) {
         for step in steps {
-            match &step.action {
-                Action::PutRolePolicy { name, policy, .. } => {
-                    let note = policy_note(step.why, policy);
-                    self.line(format!("    {:<12} {} {note}", "identity", escape(name)));
-                    self.step_document("identity policy", step, policy);
-                }
-                Action::DeleteRolePolicy { name, .. } => {
-                    self.line(format!("    {:<12} {} removed", "identity", escape(name)))
-                }
-                Action::UpdateAssumeRolePolicy { trust, .. } => {
-                    self.line(format!("    {:<12} {}", "trust", policy_note(step.why, trust)));
-                    self.step_document("trust policy", step, trust);
-                }
-                _ => {}
+            if let Action::PutRolePolicy { name, policy, .. } = &step.action {
+                let note = policy_note(step.why, policy);
+                self.line(format!("    {:<12} {} {note}", "identity", escape(name)));
+                self.step_document("identity policy", step, policy);
+            } else if let Action::DeleteRolePolicy { name, .. } = &step.action {
+                self.line(format!("    {:<12} {} removed", "identity", escape(name)));
+            } else if let Action::UpdateAssumeRolePolicy { trust, .. } = &step.action {
+                self.line(format!("    {:<12} {}", "trust", policy_note(step.why, trust)));
+                self.step_document("trust policy", step, trust);
             }
         }
     }
@@ -248,13 +252,16 @@ impl Page {
 
     fn access_group(&mut self, symbol: &str, verb: &str, style: Style, group: &Group<'_>) {
         let who = self.paint(style, format!("{symbol} {}", escape(group.principal)));
-        let conditions =
-            group.conditions.iter().map(|condition| format!(", {}", escape(condition))).collect::<String>();
-        let risk = match group.risk {
-            Risk::Routine => String::new(),
-            risk => self.paint(Style::Dim, format!("  [{}]", risk.name())),
+        let mut what = and_list(&group.capabilities);
+        for condition in group.conditions {
+            what = format!("{what}, {}", escape(condition));
+        }
+        let risk = if group.risk == Risk::Routine {
+            String::new()
+        } else {
+            self.paint(Style::Dim, format!("  [{}]", group.risk.name()))
         };
-        self.line(format!("      {who} {verb} {}{conditions}{risk}", and_list(&group.capabilities)));
+        self.line(format!("      {who} {verb} {what}{risk}"));
     }
 
     fn key_policy(&mut self, key: &crate::ids::KeyName, target: &TargetPlan, steps: &[&Step]) {
@@ -433,7 +440,7 @@ fn grouped<'a>(lines: impl Iterator<Item = &'a AccessLine>) -> Vec<Group<'a>> {
         group.risk = group.risk.max(line.risk);
     }
     let mut groups: Vec<Group<'_>> = groups.into_values().collect();
-    groups.sort_by(|a, b| b.risk.cmp(&a.risk));
+    groups.sort_by_key(|group| std::cmp::Reverse(group.risk));
     groups
 }
 

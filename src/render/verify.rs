@@ -4,7 +4,6 @@ use super::json::FORMAT_VERSION;
 use super::style::{Painter, Style};
 use crate::report::{Completeness, Expectation, Probe, ProbeResult, VerifyReport};
 use crate::text::escape;
-use std::fmt::Write as _;
 
 /// How many scenarios a line of like results names before it goes on in the next.
 const LINE: usize = 100;
@@ -162,7 +161,7 @@ impl Page {
             let comma = if at + 1 < probes.len() { ", " } else { "" };
             if width > 0 && width + scenario.chars().count() > LINE {
                 self.line(&row);
-                row = "      ".to_owned();
+                row.replace_range(.., "      ");
                 width = 0;
             }
             width += scenario.chars().count() + comma.len();
@@ -189,8 +188,8 @@ impl Page {
         }
         let good = report.exit(completeness) == crate::exit::Exit::Done;
         let style = if good { Style::Added } else { Style::Error };
-        // Writing to a string cannot fail.
-        drop(writeln!(self.out, "{}", self.painter.paint(style, line)));
+        let line = self.painter.paint(style, line).to_string();
+        self.line(&line);
         if counts.evaluated > 0 {
             self.line("≈ evaluated: judged by the evaluator and not called, since the call would change something or only a service can make it.");
         }

@@ -10,7 +10,10 @@ use serde_json::json;
 /// The name of the inline policy of a seeded deployer.
 const DEPLOYER_POLICY: &str = "keywright-sandbox-deployer";
 
-/// Makes a principal exist; what exists is left as it is, but a deployer gets its policy.
+/// The name of the inline policy of a seeded reader.
+const READER_POLICY: &str = "keywright-sandbox-reader";
+
+/// Makes a principal exist; what exists is left as it is, but a reader or deployer gets its policy.
 pub(super) fn principal(state: &mut State, arn: &PrincipalArn, kind: SeedKind, now: Timestamp) -> Result<(), ApiError> {
     let account = arn.account();
     let partition = partition(arn)?;
@@ -38,11 +41,16 @@ pub(super) fn principal(state: &mut State, arn: &PrincipalArn, kind: SeedKind, n
         }
         table.insert(key.clone(), row);
     }
-    if kind == SeedKind::Deployer
-        && table.get(&key).is_some_and(|row| !row.inline.contains_key(DEPLOYER_POLICY))
+    let wanted = match kind {
+        SeedKind::Trusted => None,
+        SeedKind::Reader => Some((READER_POLICY, allowing(&["kms:ListAliases", "kms:ListKeys", "tag:GetResources"]))),
+        SeedKind::Deployer => Some((DEPLOYER_POLICY, allowing(&["kms:*", "iam:*", "tag:*", "sts:*"]))),
+    };
+    if let Some((name, policy)) = wanted
+        && table.get(&key).is_some_and(|row| !row.inline.contains_key(name))
         && let Some(row) = table.get_mut(&key)
     {
-        row.inline.insert(DEPLOYER_POLICY.to_owned(), deployer_policy());
+        row.inline.insert(name.to_owned(), policy);
     }
     Ok(())
 }
@@ -67,9 +75,7 @@ fn trust(partition: Partition, arn: &PrincipalArn) -> String {
     .to_string()
 }
 
-fn deployer_policy() -> String {
-    json!({ "Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Action": ["kms:*", "iam:*", "tag:*", "sts:*"], "Resource": "*"
-    }] })
-    .to_string()
+fn allowing(actions: &[&str]) -> String {
+    json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": actions, "Resource": "*" }] })
+        .to_string()
 }

@@ -1,7 +1,7 @@
 //! The denies of a key policy: separation of duties, required encryption context, our tags.
 
 use super::clause::{caller_patterns, camel};
-use super::tags::TAG_PREFIX;
+use crate::desired::tags::RESERVED_PREFIX;
 use crate::desired::{DesiredKey, DesiredTarget, Separation};
 use crate::kms::CRYPTOGRAPHIC_ACTIONS;
 use crate::policy::{PrincipalEntry, Statement};
@@ -61,6 +61,6 @@ fn required_context(context_key: &str) -> Statement {
 fn reserved_tags(target: &DesiredTarget) -> Statement {
     let deployers = caller_patterns(&target.deployers, target.region.partition());
     everyone(Statement::deny("ReservedTags", ["kms:TagResource", "kms:UntagResource"]))
-        .when("ForAnyValue:StringLike", "aws:TagKeys", [format!("{TAG_PREFIX}*")])
+        .when("ForAnyValue:StringLike", "aws:TagKeys", [format!("{RESERVED_PREFIX}*")])
         .when("ArnNotLike", "aws:PrincipalArn", deployers)
 }

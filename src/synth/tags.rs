@@ -1,26 +1,8 @@
 //! The tags of keys and roles: the manifest's, and the reserved ones that prove whose they are.
 
+use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_ROLE, TAG_STACK};
 use crate::desired::{DesiredKey, DesiredRole, DesiredState};
 use std::collections::BTreeMap;
-
-/// What every reserved tag begins with.
-pub const TAG_PREFIX: &str = "keywright:";
-
-/// The tag that holds the stack's name.
-pub const TAG_STACK: &str = "keywright:stack";
-
-/// The tag that holds the key's name in the manifest.
-pub const TAG_KEY: &str = "keywright:key";
-
-/// The tag that holds the role's name in the manifest.
-pub const TAG_ROLE: &str = "keywright:role";
-
-/// The tag that holds the manifest's owner id.
-pub const TAG_OWNER: &str = "keywright:owner";
-
-/// The tag that holds the id of the run that made a key, so that a lost reply can be looked up. It is chosen
-/// when a key is made and is no part of what is wanted.
-pub const TAG_CLAIM: &str = "keywright:claim";
 
 /// Returns the tags that a key must carry, without the claim.
 pub fn key_tags(state: &DesiredState, key: &DesiredKey) -> BTreeMap<String, String> {

@@ -2,6 +2,7 @@
 
 use super::sample::*;
 use super::*;
+use crate::desired::tags::{TAG_KEY, TAG_ROLE, TAG_STACK};
 use crate::desired::{
     DataKeyUse, Delegation, DesiredKey, DesiredTarget, DesiredUser, KeyAdmin, OidcTrust, Principal, RoleKind,
     Separation, Trust,

@@ -4,10 +4,10 @@ use super::duty::{Duty, duties};
 use super::subject::Subject;
 use super::{AsRoles, VerifyJob, context, notes};
 use crate::desired::{DesiredTarget, KnownRole, Principal, Verifiable};
-use crate::ids::{KeyId, RoleArn};
+use crate::ids::RoleArn;
 use crate::live::{Backend, Caller};
 use crate::policy::{PolicyDocument, Statement, glob_matches};
-use crate::ports::{PortErrorKind, RoleAssumer};
+use crate::ports::{EncryptionContext, PortErrorKind, RoleAssumer};
 use crate::synth::VERIFY_SESSION_NAME;
 
 /// The longest session policy that STS takes.
@@ -186,8 +186,20 @@ fn known<'j, C, M>(job: &VerifyJob<'j, C, M>, principal: &Principal) -> Result<&
 }
 
 /// The key that stands for a wrong one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct OtherKey {
-    pub(super) id: KeyId,
-    pub(super) arn: String,
+pub(super) struct OtherKey<'a>(pub(super) Subject<'a>);
+
+impl OtherKey<'_> {
+    /// Returns the context with what the other key asks of somebody added, where the two do not contradict each other.
+    pub(super) fn contexts(
+        &self,
+        target: &DesiredTarget,
+        identity: &str,
+        own: &EncryptionContext,
+    ) -> Vec<EncryptionContext> {
+        let all = duties(target, self.0.desired);
+        let duty = all.iter().find(|duty| duty.identity == identity);
+        let tables = duty.map(|duty| duty.direct_contexts(self.0.desired)).unwrap_or_default();
+        let theirs = tables.into_iter().map(|(_, context)| context).chain([context::plain(self.0.desired)]);
+        theirs.map(|theirs| theirs.into_iter().chain(own.clone()).collect()).collect()
+    }
 }

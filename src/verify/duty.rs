@@ -29,7 +29,7 @@ pub(super) enum Deploys {
     No,
 }
 
-/// Returns the part of everybody whom the manifest names for a key: users by name, then staff, then the verifier.
+/// Returns the part of everybody whom the manifest names for a key: users by name, then staff.
 pub(super) fn duties<'a>(target: &'a DesiredTarget, key: &'a DesiredKey) -> Vec<Duty<'a>> {
     let mut duties: Vec<Duty<'a>> = Vec::new();
     let mut users: Vec<&DesiredUser> = key.users.iter().collect();
@@ -49,11 +49,8 @@ pub(super) fn duties<'a>(target: &'a DesiredTarget, key: &'a DesiredKey) -> Vec<
     };
     staff(key.admins.iter().map(|admin| &admin.0).collect(), Capability::Administer);
     staff(key.deleters.iter().collect(), Capability::Delete);
-    staff(key.auditors.iter().chain(&target.planners).collect(), Capability::Audit);
+    staff(key.auditors.iter().chain(&target.planners).chain(&target.verifier).collect(), Capability::Audit);
     staff(target.deployers.iter().collect(), Capability::Deploy);
-    if let Some(verifier) = &target.verifier {
-        entry(&mut duties, verifier);
-    }
     duties
 }
 

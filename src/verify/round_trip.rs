@@ -44,7 +44,7 @@ pub(super) async fn run<C, M>(
     job: &VerifyJob<'_, C, M>,
     subject: &Subject<'_>,
     members: &[Member<'_, C>],
-    scene: (&Option<OtherKey>, Enforced),
+    scene: (Option<&OtherKey<'_>>, Enforced),
 ) where
     C: Crypto + CallerReader + Sync,
     M: Clock + Randomness + Sync,
@@ -65,7 +65,8 @@ pub(super) async fn run<C, M>(
             Trial::Done(sealed) => {
                 notes.note(question, ProbeResult::Passed, latency);
                 local::probe(notes, &identity, &sealed);
-                let scene = remote::Scene { candidate: &candidate, subject, sealed: &sealed, other: other.as_ref() };
+                let target = job.target;
+                let scene = remote::Scene { candidate: &candidate, subject, sealed: &sealed, target, other };
                 return remote::probe(notes, &scene).await;
             }
         }

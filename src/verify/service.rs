@@ -62,21 +62,17 @@ impl Scene<'_> {
         Check::judged(scenario, Expectation::Allowed, self.request(action, Some(via)), ONLY_SERVICES)
     }
 
-    fn denied(&self, how: &str, request: Request) -> Check {
-        Check::judged(format!("{how}: {}", request.action), Expectation::Denied, request, NEAR_MISS)
-    }
-
     /// The same call made directly, through the service in another Region, and through another service.
     fn near_misses(&self, action: &str, services: &BTreeSet<Service>) -> Vec<Check> {
         let mut checks = Vec::new();
         if !self.duty.allows(self.subject.desired, action, &self.context) {
-            checks.push(self.denied(&format!("not via {}", self.service), self.request(action, None)));
+            checks.push(denied(&format!("not via {}", self.service), self.request(action, None)));
         }
         let region = &self.target.region;
         if self.service.via_pattern(region) == self.service.via_service(region) {
             let elsewhere = elsewhere(region);
             let via = self.service.via_service(region).replace(region.as_str(), elsewhere);
-            checks.push(self.denied(&format!("via {} of {elsewhere}", self.service), self.request(action, Some(&via))));
+            checks.push(denied(&format!("via {} of {elsewhere}", self.service), self.request(action, Some(&via))));
         }
         let admitted = |other: &Service| {
             services.contains(other)
@@ -86,7 +82,7 @@ impl Scene<'_> {
                 })
         };
         if let Some(other) = Service::ALL.iter().find(|other| !admitted(other)) {
-            checks.push(self.denied(&format!("via {other}"), self.request(action, Some(&other.via_service(region)))));
+            checks.push(denied(&format!("via {other}"), self.request(action, Some(&other.via_service(region)))));
         }
         checks
     }
@@ -106,9 +102,13 @@ impl Scene<'_> {
             yes,
             ONLY_SERVICES,
         ));
-        checks.push(self.denied(&format!("via {}, not for a resource", self.service), no));
+        checks.push(denied(&format!("via {}, not for a resource", self.service), no));
         checks
     }
+}
+
+fn denied(how: &str, request: Request) -> Check {
+    Check::judged(format!("{how}: {}", request.action), Expectation::Denied, request, NEAR_MISS)
 }
 
 fn elsewhere(region: &Region) -> &'static str {

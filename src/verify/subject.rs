@@ -33,9 +33,9 @@ pub(super) fn find<'a>(
     facts.aliases = live.aliases_of(&id).map(ToString::to_string).collect();
     facts.tags = known(&key.tags)?.clone();
     facts.multi_region = metadata.multi_region;
-    facts.key_spec = metadata.spec.name().to_owned();
-    facts.key_usage = metadata.usage.name().to_owned();
-    facts.key_origin = metadata.origin.name().to_owned();
+    metadata.spec.name().clone_into(&mut facts.key_spec);
+    metadata.usage.name().clone_into(&mut facts.key_usage);
+    metadata.origin.name().clone_into(&mut facts.key_origin);
     if let Some(grants) = key.grants.known() {
         facts.grants = grants.iter().map(|grant| grant.facts.clone()).collect();
     }

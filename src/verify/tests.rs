@@ -1,7 +1,6 @@
 //! The self-test against a KMS in memory: all is well in a correct world, and each fault of another is found.
 
-mod fake;
-
+use super::fake::{Fake, Fault, Machine, World};
 use super::*;
 use crate::access::{KeyFacts, PrincipalFacts};
 use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK};
@@ -16,7 +15,6 @@ use crate::report::Completeness;
 use crate::services::Service;
 use crate::synth::sample::{account, direct, key, managed, role, role_arn, state, target, user, via};
 use base64::Engine as _;
-use fake::{Fake, Fault, Machine, World};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -29,7 +27,7 @@ const ROLES: [(&str, RoleKind); 6] = [
     ("keywright-verifier", RoleKind::Verifier),
 ];
 
-fn metadata() -> KeyMetadata {
+pub(super) fn metadata() -> KeyMetadata {
     KeyMetadata {
         state: KeyState::Enabled,
         description: String::new(),

@@ -5,4 +5,5 @@
 mod architecture;
 mod generated;
 mod licences;
+mod links;
 mod rust_source;

@@ -1,6 +1,7 @@
 //! Tags: those of the manifest and of a resource put together, and AWS's limits on them.
 
 use super::placeholder::{Passing, Values};
+use crate::desired::tags::RESERVED_PREFIX;
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::kms::{TAG_KEY_CHARS, TAG_VALUE_CHARS, TAGS_PER_KEY};
 use crate::manifest::read::TagPlace;
@@ -44,7 +45,7 @@ pub(super) fn resolve_tags(
 
 fn check_key(key: &Located<&String>, found: &mut Diagnostics) {
     let lower = key.value.to_ascii_lowercase();
-    if let Some(prefix) = ["keywright:", "aws:"].iter().find(|prefix| lower.starts_with(**prefix)) {
+    if let Some(prefix) = [RESERVED_PREFIX, "aws:"].iter().find(|prefix| lower.starts_with(**prefix)) {
         let message = format!("the tag `{}` is reserved", text::escape(key.value));
         let label = format!("begins with `{prefix}`");
         found.push(Diagnostic::error(Code::ReservedTag, message).label(key.loc, label).help("choose another key"));

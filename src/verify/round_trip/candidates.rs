@@ -1,11 +1,12 @@
 //! In whose name the envelope can run: the caller, then the declared users by name.
 
 use super::{Delegation, Enforced, Member, PrincipalFacts, Subject, Use, VerifyJob, context, judge};
-use crate::desired::DataKeyUse;
+use crate::desired::{DataKeyUse, DesiredUser};
 use crate::ports::EncryptionContext;
 use crate::report::ProbeResult;
-use crate::verify::cast::{Actor, is_caller};
-use crate::verify::duty::duties;
+use crate::services::Service;
+use crate::verify::cast::Actor;
+use crate::verify::duty::{Duty, duties};
 
 /// Somebody in whose name the envelope may run.
 pub(super) struct Candidate<'a, C> {
@@ -69,39 +70,44 @@ fn certainty(who: &PrincipalFacts, context: &EncryptionContext, subject: &Subjec
 
 /// Returns what is to be said of a round trip that nobody could run, and in whose name.
 pub(super) fn judged<C, M>(job: &VerifyJob<'_, C, M>, subject: &Subject<'_>) -> (String, ProbeResult) {
-    let nobody = || "caller".to_owned();
-    for duty in duties(job.target, subject.desired).iter().filter(|duty| duty.is_user()) {
-        let Some(who) = judge::stand_in(duty.principal, job.target) else { continue };
-        let may = |context: &EncryptionContext| certainty(&who, context, subject).is_some();
-        if duty.direct_contexts(subject.desired).iter().any(|(_, context)| may(context)) {
-            let is_caller = is_caller(duty.principal, &job.live.caller, job.target);
-            let how = if is_caller {
-                "may, by the live key policy"
-            } else {
-                "may, by the live key policy; it was not assumed"
-            };
-            return (duty.identity.clone(), ProbeResult::Evaluated { reason: format!("{} {how}", duty.identity) });
-        }
-        for user in &duty.tables {
-            let DataKeyUse::Via { services, .. } = &user.access else { continue };
-            let through = services.iter().find(|service| {
-                let via = service.via_service(&job.target.region);
-                context::of_service(**service, user).is_some_and(|context| {
-                    ["kms:Decrypt"].iter().chain(service.write_actions()).all(|action| {
-                        let mut request = judge::on_key(action, &subject.facts);
-                        request.encryption_context.clone_from(&context);
-                        request.via_service = Some(via.clone());
-                        judge::request(&request, &who, &subject.facts).is_allowed()
-                    })
-                })
-            });
-            if let Some(service) = through {
-                let reason =
-                    format!("nobody may directly; {} may through {service}, by the live key policy", duty.identity);
-                return (duty.identity.clone(), ProbeResult::Evaluated { reason });
-            }
-        }
+    let all = duties(job.target, subject.desired);
+    let users = all.iter().filter(|duty| duty.is_user());
+    let users: Vec<(&Duty<'_>, PrincipalFacts)> =
+        users.filter_map(|duty| Some((duty, judge::stand_in(duty.principal, job.target)?))).collect();
+    let directly = users.iter().find(|(duty, who)| {
+        duty.direct_contexts(subject.desired).iter().any(|(_, context)| certainty(who, context, subject).is_some())
+    });
+    if let Some((duty, _)) = directly {
+        let reason = "judged on the live key policy; not called in its name".to_owned();
+        return (duty.identity.clone(), ProbeResult::Evaluated { reason });
+    }
+    let through = users.iter().find_map(|(duty, who)| Some((duty, way_through(job, subject, duty, who)?)));
+    if let Some((duty, service)) = through {
+        let reason = format!("nobody may directly; it may through {service}, judged on the live key policy");
+        return (duty.identity.clone(), ProbeResult::Evaluated { reason });
     }
     let reason = "no declared user may both generate a data key and decrypt it, by the live key policy".to_owned();
-    (nobody(), ProbeResult::NotChecked { reason })
+    ("caller".to_owned(), ProbeResult::NotChecked { reason })
+}
+
+/// Returns a service through which somebody may read and write.
+fn way_through<C, M>(
+    job: &VerifyJob<'_, C, M>,
+    subject: &Subject<'_>,
+    duty: &Duty<'_>,
+    who: &PrincipalFacts,
+) -> Option<Service> {
+    let admits = |user: &DesiredUser, service: Service| {
+        let Some(context) = context::of_service(service, user) else { return false };
+        [service.read_actions(), service.write_actions()].concat().into_iter().all(|action| {
+            let mut request = judge::on_key(action, &subject.facts);
+            request.encryption_context.clone_from(&context);
+            request.via_service = Some(service.via_service(&job.target.region));
+            judge::request(&request, who, &subject.facts).is_allowed()
+        })
+    };
+    duty.tables.iter().find_map(|user| match &user.access {
+        DataKeyUse::Via { services, .. } => services.iter().copied().find(|service| admits(user, *service)),
+        DataKeyUse::Direct { .. } => None,
+    })
 }

@@ -1,6 +1,9 @@
 //! What KMS must refuse of an envelope, and the other ways to make and move a data key.
 
-use super::{Candidate, Notes, OtherKey, Question, Sealed, Subject, Use, context, judge, negative, positive};
+use super::{
+    Candidate, Certainty, Notes, OtherKey, Question, Sealed, Subject, Use, context, judge, negative, positive,
+};
+use crate::desired::DesiredTarget;
 use crate::envelope::{self, probes};
 use crate::ports::{Clock, Crypto, EncryptionContext, PortErrorKind, PortResult};
 use crate::report::{Expectation, ProbeResult};
@@ -11,7 +14,8 @@ pub(super) struct Scene<'a, C> {
     pub(super) candidate: &'a Candidate<'a, C>,
     pub(super) subject: &'a Subject<'a>,
     pub(super) sealed: &'a Sealed,
-    pub(super) other: Option<&'a OtherKey>,
+    pub(super) target: &'a DesiredTarget,
+    pub(super) other: Option<&'a OtherKey<'a>>,
 }
 
 /// Runs every probe.
@@ -32,9 +36,24 @@ impl<C: Crypto + Sync> Scene<'_, C> {
         Question { identity: &self.candidate.identity, scenario, expected }
     }
 
+    /// Returns another key that the identity may decrypt with, and a context that satisfies both.
+    fn foreign(&self) -> Result<(&OtherKey<'_>, EncryptionContext), String> {
+        let other = self.other.ok_or("the target has no other enabled key")?;
+        let Candidate { identity, facts, certainty, .. } = self.candidate;
+        let may = |context: &EncryptionContext| {
+            let decrypts = judge::of_use(Use::Decrypt, context, facts, &other.0.facts).is_allowed();
+            let makes = judge::of_use(Use::GenerateDataKey, context, facts, &self.subject.facts).is_allowed();
+            (decrypts && makes) || *certainty == Certainty::Perhaps
+        };
+        let context = other.contexts(self.target, identity, &self.sealed.context).into_iter().find(may);
+        let reason =
+            || format!("{identity} may not decrypt with `{}`, the other key of this probe", other.0.desired.name);
+        context.map(|context| (other, context)).ok_or_else(reason)
+    }
+
     /// Returns the reason not to take a step that the identity may not take.
     fn barred(&self, what: Use) -> Option<ProbeResult> {
-        if self.candidate.certainty == super::Certainty::Perhaps {
+        if self.candidate.certainty == Certainty::Perhaps {
             return None;
         }
         let verdict = judge::of_use(what, &self.sealed.context, &self.candidate.facts, &self.subject.facts);
@@ -69,26 +88,24 @@ async fn refusals<C: Crypto + Sync, M: Clock + Sync>(notes: &mut Notes<'_, M>, s
     }
 }
 
+/// The context satisfies both keys, so that nothing but the wrong key is wrong.
 async fn other_key<C: Crypto + Sync, M: Clock + Sync>(notes: &mut Notes<'_, M>, scene: &Scene<'_, C>) {
     let question = scene.question("envelope: another key named", Expectation::Refused);
-    let Some(other) = scene.other else {
-        let reason = "the target has no other enabled key".to_owned();
-        return notes.note(question, ProbeResult::NotChecked { reason }, None);
+    let (other, context) = match scene.foreign() {
+        Ok(found) => found,
+        Err(reason) => return notes.note(question, ProbeResult::NotChecked { reason }, None),
     };
-    let Sealed { data_key, context, .. } = scene.sealed;
-    let call = scene.candidate.connection.decrypt(&other.id, &data_key.ciphertext, context);
-    let (answer, latency) = notes.timed(call).await;
-    let result = match negative(&answer, PortErrorKind::IncorrectKey, "another key decrypted it") {
-        ProbeResult::NotChecked { .. } if is_denied(&answer) => ProbeResult::NotChecked {
-            reason: format!("{} may not decrypt with the other key of this probe", scene.candidate.identity),
-        },
-        result => result,
+    let connection = scene.candidate.connection;
+    let ciphertext = match connection.generate_data_key_without_plaintext(&scene.subject.id, &context).await {
+        Ok(ciphertext) => Ok(ciphertext),
+        Err(_) => connection.generate_data_key(&scene.subject.id, &context).await.map(|key| key.ciphertext),
     };
+    let (answer, latency) = match ciphertext {
+        Ok(ciphertext) => notes.timed(connection.decrypt(&other.0.id, &ciphertext, &context)).await,
+        Err(error) => (Err(error), None),
+    };
+    let result = negative(&answer, PortErrorKind::IncorrectKey, "another key decrypted it");
     notes.note(question, result, latency);
-}
-
-fn is_denied<T>(answer: &PortResult<T>) -> bool {
-    matches!(answer, Err(error) if error.kind == PortErrorKind::Denied)
 }
 
 /// A data key that nobody has seen yet decrypts to one of the right length.

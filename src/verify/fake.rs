@@ -170,7 +170,7 @@ impl KeyReader for Fake {
     }
     async fn describe_key(&self, key: &KeyId) -> PortResult<(KeyArn, KeyMetadata)> {
         self.admit("kms:DescribeKey", key, &EncryptionContext::new())?;
-        Ok((self.world.keys[key].arn.parse().unwrap(), super::metadata()))
+        Ok((self.world.keys[key].arn.parse().unwrap(), super::tests::metadata()))
     }
     async fn key_policy(&self, key: &KeyId) -> PortResult<String> {
         self.admit("kms:GetKeyPolicy", key, &EncryptionContext::new())?;

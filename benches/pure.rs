@@ -1,0 +1,194 @@
+//! Times what runs without AWS: reading a manifest, deciding a request, comparing policies, planning 200 keys.
+#![expect(missing_docs, reason = "criterion's macros make items without documentation")]
+#![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use keywright::access::{self, Guardrails, KeyFacts, PrincipalFacts, Request};
+use keywright::desired::{DesiredKey, DesiredState, DesiredTarget};
+use keywright::ids::{AliasName, KeyArn, KeyId, PrincipalArn, TargetName};
+use keywright::kms::{KeySpec, KeyState, KeyUsage, Origin};
+use keywright::live::{
+    Backend, Caller, KeyManager, KeyMetadata, LiveKey, LivePolicy, LiveRotation, LiveTarget, Observed,
+};
+use keywright::manifest;
+use keywright::plan::{PlanInput, PlanOptions, Summary, plan};
+use keywright::policy::PolicyDocument;
+use keywright::source::SourceMap;
+use keywright::synth;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::hint::black_box;
+
+const KEYS: usize = 200;
+
+fn example() -> SourceMap {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data-classes");
+    let mut sources = SourceMap::default();
+    for name in ["1-stack.toml", "2-classes.toml", "3-roles.toml", "4-keys.toml"] {
+        sources.add(name, std::fs::read_to_string(folder.join(name)).unwrap());
+    }
+    sources
+}
+
+/// A manifest of many keys, each used through S3 and directly.
+fn many() -> SourceMap {
+    let mut text = r#"
+version = 1
+stack   = "bench"
+id      = "0e6c1c0e-6f4b-4d7e-9d0b-0b8f7f3f5a10"
+[target.prod]
+account   = "111122223333"
+region    = "eu-west-1"
+deployers = ["arn:aws:iam::111122223333:role/deployer"]
+"#
+    .to_owned();
+    for index in 0..KEYS {
+        write!(
+            text,
+            r#"
+[key.k{index}]
+iam_delegation = "root-user"
+separation     = "enforced"
+services       = ["s3"]
+admins         = ["arn:aws:iam::111122223333:role/admin"]
+[[key.k{index}.user]]
+principal = "arn:aws:iam::111122223333:role/app-{index}"
+via       = ["s3"]
+[[key.k{index}.user]]
+principal = "arn:aws:iam::111122223333:role/export"
+can       = ["decrypt"]
+context   = {{ tenant = "acme-*" }}
+"#
+        )
+        .unwrap();
+    }
+    let mut sources = SourceMap::default();
+    sources.add("many.toml", text);
+    sources
+}
+
+fn desired(sources: &SourceMap) -> DesiredState {
+    manifest::load(sources).state.unwrap()
+}
+
+fn id(index: usize) -> KeyId {
+    format!("00000000-0000-4000-8000-{index:012}").parse().unwrap()
+}
+
+fn arn(target: &DesiredTarget, index: usize) -> KeyArn {
+    KeyArn::new(target.region.partition(), &target.region, &target.account, &id(index))
+}
+
+fn live_key(state: &DesiredState, target: &DesiredTarget, key: &DesiredKey, index: usize) -> LiveKey {
+    let document = synth::key_policy(target, key);
+    LiveKey {
+        arn: arn(target, index),
+        metadata: Observed::Known(KeyMetadata {
+            state: KeyState::Enabled,
+            description: String::new(),
+            spec: KeySpec::SymmetricDefault,
+            usage: KeyUsage::EncryptDecrypt,
+            origin: Origin::AwsKms,
+            manager: KeyManager::Customer,
+            multi_region: false,
+            created: None,
+            deletion: None,
+        }),
+        policy: Observed::Known(LivePolicy { text: document.to_compact(), document }),
+        tags: Observed::Known(synth::key_tags(state, key)),
+        rotation: Observed::Known(LiveRotation::On { days: Some(365) }),
+        grants: Observed::Known(Vec::new()),
+    }
+}
+
+/// The target as it is after `apply`.
+fn live(state: &DesiredState, target: &DesiredTarget) -> LiveTarget {
+    let principal: PrincipalArn = "arn:aws:iam::111122223333:role/deployer".parse().unwrap();
+    let arn: PrincipalArn = "arn:aws:sts::111122223333:assumed-role/deployer/bench".parse().unwrap();
+    let mut aliases: BTreeMap<AliasName, Option<KeyId>> = BTreeMap::new();
+    for (index, key) in target.keys.iter().enumerate() {
+        let claim = format!("alias/keywright/{}/{}", state.stack, key.name);
+        aliases.insert(claim.parse().unwrap(), Some(id(index)));
+        aliases.extend(key.aliases.iter().map(|alias| (alias.value.clone(), Some(id(index)))));
+    }
+    LiveTarget {
+        backend: Backend::Sandbox,
+        account: target.account.clone(),
+        region: target.region.clone(),
+        caller: Caller { account: target.account.clone(), arn, principal },
+        keys: target.keys.iter().enumerate().map(|(index, key)| live_key(state, target, key, index)).collect(),
+        aliases,
+        unreadable: Vec::new(),
+    }
+}
+
+fn manifests(criterion: &mut Criterion) {
+    let (small, large) = (example(), many());
+    criterion.bench_function("load the example: 8 keys, 8 roles", |bench| {
+        bench.iter(|| manifest::load(black_box(&small)).state.unwrap());
+    });
+    criterion.bench_function("load 200 keys", |bench| bench.iter(|| manifest::load(black_box(&large)).state.unwrap()));
+}
+
+fn decisions(criterion: &mut Criterion) {
+    let state = desired(&example());
+    let target = state.targets.first().unwrap();
+    let key = target.keys.iter().find(|key| key.name.as_str() == "restricted-records").unwrap();
+    let key_arn = arn(target, 0).to_string();
+    let policy = synth::key_policy(target, key);
+    let facts = KeyFacts::new(key_arn.clone(), target.account.clone(), target.region.clone(), policy);
+    let who = PrincipalFacts::from_arn(&"arn:aws:iam::111122223333:role/payments-api".parse().unwrap());
+    let mut request = Request::new("kms:Decrypt", key_arn, target.region.clone());
+    request.encryption_context.insert("tenant".to_owned(), "acme-1".to_owned());
+    let guardrails = Guardrails::default();
+    criterion.bench_function("decide a request", |bench| {
+        bench.iter(|| access::decide(black_box(&request), &who, Some(&facts), &guardrails));
+    });
+    criterion.bench_function("decide a request, with the trace", |bench| {
+        bench.iter(|| access::evaluate(black_box(&request), &who, Some(&facts), &guardrails));
+    });
+}
+
+fn policies(criterion: &mut Criterion) {
+    let state = desired(&example());
+    let target = state.targets.first().unwrap();
+    let key = target.keys.iter().find(|key| key.name.as_str() == "restricted-records").unwrap();
+    let ours = synth::key_policy(target, key);
+    // The same statements in another order, so that texts differ and meaning does not.
+    let mut turned = ours.clone();
+    turned.statements.reverse();
+    assert!(ours != turned && ours.same_permissions(&turned));
+    let text = ours.to_compact();
+    criterion.bench_function("compare two policies", |bench| {
+        bench.iter(|| black_box(&ours).same_permissions(black_box(&turned)));
+    });
+    criterion.bench_function("parse a policy", |bench| bench.iter(|| PolicyDocument::parse(black_box(&text)).unwrap()));
+}
+
+fn plans(criterion: &mut Criterion) {
+    let sources = many();
+    let state = desired(&sources);
+    let target = state.targets.first().unwrap();
+    let applied = live(&state, target);
+    let empty = LiveTarget { keys: Vec::new(), aliases: BTreeMap::new(), ..applied.clone() };
+    let mut group = criterion.benchmark_group("plan 200 keys");
+    group.sample_size(10);
+    for (name, live, steps) in [("that exist", applied, false), ("that are new", empty, true)] {
+        let targets: BTreeMap<TargetName, LiveTarget> = [(target.name.clone(), live)].into();
+        let (accounts, claims, options) = (BTreeMap::new(), BTreeMap::new(), PlanOptions::default());
+        let input = PlanInput {
+            desired: &state,
+            sources: &sources,
+            accounts: &accounts,
+            targets: &targets,
+            claims: &claims,
+            options: &options,
+        };
+        assert_eq!(Summary::of(&plan(input)).steps > 0, steps, "{name}");
+        group.bench_function(name, |bench| bench.iter(|| plan(black_box(input))));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, manifests, decisions, policies, plans);
+criterion_main!(benches);
