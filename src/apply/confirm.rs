@@ -216,9 +216,7 @@ fn is_seen(effect: &Effect, seen: &Seen) -> bool {
         Trace::Tags(wanted) => {
             seen.tags.get(key).is_some_and(|found| wanted.iter().all(|(tag, value)| found.get(tag) == Some(value)))
         }
-        Trace::NoTags(gone) => {
-            seen.tags.get(key).is_some_and(|found| gone.iter().all(|tag| !found.contains_key(tag)))
-        }
+        Trace::NoTags(gone) => seen.tags.get(key).is_some_and(|found| gone.iter().all(|tag| !found.contains_key(tag))),
         Trace::Alias(alias) => seen.aliases.get(alias).and_then(Option::as_ref) == Some(key),
         Trace::Rotation(wanted) => seen.rotation.get(key).is_some_and(|found| match (wanted, found) {
             // Some servers do not tell the period.

@@ -27,7 +27,9 @@ pub(in crate::plan) fn digest(plan: &Plan, input: PlanInput<'_>) -> Digest {
 pub(in crate::plan) fn live(input: PlanInput<'_>) -> Digest {
     let wanted = input.desired.targets.iter();
     let read = wanted.filter_map(|target| input.targets.get(&target.name).map(|live| (target, live)));
-    of(&read.map(|(wanted, live)| json!({"target": wanted.name, "state": target(input.desired, wanted, live)})).collect())
+    of(&read
+        .map(|(wanted, live)| json!({"target": wanted.name, "state": target(input.desired, wanted, live)}))
+        .collect())
 }
 
 fn of(covered: &Value) -> Digest {
@@ -67,8 +69,7 @@ fn target(desired: &DesiredState, wanted: &DesiredTarget, live: &LiveTarget) -> 
     let compared = |alias: &AliasName, id: Option<&KeyId>| {
         alias.as_str().starts_with(&prefix) || declared(alias) || id.is_some_and(ours)
     };
-    let aliases: BTreeMap<_, _> =
-        live.aliases.iter().filter(|(alias, id)| compared(alias, id.as_ref())).collect();
+    let aliases: BTreeMap<_, _> = live.aliases.iter().filter(|(alias, id)| compared(alias, id.as_ref())).collect();
     json!({
         "account": live.account,
         "region": live.region,

@@ -39,8 +39,7 @@ pub(in crate::plan) fn draft_target<'a>(
     let in_scope: Vec<&DesiredKey> = target.keys.iter().filter(|key| is_in_scope(input, &key.name)).collect();
     if aliases_unreadable(live) {
         // Without the aliases every key would look absent: nothing is compared, and the guard says so.
-        draft.plan.policies =
-            in_scope.iter().map(|key| (key.name.clone(), synth::key_policy(target, key))).collect();
+        draft.plan.policies = in_scope.iter().map(|key| (key.name.clone(), synth::key_policy(target, key))).collect();
         return draft;
     }
     for key in in_scope {

@@ -107,10 +107,8 @@ pub(in crate::plan) fn target(
     for sheet in &draft.sheets {
         blockers.extend(sheet.blockers.iter().cloned());
         let policies = sheet.drafts.iter().filter_map(|draft| draft.action.key_policy());
-        let roles: Vec<StepId> = accounts
-            .iter()
-            .flat_map(|plan| creations(plan.outcome.steps(), &plan.account, policies.clone()))
-            .collect();
+        let roles: Vec<StepId> =
+            accounts.iter().flat_map(|plan| creations(plan.outcome.steps(), &plan.account, policies.clone())).collect();
         steps.extend(chain(sheet, &roles, numbers, sources));
     }
     plan.outcome = outcome(blockers, steps);

@@ -164,11 +164,16 @@ fn change(goal: &RoleGoal<'_>, live: &LiveRole, sheet: &mut Sheet<'_>) {
     identity_policies(goal, live, sheet);
     let ours = synth::identity_policy_name(&goal.state.stack);
     let inline = live.inline_policies.keys().filter(|name| **name != ours && !goal.policies.contains_key(*name));
-    let foreign: Vec<String> = live.attached_policies.iter().chain(inline).map(|name| crate::text::escape(name).into_owned()).collect();
+    let foreign: Vec<String> =
+        live.attached_policies.iter().chain(inline).map(|name| crate::text::escape(name).into_owned()).collect();
     if !foreign.is_empty() {
         sheet.note(
             Code::AttachedPolicy,
-            format!("the role `{}` has policies that are not ours: {}", goal.role.name, crate::text::and_list(&foreign)),
+            format!(
+                "the role `{}` has policies that are not ours: {}",
+                goal.role.name,
+                crate::text::and_list(&foreign)
+            ),
             "look at what they allow; keywright leaves them alone",
         );
     }

@@ -106,7 +106,11 @@ const MISHAPS: [Mishap; 15] = [
 
 fn happen(mishap: Mishap, id: &KeyId, state: &mut FakeState) {
     let own = |state: &FakeState, claim: bool| -> Option<AliasName> {
-        state.aliases.iter().find(|(alias, key)| *key == id && alias.is_claim() == claim).map(|(alias, _)| alias.clone())
+        state
+            .aliases
+            .iter()
+            .find(|(alias, key)| *key == id && alias.is_claim() == claim)
+            .map(|(alias, _)| alias.clone())
     };
     match mishap {
         Mishap::DropAlias | Mishap::DropClaim => {

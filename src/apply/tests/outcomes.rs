@@ -20,7 +20,11 @@ fn without_a_connection_every_step_has_failed() {
     assert_eq!(report.exit(), Exit::Failed);
     assert_eq!(report.scopes.len(), 2);
     assert!(
-        report.scopes.iter().flat_map(|scope| &scope.steps).all(|step| matches!(step.result, StepResult::Failed { .. }))
+        report
+            .scopes
+            .iter()
+            .flat_map(|scope| &scope.steps)
+            .all(|step| matches!(step.result, StepResult::Failed { .. }))
     );
 }
 
@@ -40,8 +44,13 @@ fn progress_tells_of_each_step_twice() {
     let wire = super::wire::Wire::new(&world.aws, &world.machine);
     let connections = BTreeMap::from([(crate::report::Scope::Target("prod".parse().unwrap()), wire)]);
     let options = ApplyOptions { wait: Duration::ZERO, bypass_lockout_check: BTreeSet::new() };
-    let job =
-        Job { plan: &plan, connections: &connections, machine: &*world.machine, options: &options, progress: &progress };
+    let job = Job {
+        plan: &plan,
+        connections: &connections,
+        machine: &*world.machine,
+        options: &options,
+        progress: &progress,
+    };
     assert_eq!(super::world::block_on(apply(job)).exit(), Exit::Done);
     assert_eq!(
         *told.lock().unwrap(),

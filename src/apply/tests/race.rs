@@ -57,11 +57,8 @@ fn a_claim_alias_of_anybody_else_is_respected() {
     let world = World::new(single());
     let plan = world.plan();
     let claim = "alias/keywright/payments/ledger";
-    let tags = [
-        ("keywright:stack", "payments"),
-        (TAG_KEY, "ledger"),
-        (TAG_OWNER, "11111111-2222-4333-8444-555555555555"),
-    ];
+    let tags =
+        [("keywright:stack", "payments"), (TAG_KEY, "ledger"), (TAG_OWNER, "11111111-2222-4333-8444-555555555555")];
     let theirs = world.aws.add_key(r#"{"Version":"2012-10-17","Statement":[]}"#, &tags, &[claim]).key_id();
     let report = world.apply(&plan);
     assert_eq!(report.exit(), Exit::Partial);
