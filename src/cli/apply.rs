@@ -42,6 +42,7 @@ async fn apply_in(
     printer: &mut Printer,
 ) -> Result<Exit, Exit> {
     let observed = observe(manifest, session, &options.scope, &options.pace, printer).await;
+    observed.demand_something()?;
     let plan = plan_observed(manifest, &observed, &engine_options(options));
     if options.format.format == Format::Text {
         plan_command::show(&plan, Format::Text, PolicyText::Hidden, printer);
