@@ -106,9 +106,9 @@ fn unconnected(scope: Scope, steps: &[Step], undone: &mut BTreeSet<StepId>) -> S
 fn created_roles(account: &AccountPlan, report: &ScopeReport) -> Vec<String> {
     let done =
         report.steps.iter().filter(|outcome| matches!(outcome.result, StepResult::Done | StepResult::Unconfirmed));
-    done.filter_map(|outcome| match &outcome.step.action {
-        Action::CreateRole { role, path, .. } => Some(format!("::{}:role{path}{role}\"", account.account)),
-        _ => None,
+    done.filter_map(|outcome| {
+        let Action::CreateRole { role, path, .. } = &outcome.step.action else { return None };
+        Some(format!("::{}:role{path}{role}\"", account.account))
     })
     .collect()
 }
@@ -161,12 +161,11 @@ async fn run_target<C: Connection, M: Machine>(
     run.forget_settled(target);
     let mut steps = Vec::new();
     for step in target.outcome.steps() {
-        let outcome = match first_undone(step, undone) {
-            Some(because) => StepOutcome { step: step.clone(), result: StepResult::Skipped { because }, created: None },
-            None => {
-                (job.progress)(Event::Started(step));
-                outcome(step, run.execute(step).await)
-            }
+        let outcome = if let Some(because) = first_undone(step, undone) {
+            StepOutcome { step: step.clone(), result: StepResult::Skipped { because }, created: None }
+        } else {
+            (job.progress)(Event::Started(step));
+            outcome(step, run.execute(step).await)
         };
         if !matches!(outcome.result, StepResult::Done) {
             undone.insert(step.id.clone());

@@ -123,7 +123,7 @@ fn difference(path: &str, before: &Value, after: &Value, found: &mut Vec<String>
             }
         }
         (Value::Array(old), Value::Array(new)) => {
-            found.push(format!("{path}: {} before, {} now", old.len(), new.len()))
+            found.push(format!("{path}: {} before, {} now", old.len(), new.len()));
         }
         (old, new) if old == new => {}
         (_, Value::Null) => found.push(format!("{path} is gone")),
