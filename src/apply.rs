@@ -10,10 +10,10 @@ mod execute;
 mod roles;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::ids::{AccountId, KeyArn, KeyId, KeyName, Region, StackName};
-use crate::plan::{AccountPlan, KeyRef, Outcome, Plan, Step, StepId, TargetPlan};
+use crate::plan::{AccountPlan, Action, KeyRef, Outcome, Owner, Plan, Step, StepId, TargetPlan};
 use crate::ports::{
     ClaimStore, Clock, IdentityReader, IdentityWriter, KeyReader, KeyWriter, LockoutCheck, PortError, PortErrorKind,
     Randomness,
@@ -106,9 +106,9 @@ fn unconnected(scope: Scope, steps: &[Step], undone: &mut BTreeSet<StepId>) -> S
 fn created_roles(account: &AccountPlan, report: &ScopeReport) -> Vec<String> {
     let done =
         report.steps.iter().filter(|outcome| matches!(outcome.result, StepResult::Done | StepResult::Unconfirmed));
-    done.filter_map(|outcome| match &outcome.step.action {
-        crate::plan::Action::CreateRole { role, path, .. } => Some(format!("::{}:role{path}{role}\"", account.account)),
-        _ => None,
+    done.filter_map(|outcome| {
+        let Action::CreateRole { role, path, .. } = &outcome.step.action else { return None };
+        Some(format!("::{}:role{path}{role}\"", account.account))
     })
     .collect()
 }
@@ -158,14 +158,14 @@ async fn run_target<C: Connection, M: Machine>(
         new_roles,
         recoveries: Vec::new(),
     };
+    run.forget_settled(target);
     let mut steps = Vec::new();
     for step in target.outcome.steps() {
-        let outcome = match first_undone(step, undone) {
-            Some(because) => StepOutcome { step: step.clone(), result: StepResult::Skipped { because }, created: None },
-            None => {
-                (job.progress)(Event::Started(step));
-                outcome(step, run.execute(step).await)
-            }
+        let outcome = if let Some(because) = first_undone(step, undone) {
+            StepOutcome { step: step.clone(), result: StepResult::Skipped { because }, created: None }
+        } else {
+            (job.progress)(Event::Started(step));
+            outcome(step, run.execute(step).await)
         };
         if !matches!(outcome.result, StepResult::Done) {
             undone.insert(step.id.clone());
@@ -246,6 +246,20 @@ fn help(error: &PortError) -> &'static str {
 }
 
 impl<C: Connection, M: Machine> Run<'_, C, M> {
+    /// Forgets the claims of keys whose claim alias stands already: the run that made them died after it was done.
+    fn forget_settled(&self, target: &TargetPlan) {
+        let claims = |name: &KeyName| {
+            let owner = Owner::Key(name.clone());
+            let claim = |step: &&Step| matches!(&step.action, Action::CreateAlias { alias, .. } if alias.is_claim());
+            target.outcome.steps().iter().filter(claim).any(|step| step.owner == owner)
+        };
+        for name in target.keys.keys().filter(|name| !claims(name)) {
+            if let Err(error) = self.job.machine.remove(&self.slot(name)) {
+                tracing::warn!(key = %name, %error, "an old claim record was not removed");
+            }
+        }
+    }
+
     /// Returns the key that a reference means.
     fn key(&self, reference: &KeyRef) -> Result<KeyId, PortError> {
         match reference {

@@ -8,20 +8,18 @@ use crate::ports::{PortError, PortErrorKind};
 impl<C: Connection, M: Machine> Run<'_, C, M> {
     /// Executes a step of a target.
     pub(super) async fn execute(&mut self, step: &Step) -> Ending {
-        match &step.action {
-            Action::CreateKey { key, description, policy, tags } => {
-                let new = super::create::Wanted { key, description, policy, tags };
-                self.create_key(step, &new).await
-            }
-            Action::CreateAlias { alias, key } if alias.is_claim() => match self.key(key) {
+        if let Action::CreateKey { key, description, policy, tags } = &step.action {
+            return self.create_key(step, &super::create::Wanted { key, description, policy, tags }).await;
+        }
+        if let Action::CreateAlias { alias, key } = &step.action
+            && alias.is_claim()
+        {
+            return match self.key(key) {
                 Ok(id) => self.claim(step, alias, &id).await,
                 Err(error) => Ending::Failed(error),
-            },
-            action => match self.send(step, action).await {
-                Ok(()) => Ending::Done,
-                Err(error) => Ending::Failed(error),
-            },
+            };
         }
+        self.send(step, &step.action).await.map_or_else(Ending::Failed, |()| Ending::Done)
     }
 
     /// Sends an idempotent action, repeating it while a key that this run made is not visible yet.

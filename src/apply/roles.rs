@@ -25,12 +25,11 @@ pub(super) async fn run<C: Connection, M: Machine>(
     let mut work = Work { job, account: &account.account, connection, made: Vec::new(), recoveries: Vec::new() };
     let mut steps = Vec::new();
     for step in account.outcome.steps() {
-        let result = match first_undone(step, undone) {
-            Some(because) => StepResult::Skipped { because },
-            None => {
-                (job.progress)(Event::Started(step));
-                result(work.execute(step).await)
-            }
+        let result = if let Some(because) = first_undone(step, undone) {
+            StepResult::Skipped { because }
+        } else {
+            (job.progress)(Event::Started(step));
+            result(work.execute(step).await)
         };
         if result != StepResult::Done {
             undone.insert(step.id.clone());

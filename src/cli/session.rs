@@ -207,7 +207,7 @@ fn settings(
     let (endpoint, backend) = match (destination, &target.connection.endpoint_url) {
         (Destination::Sandbox(url), _) => {
             in_sandbox(&mut settings, target, verifier);
-            (Endpoint::Url(url.clone()), Backend::Sandbox)
+            (Endpoint::Sandbox(url.clone()), Backend::Sandbox)
         }
         (Destination::Endpoint(url), _) | (Destination::Target, Some(url)) => {
             (Endpoint::Url(url.clone()), Backend::Endpoint)

@@ -171,9 +171,8 @@ fn stray(key: &LiveKey) -> Finding {
 fn orphan(key: &LiveKey, name: Option<&String>, live: &LiveTarget, whose: &str) -> Orphan {
     let state = key.metadata.known().map_or("state unknown".to_owned(), |metadata| metadata.state.to_string());
     let id = key.arn.key_id();
-    let aliases: Vec<&str> = live.aliases_of(&id).map(AliasName::as_str).collect();
-    let aliases: String = aliases.iter().map(|alias| format!(", {alias}")).collect();
-    let note = format!("{state}{whose}{aliases}");
+    let aliases = live.aliases_of(&id).map(AliasName::to_string);
+    let note = std::iter::once(format!("{state}{whose}")).chain(aliases).collect::<Vec<_>>().join(", ");
     Orphan { arn: key.arn.clone(), key: name.cloned(), note }
 }
 

@@ -27,7 +27,7 @@ pub(in crate::plan) fn account(compared: RoleSheets<'_>, numbers: &mut Numbers, 
     let mut steps: Vec<Step> = Vec::new();
     for mut sheet in by_trust(compared.sheets, &plan.account) {
         blockers.append(&mut sheet.blockers);
-        let awaited = creations(&steps, &plan.account, sheet.drafts.iter().filter_map(|draft| trust(&draft.action)));
+        let awaited = creations(&steps, &plan.account, &sheet.drafts.iter().filter_map(|draft| trust(&draft.action)));
         steps.extend(chain(&sheet, &awaited, numbers, sources));
     }
     plan.outcome = outcome(blockers, steps);
@@ -87,7 +87,7 @@ pub(in crate::plan) fn names_new_role(policy: &PolicyDocument, account: &Account
 fn creations<'p>(
     steps: &[Step],
     account: &AccountId,
-    policies: impl Iterator<Item = &'p PolicyDocument> + Clone,
+    policies: &(impl Iterator<Item = &'p PolicyDocument> + Clone),
 ) -> Vec<StepId> {
     let named = |step: &&Step| policies.clone().any(|policy| names_new_role(policy, account, &step.action));
     steps.iter().filter(named).map(|step| step.id.clone()).collect()
@@ -108,7 +108,7 @@ pub(in crate::plan) fn target(
         blockers.extend(sheet.blockers.iter().cloned());
         let policies = sheet.drafts.iter().filter_map(|draft| draft.action.key_policy());
         let roles: Vec<StepId> =
-            accounts.iter().flat_map(|plan| creations(plan.outcome.steps(), &plan.account, policies.clone())).collect();
+            accounts.iter().flat_map(|plan| creations(plan.outcome.steps(), &plan.account, &policies)).collect();
         steps.extend(chain(sheet, &roles, numbers, sources));
     }
     plan.outcome = outcome(blockers, steps);

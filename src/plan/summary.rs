@@ -42,10 +42,10 @@ impl Summary {
     fn count(&mut self, outcome: &Outcome) {
         let steps = outcome.steps();
         let creates = |step: &&Step| matches!(step.action, Action::CreateKey { .. } | Action::CreateRole { .. });
-        let created: BTreeSet<_> = steps.iter().filter(creates).map(|step| &step.owner).collect();
+        let made: BTreeSet<_> = steps.iter().filter(creates).map(|step| &step.owner).collect();
         let touched: BTreeSet<_> = steps.iter().map(|step| &step.owner).collect();
-        self.create += created.len();
-        self.change += touched.difference(&created).count();
+        self.create += made.len();
+        self.change += touched.difference(&made).count();
         self.steps += steps.len();
         self.blocked += usize::from(matches!(outcome, Outcome::Blocked { .. }));
     }

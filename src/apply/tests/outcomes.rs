@@ -34,12 +34,12 @@ fn progress_tells_of_each_step_twice() {
     let plan = world.plan();
     let told = Mutex::new(Vec::new());
     let progress = |event: Event<'_>| {
-        let word = match event {
+        let line = match event {
             Event::Started(step) => format!("{} started", step.id),
             Event::Finished(outcome) => format!("{} finished", outcome.step.id),
             Event::Waiting(_) => "waiting".to_owned(),
         };
-        told.lock().unwrap().push(word);
+        told.lock().unwrap().push(line);
     };
     let wire = super::wire::Wire::new(&world.aws, &world.machine);
     let connections = BTreeMap::from([(crate::report::Scope::Target("prod".parse().unwrap()), wire)]);

@@ -46,7 +46,7 @@ pub(crate) struct Wire {
     pub(crate) lag: Option<(Duration, Lagging)>,
     pub(crate) writes: Arc<AtomicUsize>,
     pub(crate) died: Arc<AtomicBool>,
-    born: Arc<Mutex<BTreeMap<String, jiff::Timestamp>>>,
+    pub(crate) born: Arc<Mutex<BTreeMap<String, jiff::Timestamp>>>,
 }
 
 impl Wire {
