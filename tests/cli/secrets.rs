@@ -62,7 +62,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream, keep: Option<&Mutex<Vec<u8>>>) {
 
 #[test]
 fn neither_tokens_nor_data_keys_are_printed() {
-    let serving = Serving::with_roles(&[(DEPLOYER, SeedKind::Deployer), (VERIFIER, SeedKind::Verifier)]);
+    let serving = Serving::with_roles(&[(DEPLOYER, SeedKind::Deployer), (VERIFIER, SeedKind::Reader)]);
     let proxy = Proxy::before(&serving.endpoint());
     let account: AccountId = ACCOUNT.parse().unwrap();
     let (access_key, secret) = credentials(&account);
