@@ -9,10 +9,8 @@ fn reword(policy: &mut Value) {
     statements.reverse();
     for (index, statement) in statements.iter_mut().enumerate() {
         statement["Sid"] = json!(format!("Renamed{index}"));
-        let mut actions = match statement["Action"].take() {
-            Value::Array(actions) => actions,
-            action => vec![action],
-        };
+        let action = statement["Action"].take();
+        let mut actions = action.as_array().cloned().unwrap_or_else(|| vec![action]);
         actions.reverse();
         statement["Action"] = json!(actions);
     }

@@ -1,6 +1,6 @@
 //! Tests of the executable as people use it: arguments in; exit code, answer and talk out.
 #![expect(unreachable_pub, reason = "the modules of a test executable have no outside")]
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 mod budget;
 mod drift;

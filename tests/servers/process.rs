@@ -23,7 +23,7 @@ impl Server {
     pub(crate) fn start(command: &mut Command, port: u16) -> Outcome<Self> {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let mut server = Self(child);
-        let patience = Instant::now() + Duration::from_secs(60);
+        let patience = Instant::now() + Duration::from_mins(1);
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             if let Some(status) = server.0.try_wait()? {
                 let mut talk = String::new();
