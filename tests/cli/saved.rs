@@ -50,7 +50,7 @@ fn a_plan_that_the_manifest_or_the_live_keys_left_behind_is_stale() {
     rewrite_policy(&place, "notes", |policy| {
         policy["Statement"].as_array_mut().unwrap().pop();
     });
-    refused(&place, "apply p.json --sandbox", 5, "targets.[prod]");
+    refused(&place, "apply p.json --sandbox", 5, "targets[prod].steps: 1 before, 2 now");
 }
 
 #[test]
