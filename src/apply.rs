@@ -9,8 +9,11 @@ mod create;
 mod execute;
 mod roles;
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 use crate::ids::{AccountId, KeyArn, KeyId, KeyName, Region, StackName};
-use crate::plan::{AccountPlan, KeyRef, Outcome, Plan, Step, StepId, TargetPlan};
+use crate::plan::{AccountPlan, Action, KeyRef, Outcome, Owner, Plan, Step, StepId, TargetPlan};
 use crate::ports::{
     ClaimStore, Clock, IdentityReader, IdentityWriter, KeyReader, KeyWriter, LockoutCheck, PortError, PortErrorKind,
     Randomness,
@@ -19,6 +22,9 @@ use crate::report::{ApplyReport, Event, Recovery, Scope, ScopeReport, StepOutcom
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::Duration;
+
+/// How many reads are under way at once.
+const PARALLEL: usize = 8;
 
 /// What `apply` needs of one account's or target's connection.
 pub trait Connection: KeyReader + KeyWriter + IdentityReader + IdentityWriter + Sync {}
@@ -64,27 +70,44 @@ pub async fn apply<C: Connection, M: Machine>(job: Job<'_, C, M>) -> ApplyReport
     let mut new_roles = BTreeSet::new();
     for account in &job.plan.accounts {
         let scope = Scope::Account(account.account.clone());
-        if let (Outcome::Ready(_), Some(connection)) = (&account.outcome, job.connections.get(&scope)) {
-            let done = roles::run(&job, account, connection, &mut undone).await;
-            new_roles.extend(created_roles(account, &done));
-            report.scopes.push(done);
-        }
+        let Outcome::Ready(_) = account.outcome else {
+            undone.extend(account.outcome.steps().iter().map(|step| step.id.clone()));
+            continue;
+        };
+        let done = match job.connections.get(&scope) {
+            Some(connection) => roles::run(&job, account, connection, &mut undone).await,
+            None => unconnected(scope, account.outcome.steps(), &mut undone),
+        };
+        new_roles.extend(created_roles(account, &done));
+        report.scopes.push(done);
     }
     for target in &job.plan.targets {
         let scope = Scope::Target(target.name.clone());
-        if let (Outcome::Ready(_), Some(connection)) = (&target.outcome, job.connections.get(&scope)) {
-            report.scopes.push(run_target(&job, target, connection, &mut undone, &new_roles).await);
-        }
+        let Outcome::Ready(_) = target.outcome else { continue };
+        let done = match job.connections.get(&scope) {
+            Some(connection) => run_target(&job, target, connection, &mut undone, &new_roles).await,
+            None => unconnected(scope, target.outcome.steps(), &mut undone),
+        };
+        report.scopes.push(done);
     }
     report
 }
 
-/// ARN endings (`role/path/name`) of the roles that this run made.
+/// Nothing can be done without a connection; nothing is passed over in silence either.
+fn unconnected(scope: Scope, steps: &[Step], undone: &mut BTreeSet<StepId>) -> ScopeReport {
+    undone.extend(steps.iter().map(|step| step.id.clone()));
+    let error = PortError::new(PortErrorKind::Unreachable, "apply", "there is no connection");
+    let steps =
+        steps.iter().map(|step| StepOutcome { step: step.clone(), result: failed(&error), created: None }).collect();
+    ScopeReport { scope, steps, recoveries: Vec::new() }
+}
+
+/// How the ARNs of the roles that this run made end in a policy's text, its closing quote included.
 fn created_roles(account: &AccountPlan, report: &ScopeReport) -> Vec<String> {
     let done =
         report.steps.iter().filter(|outcome| matches!(outcome.result, StepResult::Done | StepResult::Unconfirmed));
     done.filter_map(|outcome| match &outcome.step.action {
-        crate::plan::Action::CreateRole { role, path, .. } => Some(format!("{}:role{path}{role}", account.account)),
+        Action::CreateRole { role, path, .. } => Some(format!("::{}:role{path}{role}\"", account.account)),
         _ => None,
     })
     .collect()
@@ -101,6 +124,8 @@ struct Run<'a, C, M> {
     bindings: BTreeMap<KeyName, KeyArn>,
     /// Keys that this very process made: only these may ever be called the losers of a race.
     made_here: BTreeSet<KeyId>,
+    /// Keys that an interrupted run made a moment ago: reads may not show them yet either.
+    found_here: BTreeSet<KeyId>,
     /// Roles that this run made: their principals may be unknown to KMS for a while.
     new_roles: &'a BTreeSet<String>,
     recoveries: Vec<Recovery>,
@@ -129,9 +154,11 @@ async fn run_target<C: Connection, M: Machine>(
         region: &target.region,
         bindings: target.keys.clone(),
         made_here: BTreeSet::new(),
+        found_here: BTreeSet::new(),
         new_roles,
         recoveries: Vec::new(),
     };
+    run.forget_settled(target);
     let mut steps = Vec::new();
     for step in target.outcome.steps() {
         let outcome = match first_undone(step, undone) {
@@ -160,9 +187,32 @@ fn outcome(step: &Step, ending: Ending) -> StepOutcome {
         Ending::Done => (StepResult::Done, None),
         Ending::Created(arn) => (StepResult::Done, Some(arn)),
         Ending::Unknown(message) => (StepResult::Unknown { message }, None),
-        Ending::Failed(error) => (failed(&error), None),
+        Ending::Failed(error) => (not_done(&error), None),
     };
     StepOutcome { step: step.clone(), result, created }
+}
+
+/// A write without an answer may have taken effect: that is no failure, and running again tells.
+fn not_done(error: &PortError) -> StepResult {
+    match error.kind {
+        PortErrorKind::Unknown | PortErrorKind::Transient => StepResult::Unknown { message: error.to_string() },
+        PortErrorKind::NotFound
+        | PortErrorKind::Denied
+        | PortErrorKind::AlreadyExists
+        | PortErrorKind::Throttled
+        | PortErrorKind::Unreachable
+        | PortErrorKind::Credentials
+        | PortErrorKind::LimitExceeded
+        | PortErrorKind::InvalidState
+        | PortErrorKind::Disabled
+        | PortErrorKind::InvalidPrincipal
+        | PortErrorKind::Lockout
+        | PortErrorKind::Invalid
+        | PortErrorKind::InvalidCiphertext
+        | PortErrorKind::IncorrectKey
+        | PortErrorKind::NotSupported
+        | PortErrorKind::Protocol => failed(error),
+    }
 }
 
 fn failed(error: &PortError) -> StepResult {
@@ -197,6 +247,20 @@ fn help(error: &PortError) -> &'static str {
 }
 
 impl<C: Connection, M: Machine> Run<'_, C, M> {
+    /// Forgets the claims of keys whose claim alias stands already: the run that made them died after it was done.
+    fn forget_settled(&self, target: &TargetPlan) {
+        let claims = |name: &KeyName| {
+            let owner = Owner::Key(name.clone());
+            let claim = |step: &&Step| matches!(&step.action, Action::CreateAlias { alias, .. } if alias.is_claim());
+            target.outcome.steps().iter().filter(claim).any(|step| step.owner == owner)
+        };
+        for name in target.keys.keys().filter(|name| !claims(name)) {
+            if let Err(error) = self.job.machine.remove(&self.slot(name)) {
+                tracing::warn!(key = %name, %error, "an old claim record was not removed");
+            }
+        }
+    }
+
     /// Returns the key that a reference means.
     fn key(&self, reference: &KeyRef) -> Result<KeyId, PortError> {
         match reference {
@@ -215,9 +279,20 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
         self.recoveries.push(Recovery { step: step.id.clone(), message: message.into() });
     }
 
-    /// Returns whether a reference means a key that this run made, which reads may not show yet.
+    /// Returns whether a key was made in this run or just before, so that KMS may not show it everywhere yet.
     fn is_new(&self, id: &KeyId) -> bool {
-        self.made_here.contains(id)
+        self.made_here.contains(id) || self.found_here.contains(id)
+    }
+
+    /// Repeats a call on a key while KMS does not show that new key yet.
+    async fn settled<T, F: Future<Output = Result<T, PortError>>>(
+        &self,
+        id: &KeyId,
+        call: impl FnMut() -> F,
+    ) -> Result<T, PortError> {
+        let may_lag = self.is_new(id);
+        let passes = |error: &PortError| may_lag && error.kind == PortErrorKind::NotFound;
+        until(self.job.machine, self.job.options.wait, passes, call).await
     }
 }
 

@@ -4,6 +4,7 @@ mod call;
 mod credentials;
 mod crypto;
 mod error;
+mod forwarded;
 mod identity;
 mod key_reader;
 mod key_writer;

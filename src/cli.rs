@@ -9,6 +9,7 @@ pub mod environment;
 pub mod explain;
 pub mod init;
 pub mod load;
+pub mod log;
 pub mod machine;
 pub mod man;
 pub mod observe;
@@ -34,6 +35,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let hostile = arguments.iter().any(|argument| argument.to_string_lossy().contains(text::is_hostile));
     match args::parse(arguments) {
         Ok(cli) => {
+            log::start(cli.global.talk());
             let mut printer = Printer::for_process(&cli.global);
             let exit = run(cli, &mut printer);
             printer.finish(exit)

@@ -17,6 +17,9 @@ mod scope;
 mod summary;
 mod world;
 
+#[cfg(test)]
+mod tests;
+
 pub use action::{Action, KeyRef};
 pub use data::{PLAN_FORMAT_VERSION, plan_to_json};
 pub use file::{PlanFile, PlanFileError, StalePlan};
@@ -85,12 +88,18 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
     for target in &input.desired.targets {
         if let Some(live) = input.targets.get(&target.name) {
             let drafted = guard::draft_target(input, target, live);
-            let account = accounts.iter().find(|plan| plan.account == target.account);
-            let drafted = guard::guard_target(input, target, live, account, drafted);
-            targets.push(order::target(drafted, account, &mut numbers, input.sources));
+            let drafted = guard::guard_target(input, target, live, &accounts, drafted);
+            targets.push(order::target(drafted, &accounts, &mut numbers, input.sources));
         }
     }
-    let mut plan = Plan { stack: input.desired.stack.clone(), digest: Digest::default(), accounts, targets };
+    let mut plan = Plan {
+        stack: input.desired.stack.clone(),
+        owner: input.desired.owner.clone(),
+        digest: Digest::default(),
+        live_digest: digest::live(input),
+        accounts,
+        targets,
+    };
     check::enforce(&mut plan, input);
     plan.digest = digest::digest(&plan, input);
     plan

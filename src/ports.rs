@@ -13,6 +13,7 @@ use crate::ids::{AccountId, AliasName, KeyArn, KeyId, RoleArn, RoleName};
 use crate::live::{Caller, KeyMetadata, LiveGrant, LiveRole, LiveRotation};
 use crate::policy::PolicyDocument;
 use crate::secret::SecretBytes;
+use crate::services::Service;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::Duration;
@@ -241,6 +242,17 @@ pub trait Crypto {
         key: &KeyId,
         context: &EncryptionContext,
     ) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// Has its calls forwarded by a service, so that keys see `kms:ViaService`.
+///
+/// Only the service itself can do this at AWS; the sandbox lets its callers play one.
+///
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service>
+pub trait Forwarding: Sized {
+    /// Returns a connection of the same identity whose uses of keys a service of the Region forwards; `None` where
+    /// the server lets nobody play a service.
+    fn forwarded_by(&self, service: Service) -> Option<Self>;
 }
 
 /// Becomes another identity.

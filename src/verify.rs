@@ -23,9 +23,9 @@ mod tests;
 use crate::desired::{DesiredKey, DesiredState, DesiredTarget, Enforcement};
 use crate::ids::KeyName;
 use crate::live::LiveTarget;
-use crate::ports::{CallerReader, Clock, Crypto, KeyReader, Randomness, RoleAssumer};
+use crate::ports::{CallerReader, Clock, Crypto, Forwarding, KeyReader, Randomness, RoleAssumer};
 use crate::report::{Expectation, Probe, ProbeResult, VerifyReport};
-use cast::{Assumer, OtherKey};
+use cast::{Assumer, Wanted};
 use futures::StreamExt as _;
 use notes::{Notes, Question};
 use std::collections::BTreeSet;
@@ -79,7 +79,7 @@ struct Enforced {
 /// Probes every key of a target. The probes stand in the order of the target's keys, then by identity.
 pub async fn verify<C, M>(job: VerifyJob<'_, C, M>) -> VerifyReport
 where
-    C: Crypto + KeyReader + CallerReader + RoleAssumer<Assumed = C> + Sync,
+    C: Crypto + KeyReader + CallerReader + RoleAssumer<Assumed = C> + Forwarding + Sync,
     M: Clock + Randomness + Sync,
 {
     let wanted = |key: &&DesiredKey| job.only_keys.is_none_or(|only| only.contains(&key.name));
@@ -99,7 +99,7 @@ async fn probe_key<C, M>(
     enforced: Enforced,
 ) -> Vec<Probe>
 where
-    C: Crypto + KeyReader + CallerReader + RoleAssumer<Assumed = C> + Sync,
+    C: Crypto + KeyReader + CallerReader + RoleAssumer<Assumed = C> + Forwarding + Sync,
     M: Clock + Randomness + Sync,
 {
     let (clock, progress) = (job.machine, job.progress);
@@ -112,24 +112,13 @@ where
             return notes.probes;
         }
     };
-    let other = other_key(job, key);
-    let members = cast::members(job, &subject, assumer, other.as_ref().map(|other| other.0.facts.arn.as_str())).await;
-    round_trip::run(&mut notes, job, &subject, &members, (other.as_ref(), enforced)).await;
+    let members = cast::members(job, &subject, assumer, Wanted::Everybody).await;
+    round_trip::run(&mut notes, job, &subject, &members, (assumer, enforced)).await;
     for member in &members {
         perform::perform(&mut notes, member, &subject, job.target, enforced).await;
     }
     closing(&mut notes, job, &subject);
     notes.grouped()
-}
-
-/// Returns another key of the target that can be named in its place: one with a user in common, if there is one.
-fn other_key<'a, C, M>(job: &VerifyJob<'a, C, M>, key: &DesiredKey) -> Option<OtherKey<'a>> {
-    let shared = |other: &DesiredKey| {
-        other.users.iter().filter(|user| key.users.iter().any(|own| own.principal == user.principal)).count()
-    };
-    let mut others: Vec<&'a DesiredKey> = job.target.keys.iter().filter(|other| other.name != key.name).collect();
-    others.sort_by_key(|other| std::cmp::Reverse(shared(other)));
-    others.into_iter().find_map(|other| subject::find(job.desired, other, job.live).ok()).map(OtherKey)
 }
 
 /// What is said of everybody else, and of what the judgements leave out.

@@ -1,13 +1,14 @@
 //! Creates keys, never twice: `CreateKey` has no client token, so a claim is written down before it is sent, and an
 //! unknown outcome is searched for, not repeated.
 
-use super::{Connection, Ending, Machine, Run, elapsed};
-use crate::desired::tags::{TAG_CLAIM, TAG_KEY, TAG_STACK};
+use super::{Connection, Ending, Machine, PARALLEL, Run, elapsed};
+use crate::desired::tags::{TAG_CLAIM, TAG_KEY, TAG_STACK, TAG_STRAY};
 use crate::ids::{KeyArn, KeyName};
 use crate::plan::{KeyRef, Step};
 use crate::policy::PolicyDocument;
 use crate::ports::{ClaimRecord, NewKey, PortError, PortErrorKind};
 use crate::report::Event;
+use futures::stream::StreamExt as _;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -70,11 +71,13 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
     async fn earlier_claim(&mut self, step: &Step, key: &KeyName) -> Result<Option<Ending>, PortError> {
         let slot = self.slot(key);
         let Some(record) = self.job.machine.load(&slot)? else { return Ok(None) };
-        if let Some(arn) = self.search(key, &record.claim, self.job.options.wait).await? {
+        let is_recent = |now: jiff::Timestamp| now.duration_since(record.at) < SURELY_VISIBLE;
+        let limit = if is_recent(self.job.machine.now()) { self.job.options.wait } else { Duration::ZERO };
+        if let Some(arn) = self.search(key, &record.claim, limit).await? {
             self.found(step, key, &arn);
             return Ok(Some(Ending::Created(arn)));
         }
-        if self.job.machine.now().duration_since(record.at) < SURELY_VISIBLE {
+        if is_recent(self.job.machine.now()) {
             let message = format!(
                 "a run at {} may have created the key; it is not visible yet, so none is created now",
                 record.at
@@ -87,6 +90,7 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
     }
 
     fn found(&mut self, step: &Step, key: &KeyName, arn: &KeyArn) {
+        self.found_here.insert(arn.key_id());
         self.recovered(step, format!("an interrupted run had created `{}`: going on with it", arn.key_id()));
         self.bind(&KeyRef::Planned(key.clone()), arn.clone());
     }
@@ -160,19 +164,21 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
     async fn search_once(&self, key: &KeyName, claim: &str) -> Result<Option<KeyArn>, PortError> {
         let carries = |tags: &BTreeMap<String, String>| {
             let is = |tag: &str, value: &str| tags.get(tag).is_some_and(|found| found == value);
-            is(TAG_CLAIM, claim) && is(TAG_STACK, self.stack.as_str()) && is(TAG_KEY, key.as_str())
+            let named = is(TAG_STACK, self.stack.as_str()) && is(TAG_KEY, key.as_str());
+            is(TAG_CLAIM, claim) && named && !tags.contains_key(TAG_STRAY)
         };
         if let Ok(tagged) = self.connection.keys_tagged(TAG_STACK, self.stack.as_str()).await
             && let Some((arn, _)) = tagged.into_iter().find(|(_, tags)| carries(tags))
         {
             return Ok(Some(arn));
         }
-        for arn in self.connection.list_keys().await? {
-            // Keys of others may refuse to show their tags; ours, made by this caller, does not.
-            if let Ok(tags) = self.connection.key_tags(&arn.key_id()).await
-                && carries(&tags)
-            {
-                return Ok(Some(arn));
+        let keys = self.connection.list_keys().await?;
+        // Keys of others may refuse to show their tags; ours, made by this caller, does not.
+        let reads = keys.iter().map(|arn| async move { (arn, self.connection.key_tags(&arn.key_id()).await) });
+        let mut read = futures::stream::iter(reads).buffer_unordered(PARALLEL);
+        while let Some((arn, tags)) = read.next().await {
+            if tags.is_ok_and(|tags| carries(&tags)) {
+                return Ok(Some(arn.clone()));
             }
         }
         Ok(None)

@@ -69,6 +69,11 @@ impl Gate {
         }
     }
 
+    /// Returns where the calls go.
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     /// Returns how often each call was sent.
     pub(super) fn counts(&self) -> BTreeMap<String, u64> {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);

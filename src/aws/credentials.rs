@@ -160,6 +160,8 @@ fn not_assumed(role: &RoleArn, mut error: PortError) -> PortError {
 
 /// Returns the error for credentials that could not be had, with the next step.
 pub(super) fn no_credentials(wanted: &settings::Credentials, cause: &str) -> PortError {
+    // The SDK lists its providers a line each.
+    let cause = cause.lines().map(str::trim).collect::<Vec<_>>().join(" ");
     let message = match wanted {
         settings::Credentials::Chain => format!(
             "no AWS credentials: {cause}; set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, log in with \

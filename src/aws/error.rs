@@ -217,7 +217,7 @@ fn never_sent(error: &(dyn Error + 'static)) -> bool {
 fn no_connection(call: Call, endpoint: &Endpoint, error: &(dyn Error + 'static)) -> String {
     let next = match endpoint {
         Endpoint::Aws => "check the network, the proxy and the Region",
-        Endpoint::Url(_) => "check that a server listens there, or give another --endpoint-url",
+        Endpoint::Url(_) | Endpoint::Sandbox(_) => "check that a server listens there, or give another --endpoint-url",
     };
     format!("no connection to {}: {}; {next}", place(call, endpoint), chain_text(error))
 }
@@ -225,7 +225,7 @@ fn no_connection(call: Call, endpoint: &Endpoint, error: &(dyn Error + 'static))
 fn place(call: Call, endpoint: &Endpoint) -> String {
     match endpoint {
         Endpoint::Aws => format!("the AWS endpoint of {}", call.name.split(':').next().unwrap_or(call.name)),
-        Endpoint::Url(url) => url.clone(),
+        Endpoint::Url(url) | Endpoint::Sandbox(url) => url.clone(),
     }
 }
 

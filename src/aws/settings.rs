@@ -21,6 +21,8 @@ pub enum Endpoint {
     Aws,
     /// All four services at one URL.
     Url(String),
+    /// The sandbox, at a URL: it lets its callers play the services that forward calls.
+    Sandbox(String),
 }
 
 /// Where the first credentials come from.
@@ -172,7 +174,7 @@ fn loader(settings: &ConnectSettings) -> aws_config::ConfigLoader {
     }
     match &settings.endpoint {
         Endpoint::Aws => loader,
-        Endpoint::Url(url) => loader.endpoint_url(url),
+        Endpoint::Url(url) | Endpoint::Sandbox(url) => loader.endpoint_url(url),
     }
 }
 
@@ -194,6 +196,6 @@ fn static_config(settings: &ConnectSettings, access_key: &str, secret: &SecretTe
     }
     match &settings.endpoint {
         Endpoint::Aws => builder.build(),
-        Endpoint::Url(url) => builder.endpoint_url(url).build(),
+        Endpoint::Url(url) | Endpoint::Sandbox(url) => builder.endpoint_url(url).build(),
     }
 }

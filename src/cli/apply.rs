@@ -42,6 +42,7 @@ async fn apply_in(
     printer: &mut Printer,
 ) -> Result<Exit, Exit> {
     let observed = observe(manifest, session, &options.scope, &options.pace, printer).await;
+    observed.demand_something()?;
     let plan = plan_observed(manifest, &observed, &engine_options(options));
     if options.format.format == Format::Text {
         plan_command::show(&plan, Format::Text, PolicyText::Hidden, printer);
@@ -163,11 +164,8 @@ fn finish(options: &Options, plan: &Plan, report: &ApplyReport, printer: &mut Pr
 
 /// The last lines: what to try next, in a form that works here.
 fn suggest(options: &Options, session: &Session, printer: &mut Printer) {
-    let files = &options.manifest.files;
+    let next = |rest| next_command(session, &options.manifest.files, &options.scope, rest);
     printer.status("Next:");
-    printer.status(&format!("  {}   # nothing is left to change", next_command(session, files, "plan --check")));
-    printer.status(&format!(
-        "  {}   # each key works, and for nobody else",
-        next_command(session, files, "verify --as-roles")
-    ));
+    printer.status(&format!("  {}   # nothing is left to change", next("plan --check")));
+    printer.status(&format!("  {}   # each key works, and for nobody else", next("verify --as-roles")));
 }

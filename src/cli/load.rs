@@ -21,13 +21,26 @@ pub struct Manifest {
     pub sources: SourceMap,
     /// What it wants.
     pub desired: DesiredState,
+    /// What is worth saying about it, sorted.
+    pub remarks: Vec<Diagnostic>,
 }
 
-/// Reads and validates the manifest; prints what is wrong with it.
+/// Reads and validates the manifest; prints what is wrong with it. What is worth saying about a valid one is talk, in
+/// whatever form the answer is.
 ///
 /// # Errors
 /// With the exit code, when everything has been printed.
 pub fn load(options: &ManifestOptions, format: Format, printer: &mut Printer) -> Result<Manifest, Exit> {
+    let manifest = validate(options, format, printer)?;
+    report::print(&manifest.remarks, &manifest.sources, Format::Text, printer);
+    Ok(manifest)
+}
+
+/// Reads and validates the manifest; prints what is wrong with an invalid one.
+///
+/// # Errors
+/// With the exit code, when everything has been printed.
+pub fn validate(options: &ManifestOptions, format: Format, printer: &mut Printer) -> Result<Manifest, Exit> {
     let (sources, loaded) = match read_files(&options.files).and_then(|files| manifest::check_limits(&files)) {
         Ok(sources) => {
             let loaded = manifest::load(&sources);
@@ -39,8 +52,7 @@ pub fn load(options: &ManifestOptions, format: Format, printer: &mut Printer) ->
     let desired = loaded.state.inspect(|state| diagnostics.extend(review::policy_sizes(state)));
     match desired {
         Some(desired) if !diagnostics.has_errors() => {
-            report::print(&diagnostics.into_sorted(), &sources, format, printer);
-            Ok(Manifest { sources, desired })
+            Ok(Manifest { sources, desired, remarks: diagnostics.into_sorted() })
         }
         _ => Err(refuse(diagnostics, &sources, format, printer)),
     }

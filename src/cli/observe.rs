@@ -26,6 +26,16 @@ pub struct Observed {
     pub failure: Option<Exit>,
 }
 
+impl Observed {
+    /// Returns how the run ends where nothing at all could be read: there is nothing to plan, and no answer.
+    ///
+    /// # Errors
+    /// With the exit code, when the reasons have been printed.
+    pub fn demand_something(&self) -> Result<(), Exit> {
+        self.failure.filter(|_| self.targets.is_empty()).map_or(Ok(()), Err)
+    }
+}
+
 /// Reads every target; one that cannot be read is reported and left out.
 pub async fn observe_targets(
     manifest: &Manifest,

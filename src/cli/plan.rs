@@ -24,6 +24,7 @@ async fn plan(options: &Options, printer: &mut Printer) -> Result<Exit, Exit> {
     let observed = observe(&manifest, &session, &options.scope, &options.pace, printer).await;
     session.tell_calls(printer);
     session.close().await;
+    observed.demand_something()?;
     let plan = plan_observed(&manifest, &observed, &engine_options(options));
     let policy_text = if options.policy_text { PolicyText::Shown } else { PolicyText::Hidden };
     show(&plan, options.format.format, policy_text, printer);

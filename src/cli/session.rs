@@ -1,6 +1,6 @@
 //! One run's connections: to the sandbox, to an endpoint, or to AWS, a connection for each target and account.
 
-use super::args::{ConnectionOptions, PaceOptions};
+use super::args::{ConnectionOptions, PaceOptions, ScopeOptions};
 use super::printer::Printer;
 use crate::aws::{self, ConnectSettings, Connection, Credentials, Endpoint, Pacing};
 use crate::desired::{DesiredState, DesiredTarget, Enforcement, Principal};
@@ -22,6 +22,8 @@ pub struct Session {
     pub claims: PathBuf,
     /// How the run was asked for, to name the next command: `--sandbox`, or nothing.
     pub sandbox: Option<PathBuf>,
+    /// The endpoint of the command line, to name the next command.
+    pub endpoint: Option<String>,
     #[cfg(feature = "sandbox")]
     running: Option<crate::sandbox::RunningSandbox>,
 }
@@ -68,6 +70,7 @@ impl Session {
             backend: BTreeMap::new(),
             claims: PathBuf::from(".keywright/claims"),
             sandbox: None,
+            endpoint: options.endpoint_url.clone(),
             #[cfg(feature = "sandbox")]
             running: None,
         };
@@ -204,7 +207,7 @@ fn settings(
     let (endpoint, backend) = match (destination, &target.connection.endpoint_url) {
         (Destination::Sandbox(url), _) => {
             in_sandbox(&mut settings, target, verifier);
-            (Endpoint::Url(url.clone()), Backend::Sandbox)
+            (Endpoint::Sandbox(url.clone()), Backend::Sandbox)
         }
         (Destination::Endpoint(url), _) | (Destination::Target, Some(url)) => {
             (Endpoint::Url(url.clone()), Backend::Endpoint)
@@ -249,20 +252,33 @@ pub fn verifier_role(target: &DesiredTarget) -> Option<RoleArn> {
     role.filter(|arn| arn.account() == target.account).and_then(|arn| arn.as_str().parse().ok())
 }
 
-/// Returns the words of a command that continues this run: the program as it was called, and the same manifest.
-pub fn next_command(session: &Session, files: &[PathBuf], rest: &str) -> String {
+/// Returns the words of a command that continues this run: the program as it was called, the same manifest, and the same
+/// part of it.
+pub fn next_command(session: &Session, files: &[PathBuf], scope: &ScopeOptions, rest: &str) -> String {
     let program = std::env::args().next().unwrap_or_else(|| "keywright".to_owned());
-    let mut words = vec![program, rest.to_owned()];
+    let mut words = vec![shell_word(&program), rest.to_owned()];
     match &session.sandbox {
         Some(folder) if *folder == *std::path::Path::new(super::args::SANDBOX_DIR) => {
             words.push("--sandbox".to_owned());
         }
-        Some(folder) => words.push(format!("--sandbox={}", folder.display())),
-        None => {}
+        Some(folder) => words.push(shell_word(&format!("--sandbox={}", folder.display()))),
+        None => words.extend(session.endpoint.iter().map(|url| format!("--endpoint-url {}", shell_word(url)))),
     }
     let default = [PathBuf::from("keywright.toml")];
     if files != default {
-        words.extend(files.iter().map(|file| format!("-f {}", file.display())));
+        words.extend(files.iter().map(|file| format!("-f {}", shell_word(&file.to_string_lossy()))));
     }
+    words.extend(scope.targets.iter().map(|target| format!("--target {target}")));
+    words.extend(scope.keys.iter().map(|key| format!("--key {key}")));
     escape(&words.join(" ")).into_owned()
+}
+
+/// Quotes a word of a command line where a POSIX shell would split it or read something into it.
+fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }

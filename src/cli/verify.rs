@@ -28,6 +28,7 @@ async fn verify_all(options: &Options, printer: &mut Printer) -> Result<Exit, Ex
     let report = Box::pin(probe(options, &manifest, &session, &observed)).await;
     session.tell_calls(printer);
     session.close().await;
+    observed.demand_something()?;
     let completeness = if options.require_complete { Completeness::Required } else { Completeness::BestEffort };
     match options.format.format {
         Format::Text => printer.answer(&render_verify(&report, printer.answer_painter(), completeness)),

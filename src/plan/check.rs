@@ -64,6 +64,7 @@ fn order_faults(steps: &[Step], seen: &mut BTreeSet<StepId>) -> Vec<String> {
 fn target_faults(target: &TargetPlan, input: PlanInput<'_>) -> Vec<String> {
     let mut faults = Vec::new();
     let mut created: BTreeSet<&KeyName> = BTreeSet::new();
+    let mut aliases: BTreeSet<&AliasName> = BTreeSet::new();
     for (index, step) in target.outcome.steps().iter().enumerate() {
         if let Action::CreateKey { key, tags, .. } = &step.action {
             faults.extend(create_faults(target, step, tags, input));
@@ -76,10 +77,49 @@ fn target_faults(target: &TargetPlan, input: PlanInput<'_>) -> Vec<String> {
                 faults.push(format!("{} creates `{key}` a second time", step.id));
             }
         }
+        faults.extend(owner_fault(target, step));
+        faults.extend(alias_fault(step, &mut aliases));
         faults.extend(reference_fault(target, step, &created));
         faults.extend(policy_fault(target, step));
-        if matches!(&step.action, Action::UpdateAlias { alias, .. } if alias.is_claim()) {
-            faults.push(format!("{} moves a claim alias", step.id));
+    }
+    faults.extend(state_faults(target));
+    faults
+}
+
+/// A target's step belongs to a key that the plan shows, and calls KMS.
+fn owner_fault(target: &TargetPlan, step: &Step) -> Option<String> {
+    match &step.owner {
+        Owner::Role(role) => Some(format!("{} belongs to the role `{role}` in a target's plan", step.id)),
+        Owner::Key(key) if !target.policies.contains_key(key) => {
+            Some(format!("{} belongs to `{key}`, which the plan does not show", step.id))
+        }
+        Owner::Key(_) if !step.action.call().starts_with("kms:") => {
+            Some(format!("{} calls {} for a key", step.id, step.action.call()))
+        }
+        Owner::Key(_) => None,
+    }
+}
+
+/// An alias is written once, and a claim alias never moves.
+fn alias_fault<'p>(step: &'p Step, written: &mut BTreeSet<&'p AliasName>) -> Option<String> {
+    let (Action::CreateAlias { alias, .. } | Action::UpdateAlias { alias, .. }) = &step.action else { return None };
+    if matches!(step.action, Action::UpdateAlias { .. }) && alias.is_claim() {
+        return Some(format!("{} moves a claim alias", step.id));
+    }
+    (!written.insert(alias)).then(|| format!("{} writes `{alias}` a second time", step.id))
+}
+
+/// KMS refuses to change the rotation of a disabled key: nothing of the kind follows the disabling.
+fn state_faults(target: &TargetPlan) -> Vec<String> {
+    let mut disabled: BTreeSet<&Owner> = BTreeSet::new();
+    let mut faults = Vec::new();
+    for step in target.outcome.steps() {
+        let rotates = matches!(step.action, Action::EnableKeyRotation { .. } | Action::DisableKeyRotation { .. });
+        if rotates && disabled.contains(&step.owner) {
+            faults.push(format!("{} changes the rotation of a disabled key", step.id));
+        }
+        if matches!(step.action, Action::DisableKey { .. }) {
+            disabled.insert(&step.owner);
         }
     }
     faults

@@ -15,6 +15,7 @@ pub fn plan_to_json(plan: &Plan) -> Value {
         "format_version": PLAN_FORMAT_VERSION,
         "stack": plan.stack,
         "digest": plan.digest,
+        "live_digest": plan.live_digest,
         "accounts": plan.accounts.iter().map(account).collect::<Vec<_>>(),
         "targets": plan.targets.iter().map(target).collect::<Vec<_>>(),
         "summary": summary(plan),

@@ -1,22 +1,49 @@
 //! What binds an approval to a plan: a digest over everything that was decided and compared.
 
 use super::{Digest, Plan, PlanInput, data};
-use crate::live::{LiveKey, LiveTarget};
+use crate::desired::tags::{TAG_CLAIM, TAG_STACK};
+use crate::desired::{DesiredState, DesiredTarget, KeyLifecycle, Rotation};
+use crate::ids::{AliasName, KeyId};
+use crate::live::{LiveKey, LiveRotation, LiveTarget};
 use crate::synth;
 use aws_lc_rs::digest::{SHA256, digest as sha};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Returns the digest of a plan: the tool's version, the resolved desired state, the live state that was compared, the
-/// callers, the steps and blockers. Dates, grants of services, foreign keys and the run's own claim are left out.
+/// callers, the steps and blockers. Dates, foreign keys and aliases, the run's own claim and the wording of denials,
+/// which names the session, are left out.
 pub(in crate::plan) fn digest(plan: &Plan, input: PlanInput<'_>) -> Digest {
     let covered = json!({
         "tool": env!("CARGO_PKG_VERSION"),
-        "plan": data::plan_to_json(plan),
+        "plan": without_wording(data::plan_to_json(plan)),
         "owner": input.desired.owner,
         "desired": desired(input),
-        "live": input.targets.iter().map(|(name, live)| json!({"target": name, "state": target(live)})).collect::<Vec<_>>(),
     });
+    of(&covered)
+}
+
+/// Returns the digest of the live state, as far as it was compared.
+pub(in crate::plan) fn live(input: PlanInput<'_>) -> Digest {
+    let wanted = input.desired.targets.iter();
+    let read = wanted.filter_map(|target| input.targets.get(&target.name).map(|live| (target, live)));
+    of(&read
+        .map(|(wanted, live)| json!({"target": wanted.name, "state": target(input.desired, wanted, live)}))
+        .collect())
+}
+
+fn of(covered: &Value) -> Digest {
     Digest(hex::encode(sha(&SHA256, covered.to_string().as_bytes())))
+}
+
+/// AWS's words for a denial name the session of the caller, which differs from run to run.
+fn without_wording(mut plan: Value) -> Value {
+    let targets = plan.get_mut("targets").and_then(Value::as_array_mut).into_iter().flatten();
+    let unreadable = targets.filter_map(|target| target.get_mut("unreadable").and_then(Value::as_array_mut));
+    for item in unreadable.flatten().filter_map(Value::as_object_mut) {
+        item.remove("message");
+    }
+    plan
 }
 
 fn desired(input: PlanInput<'_>) -> Value {
@@ -26,21 +53,38 @@ fn desired(input: PlanInput<'_>) -> Value {
             "target": target.name, "key": key.name, "description": key.description,
             "aliases": key.aliases.iter().map(|alias| alias.value.as_str()).collect::<Vec<_>>(),
             "tags": synth::key_tags(input.desired, key),
-            "enabled": key.lifecycle == crate::desired::KeyLifecycle::Enabled,
+            "enabled": key.lifecycle == KeyLifecycle::Enabled,
+            "rotation": match key.rotation() { Rotation::Off => None, Rotation::Every(period) => Some(period.days()) },
             "policy": synth::key_policy(target, key).to_json_value(),
         })
     })
     .collect()
 }
 
-fn target(live: &LiveTarget) -> Value {
+fn target(desired: &DesiredState, wanted: &DesiredTarget, live: &LiveTarget) -> Value {
+    let keys: Vec<&LiveKey> = live.keys.iter().filter(|key| is_of_the_stack(desired, live, key)).collect();
+    let prefix = format!("alias/keywright/{}/", desired.stack);
+    let ours = |id: &KeyId| keys.iter().any(|key| key.arn.key_id() == *id);
+    let declared = |alias: &AliasName| wanted.keys.iter().flat_map(|key| &key.aliases).any(|own| own.value == *alias);
+    let compared = |alias: &AliasName, id: Option<&KeyId>| {
+        alias.as_str().starts_with(&prefix) || declared(alias) || id.is_some_and(ours)
+    };
+    let aliases: BTreeMap<_, _> = live.aliases.iter().filter(|(alias, id)| compared(alias, id.as_ref())).collect();
     json!({
         "account": live.account,
         "region": live.region,
         "caller": live.caller.principal,
-        "aliases": live.aliases,
-        "keys": live.keys.iter().map(key).collect::<Vec<_>>(),
+        "aliases": aliases,
+        "keys": keys.into_iter().map(key).collect::<Vec<_>>(),
     })
+}
+
+/// A key with our tag, or one behind a claim alias of ours, whatever its tags.
+fn is_of_the_stack(desired: &DesiredState, live: &LiveTarget, key: &LiveKey) -> bool {
+    let prefix = format!("alias/keywright/{}/", desired.stack);
+    let tagged = key.tags.known().and_then(|tags| tags.get(TAG_STACK)).map(String::as_str);
+    let id = key.arn.key_id();
+    tagged == Some(desired.stack.as_str()) || live.aliases_of(&id).any(|alias| alias.as_str().starts_with(&prefix))
 }
 
 fn key(key: &LiveKey) -> Value {
@@ -49,10 +93,10 @@ fn key(key: &LiveKey) -> Value {
         "state": key.metadata.known().map(|metadata| metadata.state),
         "description": key.metadata.known().map(|metadata| &metadata.description),
         "policy": key.policy.known().map(|policy| policy.document.to_json_value()),
-        "tags": key.tags.known(),
+        "tags": key.tags.known().map(|tags| tags.iter().filter(|(tag, _)| *tag != TAG_CLAIM).collect::<BTreeMap<_, _>>()),
         "rotation": key.rotation.known().map(|rotation| match rotation {
-            crate::live::LiveRotation::Off => None,
-            crate::live::LiveRotation::On { days } => Some(*days),
+            LiveRotation::Off => json!("off"),
+            LiveRotation::On { days } => json!(days),
         }),
     })
 }

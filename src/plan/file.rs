@@ -119,7 +119,7 @@ fn difference(path: &str, before: &Value, after: &Value, found: &mut Vec<String>
         }
         (Value::Array(old), Value::Array(new)) if old.len() == new.len() => {
             for (index, (old, new)) in old.iter().zip(new).enumerate() {
-                difference(&below(&label(new, index)), old, new, found);
+                difference(&format!("{path}{}", label(new, index)), old, new, found);
             }
         }
         (Value::Array(old), Value::Array(new)) => {

@@ -3,8 +3,10 @@
 use super::draft::Sheet;
 use super::keys::{self, KeyGoal};
 use super::scope::{self, Ownership};
-use super::{AccountPlan, Action, Blocker, BlockerKind, Finding, Orphan, Outcome, Owner, PlanInput, TargetPlan, world};
-use crate::desired::tags::{TAG_KEY, TAG_STACK, TAG_STRAY};
+use super::{
+    AccountPlan, Action, Blocker, BlockerKind, Finding, Orphan, Outcome, Owner, PlanInput, TargetPlan, order, world,
+};
+use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK, TAG_STRAY};
 use crate::desired::{Delegation, DesiredKey, DesiredTarget, Principal};
 use crate::diag::{Code, Severity};
 use crate::ids::{AliasName, KeyName};
@@ -34,7 +36,13 @@ pub(in crate::plan) fn draft_target<'a>(
     let claims = input.claims.get(&target.name).unwrap_or(&none);
     let mut draft = TargetDraft { sheets: Vec::new(), blockers: Vec::new(), plan: empty_plan(target, live) };
     let mut known = BTreeSet::new();
-    for key in target.keys.iter().filter(|key| is_in_scope(input, &key.name)) {
+    let in_scope: Vec<&DesiredKey> = target.keys.iter().filter(|key| is_in_scope(input, &key.name)).collect();
+    if aliases_unreadable(live) {
+        // Without the aliases every key would look absent: nothing is compared, and the guard says so.
+        draft.plan.policies = in_scope.iter().map(|key| (key.name.clone(), synth::key_policy(target, key))).collect();
+        return draft;
+    }
+    for key in in_scope {
         let ownership = scope::ownership(&input.desired.stack, &input.desired.owner, &key.name, live, claims);
         let mut sheet = Sheet::new(Owner::Key(key.name.clone()), key.loc, input.sources);
         let goal = KeyGoal {
@@ -47,7 +55,12 @@ pub(in crate::plan) fn draft_target<'a>(
         draft.plan.drift.extend(keys::compare(&goal, &ownership, live, &mut sheet));
         let found = if let Ownership::Ours { key, .. } = &ownership { Some(*key) } else { None };
         known.extend(found.map(|key| key.arn.clone()));
-        record(&mut draft.plan, input, target, &goal, found);
+        record(&mut draft.plan, &goal, found);
+        if !matches!(ownership, Ownership::Refused(_)) {
+            let change = access_change(input, target, &goal, found);
+            draft.plan.access.gains.extend(change.gains);
+            draft.plan.access.losses.extend(change.losses);
+        }
         draft.plan.findings.append(&mut sheet.findings);
         draft.sheets.push(sheet);
     }
@@ -66,7 +79,7 @@ fn empty_plan(target: &DesiredTarget, live: &LiveTarget) -> TargetPlan {
         account: target.account.clone(),
         region: target.region.clone(),
         backend: live.backend,
-        caller: live.caller.arn.to_string(),
+        caller: live.caller.principal.to_string(),
         outcome: Outcome::InSync,
         policies: BTreeMap::new(),
         policies_before: BTreeMap::new(),
@@ -80,33 +93,35 @@ fn empty_plan(target: &DesiredTarget, live: &LiveTarget) -> TargetPlan {
     }
 }
 
-/// Records the final policy of a key and what it changes in access.
-fn record(
-    plan: &mut TargetPlan,
+/// Returns what the final policy of a key changes in access. Who refuses to tell the policy before, tells nothing.
+fn access_change(
     input: PlanInput<'_>,
     target: &DesiredTarget,
     goal: &KeyGoal<'_>,
     live: Option<&LiveKey>,
-) {
-    let name = &goal.key.name;
-    let before = live.and_then(|key| key.policy.known()).map(|policy| policy.document.clone());
-    let after = world::key_facts(target, goal.key, &goal.tags, live, goal.policy.clone());
-    let facts_before = before.clone().map(|policy| world::key_facts(target, goal.key, &goal.tags, live, policy));
-    let same = before.as_ref().is_some_and(|policy| policy.same_permissions(goal.policy));
-    if !same && (live.is_none() || before.is_some()) {
-        let names = world::names(input.desired, target);
-        let change = review::access_change(review::ReviewInput {
-            key: name,
-            before: facts_before.as_ref(),
-            after: &after,
-            names: &names,
-        });
-        plan.access.gains.extend(change.gains);
-        plan.access.losses.extend(change.losses);
+) -> review::AccessChange {
+    let before = live.and_then(|key| key.policy.known()).map(|policy| &policy.document);
+    let same = before.is_some_and(|policy| policy.same_permissions(goal.policy));
+    if same || (live.is_some() && before.is_none()) {
+        return review::AccessChange::default();
     }
+    let after = world::key_facts(target, goal.key, &goal.tags, live, goal.policy.clone());
+    let before = before.map(|policy| world::key_facts(target, goal.key, &goal.tags, live, policy.clone()));
+    let names = world::names(input.desired, target);
+    review::access_change(review::ReviewInput {
+        key: &goal.key.name,
+        before: before.as_ref(),
+        after: &after,
+        names: &names,
+    })
+}
+
+/// Records the policies of a key, and which key it is.
+fn record(plan: &mut TargetPlan, goal: &KeyGoal<'_>, live: Option<&LiveKey>) {
+    let name = &goal.key.name;
     plan.policies.insert(name.clone(), goal.policy.clone());
-    if let Some(policy) = before {
-        plan.policies_before.insert(name.clone(), policy);
+    if let Some(policy) = live.and_then(|key| key.policy.known()) {
+        plan.policies_before.insert(name.clone(), policy.document.clone());
     }
     if let Some(key) = live {
         plan.keys.insert(name.clone(), key.arn.clone());
@@ -136,7 +151,8 @@ fn strays_and_orphans(
                 plan.findings.push(stray(key));
             }
         } else {
-            plan.orphans.push(orphan(key, name, live));
+            let own = tags.get(TAG_OWNER).is_some_and(|owner| owner == input.desired.owner.as_str());
+            plan.orphans.push(orphan(key, name, live, if own { "" } else { ", of another manifest" }));
         }
     }
 }
@@ -152,11 +168,12 @@ fn stray(key: &LiveKey) -> Finding {
     }
 }
 
-fn orphan(key: &LiveKey, name: Option<&String>, live: &LiveTarget) -> Orphan {
+fn orphan(key: &LiveKey, name: Option<&String>, live: &LiveTarget, whose: &str) -> Orphan {
     let state = key.metadata.known().map_or("state unknown".to_owned(), |metadata| metadata.state.to_string());
     let id = key.arn.key_id();
     let aliases: Vec<&str> = live.aliases_of(&id).map(AliasName::as_str).collect();
-    let note = if aliases.is_empty() { state } else { format!("{state}, {}", aliases.join(", ")) };
+    let aliases: String = aliases.iter().map(|alias| format!(", {alias}")).collect();
+    let note = format!("{state}{whose}{aliases}");
     Orphan { arn: key.arn.clone(), key: name.cloned(), note }
 }
 
@@ -177,13 +194,14 @@ pub(in crate::plan) fn guard_target<'a>(
     input: PlanInput<'a>,
     target: &DesiredTarget,
     live: &LiveTarget,
-    account: Option<&AccountPlan>,
+    accounts: &[AccountPlan],
     mut draft: TargetDraft<'a>,
 ) -> TargetDraft<'a> {
+    unreadable(input, target, live, &mut draft);
     if draft.sheets.iter().all(|sheet| sheet.drafts.is_empty() && sheet.blockers.is_empty()) {
         return draft;
     }
-    if let Some(AccountPlan { outcome: Outcome::Blocked { .. }, account, .. }) = account {
+    for account in blocked_accounts(target, accounts, &draft) {
         let message = format!("the roles of account {account} are blocked");
         draft.blockers.push(blocker(input, target, Code::AccountBlocked, message, "mend the roles first".to_owned()));
     }
@@ -199,6 +217,41 @@ pub(in crate::plan) fn guard_target<'a>(
         }
     }
     draft
+}
+
+fn aliases_unreadable(live: &LiveTarget) -> bool {
+    live.unreadable.iter().any(|item| item.action == "kms:ListAliases")
+}
+
+/// What could not be read is never taken for absent: without the aliases nothing can be told, and without the tagged
+/// keys no key may be created.
+fn unreadable(input: PlanInput<'_>, target: &DesiredTarget, live: &LiveTarget, draft: &mut TargetDraft<'_>) {
+    let creates = draft
+        .sheets
+        .iter()
+        .flat_map(|sheet| &sheet.drafts)
+        .any(|draft| matches!(draft.action, Action::CreateKey { .. }));
+    for item in live.unreadable.iter().filter(|item| creates || item.action == "kms:ListAliases") {
+        let message = format!("{} could not be read: `{}` was denied", item.what, item.action);
+        let help = format!("allow the caller {}", item.action);
+        draft.blockers.push(blocker(input, target, Code::Unreadable, message, help));
+    }
+}
+
+/// The blocked accounts whose roles this target waits for: its own, and those where a new role of its policies is.
+fn blocked_accounts<'p>(
+    target: &DesiredTarget,
+    accounts: &'p [AccountPlan],
+    draft: &TargetDraft<'_>,
+) -> Vec<&'p crate::ids::AccountId> {
+    let policies: Vec<&PolicyDocument> =
+        draft.sheets.iter().flat_map(|sheet| &sheet.drafts).filter_map(|draft| draft.action.key_policy()).collect();
+    let awaited = |plan: &AccountPlan| {
+        let mut steps = plan.outcome.steps().iter();
+        steps.any(|step| policies.iter().any(|policy| order::names_new_role(policy, &plan.account, &step.action)))
+    };
+    let blocked = accounts.iter().filter(|plan| matches!(plan.outcome, Outcome::Blocked { .. }));
+    blocked.filter(|plan| plan.account == target.account || awaited(plan)).map(|plan| &plan.account).collect()
 }
 
 fn key_of<'t>(target: &'t DesiredTarget, sheet: &Sheet<'_>) -> Option<&'t DesiredKey> {
@@ -227,7 +280,7 @@ fn is_deployer(target: &DesiredTarget, live: &LiveTarget) -> bool {
 /// policies here, so it says so instead of promising.
 fn deployer_missing(input: PlanInput<'_>, target: &DesiredTarget, live: &LiveTarget, draft: &mut TargetDraft<'_>) {
     let names: Vec<String> = target.deployers.iter().map(Principal::name).collect();
-    let message = format!("the caller `{}` is not a deployer of this target", live.caller.arn);
+    let message = format!("the caller `{}` is not a deployer of this target", live.caller.principal);
     let delegates =
         target.keys.iter().filter(|key| is_in_scope(input, &key.name)).all(|key| key.delegation == Delegation::Account);
     if delegates && live.caller.account == target.account {
@@ -273,17 +326,17 @@ fn way_in(
     if let Err(locked) = review::keeps_a_way_in(&facts, &caller, &admins) {
         sheet.block(
             Code::Lockout,
-            format!("under the new policy {} could not change it again", who_is_missing(&locked.missing)),
+            format!("under the new policy {} could not change it again", who_is_missing(&locked.missing, live)),
             "name a deployer and an administrator who exist in the key's account",
         );
     }
 }
 
-fn who_is_missing(missing: &[MissingWay]) -> String {
+fn who_is_missing(missing: &[MissingWay], live: &LiveTarget) -> String {
     let words: Vec<String> = missing
         .iter()
         .map(|way| match way {
-            MissingWay::Caller { arn, why } => format!("the caller `{arn}` ({why})"),
+            MissingWay::Caller { arn: _, why } => format!("the caller `{}` ({why})", live.caller.principal),
             MissingWay::Administrators { arns } if arns.is_empty() => "any administrator known by name".to_owned(),
             MissingWay::Administrators { arns } => format!("every administrator ({})", arns.join(", ")),
         })

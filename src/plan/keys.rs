@@ -4,10 +4,10 @@ use super::draft::{Draft, Sheet};
 use super::scope::{ClaimAlias, Ownership, Refusal};
 use super::{Action, Drift, KeyRef, Normalize, Why};
 use crate::access::Grantee;
-use crate::desired::tags::RESERVED_PREFIX;
+use crate::desired::tags::{RESERVED_PREFIX, TAG_KEY, TAG_OWNER, TAG_STACK};
 use crate::desired::{DesiredKey, KeyLifecycle, Rotation};
 use crate::diag::Code;
-use crate::ids::{AliasName, KeyId, StackName};
+use crate::ids::{AliasName, KeyId, KeyName, StackName};
 use crate::kms::{KeyState, Origin};
 use crate::live::{KeyManager, KeyMetadata, LiveGrant, LiveKey, LiveRotation, LiveTarget, Observed};
 use crate::policy::PolicyDocument;
@@ -240,7 +240,7 @@ fn aliases(goal: &KeyGoal<'_>, id: Option<&KeyId>, live: &LiveTarget, sheet: &mu
                 sheet.step(Draft::new(action, Why::Absent).change("alias", None, Some(alias.to_string())));
             }
             Some(Some(current)) if Some(current) == id => {}
-            Some(Some(current)) if is_ours(goal.stack, current, live) => {
+            Some(Some(current)) if is_ours(goal, current, live) => {
                 let action =
                     Action::UpdateAlias { alias: alias.clone(), from: current.clone(), key: reference.clone() };
                 let change = (format!("alias {alias}"), Some(current.to_string()), Some(goal.key.name.to_string()));
@@ -258,14 +258,13 @@ fn aliases(goal: &KeyGoal<'_>, id: Option<&KeyId>, live: &LiveTarget, sheet: &mu
     }
 }
 
-/// A key is ours if it carries our stack tag and stands behind a claim alias of our stack.
-fn is_ours(stack: &StackName, id: &KeyId, live: &LiveTarget) -> bool {
-    let prefix = format!("alias/keywright/{stack}/");
-    let tagged = live
-        .key(id)
-        .and_then(|key| key.tags.known())
-        .is_some_and(|tags| tags.get(crate::desired::tags::TAG_STACK).map(String::as_str) == Some(stack.as_str()));
-    tagged && live.aliases_of(id).any(|alias| alias.as_str().starts_with(&prefix))
+/// A key is ours if it carries the tags of our stack and manifest, and stands behind the claim alias of its name.
+fn is_ours(goal: &KeyGoal<'_>, id: &KeyId, live: &LiveTarget) -> bool {
+    let Some(tags) = live.key(id).and_then(|key| key.tags.known()) else { return false };
+    let same = |tag: &str| tags.get(tag).is_some_and(|value| goal.tags.get(tag) == Some(value));
+    let name = tags.get(TAG_KEY).and_then(|name| name.parse().ok());
+    let claims = |name: KeyName| live.aliases.get(&AliasName::claim(goal.stack, &name)) == Some(&Some(id.clone()));
+    same(TAG_STACK) && same(TAG_OWNER) && name.is_some_and(claims)
 }
 
 /// Rotation calls fail on a disabled key, so it is enabled before and disabled after.

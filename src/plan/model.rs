@@ -2,7 +2,7 @@
 
 use super::action::Action;
 use crate::diag::{Code, Severity};
-use crate::ids::{AccountId, KeyArn, KeyName, Region, RoleName, StackName, TargetName};
+use crate::ids::{AccountId, KeyArn, KeyName, OwnerId, Region, RoleName, StackName, TargetName};
 use crate::live::{Backend, Unreadable};
 use crate::policy::PolicyDocument;
 use crate::review::{AccessChange, Risk};
@@ -16,8 +16,12 @@ use std::fmt;
 pub struct Plan {
     /// The stack.
     pub stack: StackName,
+    /// The owner id of the manifest.
+    pub owner: OwnerId,
     /// Binds the plan to the desired state, to what was compared, to the tool's version, the targets and their callers.
     pub digest: Digest,
+    /// Of the live state alone, as far as it was compared: tells a changed manifest from a changed account.
+    pub live_digest: Digest,
     /// Roles, an account at a time: they come before the targets' keys.
     pub accounts: Vec<AccountPlan>,
     /// Keys, a target at a time.
@@ -53,6 +57,10 @@ pub enum Outcome {
 }
 
 /// Steps that may be executed, in order. Comes from planning alone: nothing else can make one.
+///
+/// ```compile_fail
+/// let forged = keywright::plan::Applyable { steps: Vec::new() };
+/// ```
 #[must_use]
 #[derive(Debug, Clone)]
 pub struct Applyable {
@@ -111,7 +119,7 @@ pub struct TargetPlan {
     pub region: Region,
     /// What answered.
     pub backend: Backend,
-    /// Who planned.
+    /// Who planned: the role for its sessions, so that two runs of one pipeline are the same caller.
     pub caller: String,
     /// Whether there is anything to do.
     pub outcome: Outcome,

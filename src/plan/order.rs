@@ -4,7 +4,9 @@ use super::draft::{Draft, Sheet};
 use super::guard::TargetDraft;
 use super::roles::RoleSheets;
 use super::{AccountPlan, Action, Applyable, Blocker, Outcome, Step, StepId, TargetPlan};
-use crate::policy::PolicyDocument;
+use crate::diag::Code;
+use crate::ids::AccountId;
+use crate::policy::{PolicyDocument, PrincipalEntry, Principals};
 use crate::source::{Position, SourceMap};
 
 /// Hands out step numbers, unique in a plan.
@@ -22,20 +24,80 @@ impl Numbers {
 pub(in crate::plan) fn account(compared: RoleSheets<'_>, numbers: &mut Numbers, sources: &SourceMap) -> AccountPlan {
     let mut plan = compared.plan;
     let mut blockers = Vec::new();
-    let mut steps = Vec::new();
-    for sheet in compared.sheets {
-        blockers.extend(sheet.blockers.iter().cloned());
-        steps.extend(chain(&sheet, &[], numbers, sources));
+    let mut steps: Vec<Step> = Vec::new();
+    for mut sheet in by_trust(compared.sheets, &plan.account) {
+        blockers.append(&mut sheet.blockers);
+        let awaited = creations(&steps, &plan.account, sheet.drafts.iter().filter_map(|draft| trust(&draft.action)));
+        steps.extend(chain(&sheet, &awaited, numbers, sources));
     }
     plan.outcome = outcome(blockers, steps);
     plan
 }
 
-/// Finishes a target's plan. A key's first step waits for the creation of the roles that its policy names, and for
-/// the key from which it takes an alias over.
+/// Sorts roles so that a new one comes before those whose trust names it: IAM refuses unknown principals. Roles that
+/// wait for each other cannot be made in one call each, so they are blocked.
+fn by_trust<'a>(sheets: Vec<Sheet<'a>>, account: &AccountId) -> Vec<Sheet<'a>> {
+    let mut open = sheets;
+    let mut sorted = Vec::new();
+    while !open.is_empty() {
+        let waits = |sheet: &Sheet<'_>| open.iter().any(|other| waits_for(sheet, other, account));
+        let (waiting, ready): (Vec<_>, Vec<_>) = open.iter().cloned().partition(waits);
+        if ready.is_empty() {
+            sorted.extend(waiting.into_iter().map(|mut sheet| {
+                sheet.block(
+                    Code::TrustCycle,
+                    "the trust of this new role names a new role that waits for this one",
+                    "take one of the names out of `trust`, apply, put it back, and apply again",
+                );
+                sheet
+            }));
+            return sorted;
+        }
+        sorted.extend(ready);
+        open = waiting;
+    }
+    sorted
+}
+
+fn waits_for(sheet: &Sheet<'_>, other: &Sheet<'_>, account: &AccountId) -> bool {
+    let policies = || sheet.drafts.iter().filter_map(|draft| trust(&draft.action));
+    other.drafts.iter().any(|draft| policies().any(|policy| names_new_role(policy, account, &draft.action)))
+}
+
+fn trust(action: &Action) -> Option<&PolicyDocument> {
+    if let Action::CreateRole { trust, .. } | Action::UpdateAssumeRolePolicy { trust, .. } = action {
+        Some(trust)
+    } else {
+        None
+    }
+}
+
+/// Returns whether an action creates a role of an account that a policy names as a principal.
+pub(in crate::plan) fn names_new_role(policy: &PolicyDocument, account: &AccountId, action: &Action) -> bool {
+    let Action::CreateRole { role, path, .. } = action else { return false };
+    let ending = format!("::{account}:role{path}{role}");
+    let named = |entry: &PrincipalEntry| matches!(entry, PrincipalEntry::Aws(arn) if arn.ends_with(&ending));
+    policy.statements.iter().any(|statement| match &statement.principals {
+        Some(Principals::Is(entries) | Principals::IsNot(entries)) => entries.iter().any(named),
+        None => false,
+    })
+}
+
+/// Returns the steps that create roles which the policies name.
+fn creations<'p>(
+    steps: &[Step],
+    account: &AccountId,
+    policies: impl Iterator<Item = &'p PolicyDocument> + Clone,
+) -> Vec<StepId> {
+    let named = |step: &&Step| policies.clone().any(|policy| names_new_role(policy, account, &step.action));
+    steps.iter().filter(named).map(|step| step.id.clone()).collect()
+}
+
+/// Finishes a target's plan. A key's first step waits for the creation of the roles that its policy names, in
+/// whichever account.
 pub(in crate::plan) fn target(
     draft: TargetDraft<'_>,
-    account: Option<&AccountPlan>,
+    accounts: &[AccountPlan],
     numbers: &mut Numbers,
     sources: &SourceMap,
 ) -> TargetPlan {
@@ -44,7 +106,9 @@ pub(in crate::plan) fn target(
     let mut steps: Vec<Step> = Vec::new();
     for sheet in &draft.sheets {
         blockers.extend(sheet.blockers.iter().cloned());
-        let roles = roles_needed(sheet, account);
+        let policies = sheet.drafts.iter().filter_map(|draft| draft.action.key_policy());
+        let roles: Vec<StepId> =
+            accounts.iter().flat_map(|plan| creations(plan.outcome.steps(), &plan.account, policies.clone())).collect();
         steps.extend(chain(sheet, &roles, numbers, sources));
     }
     plan.outcome = outcome(blockers, steps);
@@ -84,12 +148,4 @@ fn step(sheet: &Sheet<'_>, draft: &Draft, id: StepId, depends_on: Vec<StepId>, p
         position,
         depends_on,
     }
-}
-
-/// The creations of roles that a key's new policy names: KMS refuses a policy with a principal that does not exist.
-fn roles_needed(sheet: &Sheet<'_>, account: Option<&AccountPlan>) -> Vec<StepId> {
-    let policy = sheet.drafts.iter().find_map(|draft| draft.action.key_policy()).map(PolicyDocument::to_compact);
-    let (Some(policy), Some(account)) = (policy, account) else { return Vec::new() };
-    let names = |step: &&Step| matches!(&step.action, Action::CreateRole { role, path, .. } if policy.contains(&format!("role{path}{role}\"")));
-    account.outcome.steps().iter().filter(names).map(|step| step.id.clone()).collect()
 }

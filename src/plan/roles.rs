@@ -162,13 +162,17 @@ fn change(goal: &RoleGoal<'_>, live: &LiveRole, sheet: &mut Sheet<'_>) {
     boundary(goal, live, sheet);
     tags(goal, live, sheet);
     identity_policies(goal, live, sheet);
-    if !live.attached_policies.is_empty() {
+    let ours = synth::identity_policy_name(&goal.state.stack);
+    let inline = live.inline_policies.keys().filter(|name| **name != ours && !goal.policies.contains_key(*name));
+    let foreign: Vec<String> =
+        live.attached_policies.iter().chain(inline).map(|name| crate::text::escape(name).into_owned()).collect();
+    if !foreign.is_empty() {
         sheet.note(
             Code::AttachedPolicy,
             format!(
-                "the role `{}` has attached policies: {}",
+                "the role `{}` has policies that are not ours: {}",
                 goal.role.name,
-                crate::text::and_list(&live.attached_policies)
+                crate::text::and_list(&foreign)
             ),
             "look at what they allow; keywright leaves them alone",
         );
@@ -213,12 +217,18 @@ fn boundary(goal: &RoleGoal<'_>, live: &LiveRole, sheet: &mut Sheet<'_>) {
         return;
     }
     let role = goal.role.name.clone();
-    let action = match &wanted {
-        Some(boundary) => Action::PutRolePermissionsBoundary { role, boundary: boundary.clone() },
-        None => Action::DeleteRolePermissionsBoundary { role },
+    let Some(boundary) = wanted else {
+        // Somebody else may have set it to limit us: to lift it is not ours to decide.
+        let limit = live.permissions_boundary.as_deref().unwrap_or_default();
+        return sheet.note(
+            Code::AttachedPolicy,
+            format!("the role `{role}` has the permissions boundary {limit}, which is not declared"),
+            format!("declare it, or lift it: aws iam delete-role-permissions-boundary --role-name {role}"),
+        );
     };
+    let action = Action::PutRolePermissionsBoundary { role, boundary: boundary.clone() };
     let draft = Draft::new(action, Why::Differs).risk(Risk::Escalation);
-    sheet.step(draft.change("permissions boundary", live.permissions_boundary.clone(), wanted));
+    sheet.step(draft.change("permissions boundary", live.permissions_boundary.clone(), Some(boundary)));
 }
 
 fn tags(goal: &RoleGoal<'_>, live: &LiveRole, sheet: &mut Sheet<'_>) {

@@ -1,3 +1,5 @@
+//! Reading against an account in memory: what is found, what is denied, how many calls it takes.
+
 use super::*;
 use crate::desired::{
     Connection, Delegation, DeletionWindow, DesiredAccount, DesiredKey, DesiredRole, KeyAdmin, KeyLifecycle, OidcTrust,

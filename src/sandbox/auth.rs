@@ -92,6 +92,9 @@ pub(super) fn authenticate(incoming: &Incoming, state: &mut State, now: Timestam
     let codes = Codes::of(incoming.service);
     let header = incoming.header("authorization").ok_or_else(|| codes.missing())?;
     let authorization = Authorization::parse(header).ok_or_else(|| codes.incomplete())?;
+    if authorization.service != incoming.service.scope() {
+        return Err(codes.wrong_scope(incoming.service.scope()));
+    }
     let region: Region = authorization.region.parse().map_err(|_| codes.incomplete())?;
     let known = find(authorization.access_key, state).ok_or_else(|| codes.unknown_key())?;
     if known.token.as_deref() != incoming.header("x-amz-security-token") {
@@ -204,6 +207,11 @@ impl Codes {
         let message = "The request signature we calculated does not match the signature you provided. Check your AWS \
                        Secret Access Key and signing method. Consult the service documentation for details.";
         self.error("InvalidSignatureException", "SignatureDoesNotMatch", message)
+    }
+
+    fn wrong_scope(&self, service: &str) -> ApiError {
+        let message = format!("Credential should be scoped to correct service: '{service}'.");
+        self.error("InvalidSignatureException", "SignatureDoesNotMatch", &message)
     }
 
     fn expired(&self) -> ApiError {

@@ -64,10 +64,13 @@ fn partition(arn: &PrincipalArn) -> Result<Partition, ApiError> {
         .ok_or_else(|| ApiError::validation(format!("{word} is no partition that the sandbox knows")))
 }
 
+/// A seeded role is assumed by the account's `user/sandbox`, and by whom the account's IAM lets: a deployer becomes the
+/// verifier.
 fn trust(partition: Partition, arn: &PrincipalArn) -> String {
-    let user = format!("arn:{partition}:iam::{}:user/sandbox", arn.account());
+    let account = arn.account();
+    let [user, root] = ["user/sandbox", "root"].map(|who| format!("arn:{partition}:iam::{account}:{who}"));
     json!({ "Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Principal": { "AWS": user }, "Action": "sts:AssumeRole"
+        "Effect": "Allow", "Principal": { "AWS": [user, root] }, "Action": "sts:AssumeRole"
     }] })
     .to_string()
 }

@@ -32,7 +32,8 @@ impl Service {
         matches!(self, Self::Iam | Self::Sts)
     }
 
-    fn scope(self) -> &'static str {
+    /// Returns the service's name in credential scopes.
+    pub(super) fn scope(self) -> &'static str {
         match self {
             Self::Kms => "kms",
             Self::Tagging => "tagging",

@@ -1,13 +1,13 @@
 //! One call that must be denied, made first: it tells whether denials mean anything on this server.
 
-use super::cast::{self, Assumer};
+use super::cast::{self, Assumer, Wanted};
 use super::check::{Ask, Check, Hinge, checks};
 use super::notes::{Notes, Question, negative};
 use super::perform::Performer;
 use super::subject::{self, Subject};
 use super::{Enforced, VerifyJob};
 use crate::desired::{DesiredKey, Enforcement};
-use crate::ports::{Clock, Crypto, KeyReader, PortErrorKind, RoleAssumer};
+use crate::ports::{Clock, Crypto, Forwarding, KeyReader, PortErrorKind, RoleAssumer};
 use crate::report::{Expectation, Probe, ProbeResult};
 
 /// Makes the call, and returns what the server enforces, with the probe about it.
@@ -17,7 +17,7 @@ pub(super) async fn sing<C, M>(
     assumer: &Assumer<'_, C>,
 ) -> (Enforced, Vec<Probe>)
 where
-    C: Crypto + KeyReader + RoleAssumer<Assumed = C> + Sync,
+    C: Crypto + KeyReader + RoleAssumer<Assumed = C> + Forwarding + Sync,
     M: Clock + Sync,
 {
     let declared = Enforced {
@@ -26,7 +26,7 @@ where
     };
     for key in keys {
         let Ok(subject) = subject::find(job.desired, key, job.live) else { continue };
-        for member in cast::members(job, &subject, assumer, None).await {
+        for member in cast::members(job, &subject, assumer, Wanted::Everybody).await {
             let Ok(actor) = &member.actor else { continue };
             let list = checks(&member.duty, &subject, job.target);
             let Some(check) = likeliest(&list) else { continue };
@@ -52,7 +52,7 @@ async fn judge<C, M>(
     declared: Enforced,
 ) -> (Enforced, Vec<Probe>)
 where
-    C: Crypto + KeyReader + Sync,
+    C: Crypto + KeyReader + Forwarding + Sync,
     M: Clock + Sync,
 {
     let mut notes = Notes {

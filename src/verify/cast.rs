@@ -7,7 +7,7 @@ use crate::desired::{DesiredTarget, KnownRole, Principal, Verifiable};
 use crate::ids::RoleArn;
 use crate::live::{Backend, Caller};
 use crate::policy::{PolicyDocument, Statement, glob_matches};
-use crate::ports::{EncryptionContext, PortErrorKind, RoleAssumer};
+use crate::ports::{PortErrorKind, RoleAssumer};
 use crate::synth::VERIFY_SESSION_NAME;
 
 /// The longest session policy that STS takes.
@@ -98,10 +98,9 @@ fn assuming(roles: &[String]) -> PolicyDocument {
     if fits { exact } else { PolicyDocument::new(vec![statement()]) }
 }
 
-/// Returns the session policy of a role under test: the probed actions on the key alone, in contexts of ours or none,
-/// and `Decrypt` on the key that stands for a wrong one. What is probed for a denial is allowed here: else the denial
-/// would be this policy's.
-fn probing(subject: &Subject<'_>, other: Option<&str>) -> PolicyDocument {
+/// Returns the session policy of a role under test: the probed actions on the key alone, in contexts of ours or none.
+/// What is probed for a denial is allowed here: else the denial would be this policy's.
+fn probing(subject: &Subject<'_>) -> PolicyDocument {
     const USES: [&str; 6] = [
         "kms:Decrypt",
         "kms:Encrypt",
@@ -116,27 +115,35 @@ fn probing(subject: &Subject<'_>, other: Option<&str>) -> PolicyDocument {
     };
     let key = [subject.facts.arn.clone()];
     let reads = ["kms:DescribeKey", "kms:GetKeyPolicy", "kms:ListGrants"];
-    let mut statements = vec![
+    PolicyDocument::new(vec![
         ours(Statement::allow("Uses", USES).resources(key.clone())),
         Statement::allow("Reads", reads).resources(key),
-    ];
-    statements.extend(other.map(|arn| ours(Statement::allow("OtherKey", ["kms:Decrypt"]).resources([arn]))));
-    PolicyDocument::new(statements)
+    ])
 }
 
-/// Brings everybody together who has a part in a key and can be probed; without `--as-roles` that is the caller.
+/// Whom to bring together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Everybody who has a part in the key.
+    Everybody,
+    /// Those who use it.
+    Users,
+}
+
+/// Brings people together who have a part in a key and can be probed; without `--as-roles` that is the caller.
 pub(super) async fn members<'a, C, M>(
     job: &VerifyJob<'a, C, M>,
     subject: &Subject<'a>,
     assumer: &Assumer<'a, C>,
-    other: Option<&str>,
+    wanted: Wanted,
 ) -> Vec<Member<'a, C>>
 where
     C: RoleAssumer<Assumed = C> + Sync,
 {
-    let policy = probing(subject, other);
+    let policy = probing(subject);
     let mut members = Vec::new();
-    for duty in duties(job.target, subject.desired) {
+    let all = duties(job.target, subject.desired).into_iter();
+    for duty in all.filter(|duty| wanted == Wanted::Everybody || duty.is_user()) {
         let actor = if is_caller(duty.principal, &job.live.caller, job.target) {
             Ok(Actor::Caller(job.connection))
         } else if job.as_roles == AsRoles::No {
@@ -176,30 +183,11 @@ where
 /// Returns the declared role that a principal is, if the self-test may assume it.
 fn known<'j, C, M>(job: &VerifyJob<'j, C, M>, principal: &Principal) -> Result<&'j KnownRole, String> {
     let Principal::Role { name, .. } = principal else {
-        return Err("it is no role of the manifest, so the self-test does not assume it".to_owned());
+        return Err("it is no role of the manifest".to_owned());
     };
     let role = job.desired.account(&job.target.account).and_then(|account| account.known_roles.get(name));
     match role {
         Some(role) if role.verifiable == Verifiable::Yes => Ok(role),
-        Some(_) | None => Err("the role is not `verifiable`, so the self-test does not assume it".to_owned()),
-    }
-}
-
-/// The key that stands for a wrong one.
-pub(super) struct OtherKey<'a>(pub(super) Subject<'a>);
-
-impl OtherKey<'_> {
-    /// Returns the context with what the other key asks of somebody added, where the two do not contradict each other.
-    pub(super) fn contexts(
-        &self,
-        target: &DesiredTarget,
-        identity: &str,
-        own: &EncryptionContext,
-    ) -> Vec<EncryptionContext> {
-        let all = duties(target, self.0.desired);
-        let duty = all.iter().find(|duty| duty.identity == identity);
-        let tables = duty.map(|duty| duty.direct_contexts(self.0.desired)).unwrap_or_default();
-        let theirs = tables.into_iter().map(|(_, context)| context).chain([context::plain(self.0.desired)]);
-        theirs.map(|theirs| theirs.into_iter().chain(own.clone()).collect()).collect()
+        Some(_) | None => Err("the role is not `verifiable`".to_owned()),
     }
 }

@@ -6,6 +6,7 @@ use crate::access::{PrincipalFacts, Request};
 use crate::desired::{DataKeyUse, Delegation, DesiredTarget};
 use crate::ports::EncryptionContext;
 use crate::report::Expectation;
+use crate::services::Service;
 use crate::verify::subject::Subject;
 
 /// The actions that change a key or pass it on: judged, never sent.
@@ -77,6 +78,15 @@ impl Read {
     }
 }
 
+/// A call that a service forwards.
+#[derive(Debug, Clone)]
+pub(super) enum Forwarded {
+    /// A use, under the context that the service sends.
+    Use(Use, EncryptionContext),
+    /// A read.
+    Read(Read),
+}
+
 /// How something is found out.
 #[derive(Debug, Clone)]
 pub(super) enum Ask {
@@ -84,6 +94,9 @@ pub(super) enum Ask {
     Use(Use, EncryptionContext),
     /// By reading.
     Read(Read),
+    /// By a call that a service forwards, where the server lets somebody play it; else by the evaluator, for this
+    /// reason.
+    Through(Service, Forwarded, &'static str),
     /// By the evaluator, for this reason.
     Judge(Box<Request>, &'static str),
     /// Not at all, for this reason.
@@ -213,11 +226,4 @@ fn changes(duty: &Duty<'_>, subject: &Subject<'_>, who: &PrincipalFacts) -> Vec<
         Check::new(action, allowed, Ask::Judge(Box::new(request), NEVER_SENT))
     };
     judge::changes(&subject.facts, &who.arn).into_iter().map(check).collect()
-}
-
-impl Check {
-    /// Returns a check that is only judged: a call through a service.
-    pub(super) fn judged(scenario: String, expected: Expectation, request: Request, why: &'static str) -> Self {
-        Self { scenario, expected, ask: Ask::Judge(Box::new(request), why), hinge: Hinge::KeyPolicy }
-    }
 }

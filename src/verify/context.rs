@@ -41,10 +41,9 @@ pub(super) fn matching(pattern: &str) -> Option<String> {
 
 /// Returns a context for somebody of whom the manifest says nothing: the required keys, and ours.
 pub(super) fn plain(key: &DesiredKey) -> EncryptionContext {
-    let mut context: EncryptionContext =
+    let context: EncryptionContext =
         key.required_context.iter().map(|required| (required.clone(), FILLER.to_owned())).collect();
-    context.insert(PROBE_KEY.to_owned(), PROBE_VALUE.to_owned());
-    context
+    with_probe(context)
 }
 
 /// Returns a context that satisfies a user who calls KMS directly; `None` for others, or where no value can be picked.
@@ -62,6 +61,12 @@ pub(super) fn with_strange_value(context: &EncryptionContext, name: &str) -> Enc
     let mut changed = context.clone();
     changed.insert(name.to_owned(), STRANGE.to_owned());
     changed
+}
+
+/// Returns the context with our own pair.
+pub(super) fn with_probe(mut context: EncryptionContext) -> EncryptionContext {
+    context.insert(PROBE_KEY.to_owned(), PROBE_VALUE.to_owned());
+    context
 }
 
 /// Returns the context with another value of our own pair, which no policy looks at.

@@ -5,10 +5,11 @@ use crate::ids::{AliasName, KeyArn, KeyId, PrincipalArn, RoleArn};
 use crate::live::{Caller, KeyMetadata, LiveGrant, LiveRotation};
 use crate::policy::PolicyDocument;
 use crate::ports::{
-    CallerReader, Clock, Crypto, DataKey, EncryptionContext, KeyReader, PortError, PortErrorKind, PortResult,
-    Randomness, RoleAssumer,
+    CallerReader, Clock, Crypto, DataKey, EncryptionContext, Forwarding, KeyReader, PortError, PortErrorKind,
+    PortResult, Randomness, RoleAssumer,
 };
 use crate::secret::SecretBytes;
+use crate::services::Service;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -27,6 +28,10 @@ pub(super) enum Fault {
     Lenient,
     /// Throttles every decryption.
     Throttles,
+    /// Admits every call that a service forwards.
+    TrustsServices,
+    /// Denies every call that a service forwards.
+    RefusesServices,
 }
 
 struct Wrapped {
@@ -39,14 +44,20 @@ pub(super) struct World {
     pub(super) keys: BTreeMap<KeyId, KeyFacts>,
     pub(super) assumable: BTreeSet<String>,
     pub(super) fault: Fault,
+    /// Whether callers may play services, as in the sandbox.
+    pub(super) plays: bool,
     wrapped: Mutex<BTreeMap<Vec<u8>, Wrapped>>,
     count: AtomicU64,
 }
 
 /// What the self-test could have leaked.
 impl World {
-    pub(super) fn new(keys: BTreeMap<KeyId, KeyFacts>, assumable: BTreeSet<String>, fault: Fault) -> Self {
-        Self { keys, assumable, fault, wrapped: Mutex::default(), count: AtomicU64::new(0) }
+    pub(super) fn new(
+        keys: BTreeMap<KeyId, KeyFacts>,
+        assumable: BTreeSet<String>,
+        (fault, plays): (Fault, bool),
+    ) -> Self {
+        Self { keys, assumable, fault, plays, wrapped: Mutex::default(), count: AtomicU64::new(0) }
     }
 
     pub(super) fn secrets(&self) -> Vec<Vec<u8>> {
@@ -58,6 +69,7 @@ impl World {
 pub(super) struct Fake {
     pub(super) world: Arc<World>,
     pub(super) who: PrincipalFacts,
+    pub(super) via: Option<Service>,
 }
 
 fn error<T>(kind: PortErrorKind, call: &str) -> PortResult<T> {
@@ -69,6 +81,12 @@ impl Fake {
         let facts = &self.world.keys[key];
         let mut request = Request::new(action, facts.arn.clone(), facts.region.clone());
         request.encryption_context.clone_from(context);
+        request.via_service = self.via.map(|service| service.via_service(&facts.region));
+        match (self.via, self.world.fault) {
+            (Some(_), Fault::TrustsServices) => return Ok(()),
+            (Some(_), Fault::RefusesServices) => return error(PortErrorKind::Denied, action),
+            _ => {}
+        }
         let decision = decide(&request, &self.who, Some(facts), &Guardrails::default());
         if decision == crate::access::Decision::Allow || self.world.fault == Fault::Lenient {
             return Ok(());
@@ -185,6 +203,12 @@ impl KeyReader for Fake {
     }
 }
 
+impl Forwarding for Fake {
+    fn forwarded_by(&self, service: Service) -> Option<Self> {
+        self.world.plays.then(|| Self { via: Some(service), ..self.clone() })
+    }
+}
+
 impl CallerReader for Fake {
     async fn caller(&self) -> PortResult<Caller> {
         unreachable!("the caller is known")
@@ -205,7 +229,7 @@ impl RoleAssumer for Fake {
         assert_eq!(who.kind, PrincipalType::RoleSession);
         who.role_arn = Some(role.to_string());
         who.session_policy = policy.cloned();
-        Ok(Self { world: Arc::clone(&self.world), who })
+        Ok(Self { world: Arc::clone(&self.world), who, via: None })
     }
 }
 

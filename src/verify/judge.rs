@@ -7,6 +7,7 @@ use crate::ids::PrincipalArn;
 use crate::live::Caller;
 use crate::ports::EncryptionContext;
 use crate::report::{Expectation, ProbeResult};
+use crate::services::Service;
 
 /// What the evaluator says of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,11 +53,18 @@ pub(super) fn request(request: &Request, who: &PrincipalFacts, key: &KeyFacts) -
     }
 }
 
-/// Returns what the evaluator says of a direct use, which may take two actions.
-pub(super) fn of_use(what: Use, context: &EncryptionContext, who: &PrincipalFacts, key: &KeyFacts) -> Verdict {
+/// Returns what the evaluator says of a use, which may take two actions, made directly or through a service.
+pub(super) fn of_use(
+    what: Use,
+    context: &EncryptionContext,
+    through: Option<Service>,
+    who: &PrincipalFacts,
+    key: &KeyFacts,
+) -> Verdict {
     let judged = what.actions().iter().map(|action| {
         let mut asked = on_key(action, key);
         asked.encryption_context.clone_from(context);
+        asked.via_service = through.map(|service| service.via_service(&key.region));
         request(&asked, who, key)
     });
     gravest(judged)

@@ -1,87 +1,110 @@
 //! Finds out what is on somebody's list of checks: by calls in its name, by dry runs, by the evaluator.
 
 use super::cast::Member;
-use super::check::{Ask, Check, Hinge, Read, Use, checks};
+use super::check::{Ask, Check, Forwarded, Hinge, Read, Use, checks};
 use super::notes::{Notes, Question, negative, positive};
 use super::subject::Subject;
 use super::{Enforced, judge};
 use crate::access::PrincipalFacts;
 use crate::desired::DesiredTarget;
-use crate::ports::{Clock, Crypto, EncryptionContext, KeyReader, PortErrorKind, PortResult};
+use crate::ids::KeyId;
+use crate::ports::{Clock, Crypto, EncryptionContext, Forwarding, KeyReader, PortErrorKind, PortResult};
 use crate::report::{Expectation, ProbeResult};
 use crate::secret::SecretBytes;
+use crate::services::Service;
+use std::collections::BTreeMap;
 
 /// What a denied call would have been if the server had let it pass.
 const SUCCEEDED: &str = "the call is allowed";
 
+/// A ciphertext, and the context that it was made under.
+type Made = Option<(Vec<u8>, EncryptionContext)>;
+
 /// Somebody in whose name calls are made, and the last ciphertext that it made.
 pub(super) struct Performer<'a, C> {
     connection: &'a C,
-    subject: &'a Subject<'a>,
-    made: Option<(Vec<u8>, EncryptionContext)>,
+    /// The same through services.
+    forwarded: BTreeMap<Service, C>,
+    key: &'a KeyId,
+    made: Made,
 }
 
-impl<'a, C: Crypto + KeyReader + Sync> Performer<'a, C> {
+impl<'a, C: Crypto + KeyReader + Forwarding + Sync> Performer<'a, C> {
     pub(super) fn new(connection: &'a C, subject: &'a Subject<'a>) -> Self {
-        Self { connection, subject, made: None }
-    }
-
-    /// Makes a call that should succeed: for real where a ciphertext is at hand or none is needed, else as a dry run.
-    async fn used(&mut self, what: Use, context: &EncryptionContext) -> PortResult<()> {
-        let (connection, key) = (self.connection, &self.subject.id);
-        let made = self.made.as_ref().filter(|(_, under)| under == context).map(|(ciphertext, _)| ciphertext.clone());
-        match (what, made) {
-            (Use::Encrypt, _) => {
-                let ciphertext = connection.encrypt(key, &SecretBytes::new(b"keywright".to_vec()), context).await?;
-                self.made = Some((ciphertext, context.clone()));
-            }
-            (Use::GenerateDataKey, _) => {
-                let data_key = connection.generate_data_key(key, context).await?;
-                self.made = Some((data_key.ciphertext, context.clone()));
-            }
-            (Use::GenerateDataKeyWithoutPlaintext, _) => {
-                let ciphertext = connection.generate_data_key_without_plaintext(key, context).await?;
-                self.made = Some((ciphertext, context.clone()));
-            }
-            (Use::Decrypt, Some(ciphertext)) => drop(connection.decrypt(key, &ciphertext, context).await?),
-            (Use::ReEncrypt, Some(ciphertext)) => {
-                drop(connection.re_encrypt(key, &ciphertext, context, context).await?);
-            }
-            (Use::Decrypt | Use::ReEncrypt, None) => return self.dry_run(what, context).await,
-        }
-        Ok(())
-    }
-
-    /// Asks whether a use would succeed. A server that knows no such dry run misses a parameter: that says nothing.
-    async fn dry_run(&self, what: Use, context: &EncryptionContext) -> PortResult<()> {
-        let answer = self.connection.dry_run(what.call(), &self.subject.id, context).await;
-        answer.map_err(|mut error| {
-            if matches!(error.kind, PortErrorKind::Invalid | PortErrorKind::InvalidCiphertext) {
-                error.kind = PortErrorKind::NotSupported;
-            }
-            error
-        })
-    }
-
-    async fn read(&self, what: Read) -> PortResult<()> {
-        let key = &self.subject.id;
-        match what {
-            Read::DescribeKey => self.connection.describe_key(key).await.map(drop),
-            Read::GetKeyPolicy => self.connection.key_policy(key).await.map(drop),
-            Read::ListGrants => self.connection.grants(key).await.map(drop),
-        }
+        Self { connection, forwarded: BTreeMap::new(), key: &subject.id, made: None }
     }
 
     /// Makes the call of a check; `None` where it is for the evaluator.
     pub(super) async fn call(&mut self, check: &Check) -> Option<PortResult<()>> {
-        match (&check.ask, check.expected) {
-            (Ask::Use(what, context), Expectation::Allowed) => Some(self.used(*what, context).await),
-            (Ask::Use(what, context), Expectation::Denied | Expectation::Refused) => {
-                Some(self.dry_run(*what, context).await)
+        match &check.ask {
+            Ask::Use(what, context) => {
+                Some(used(self.connection, self.key, &mut self.made, (*what, context, check.expected)).await)
             }
-            (Ask::Read(what), _) => Some(self.read(*what).await),
-            (Ask::Judge(..) | Ask::Nothing(_), _) => None,
+            Ask::Read(what) => Some(read(self.connection, self.key, *what).await),
+            Ask::Through(service, call, _) => {
+                if !self.forwarded.contains_key(service) {
+                    self.forwarded.insert(*service, self.connection.forwarded_by(*service)?);
+                }
+                let connection = self.forwarded.get(service)?;
+                Some(match call {
+                    Forwarded::Use(what, context) => {
+                        used(connection, self.key, &mut self.made, (*what, context, check.expected)).await
+                    }
+                    Forwarded::Read(what) => read(connection, self.key, *what).await,
+                })
+            }
+            Ask::Judge(..) | Ask::Nothing(_) => None,
         }
+    }
+}
+
+/// Makes a call that should succeed, for real where a ciphertext is at hand or none is needed; all else is a dry run.
+async fn used<C: Crypto>(
+    connection: &C,
+    key: &KeyId,
+    made: &mut Made,
+    (what, context, expected): (Use, &EncryptionContext, Expectation),
+) -> PortResult<()> {
+    let at_hand = made.as_ref().filter(|(_, under)| under == context).map(|(ciphertext, _)| ciphertext.clone());
+    if expected != Expectation::Allowed {
+        return dry_run(connection, key, what, context).await;
+    }
+    match (what, at_hand) {
+        (Use::Encrypt, _) => {
+            let ciphertext = connection.encrypt(key, &SecretBytes::new(b"keywright".to_vec()), context).await?;
+            *made = Some((ciphertext, context.clone()));
+        }
+        (Use::GenerateDataKey, _) => {
+            let data_key = connection.generate_data_key(key, context).await?;
+            *made = Some((data_key.ciphertext, context.clone()));
+        }
+        (Use::GenerateDataKeyWithoutPlaintext, _) => {
+            let ciphertext = connection.generate_data_key_without_plaintext(key, context).await?;
+            *made = Some((ciphertext, context.clone()));
+        }
+        (Use::Decrypt, Some(ciphertext)) => drop(connection.decrypt(key, &ciphertext, context).await?),
+        (Use::ReEncrypt, Some(ciphertext)) => drop(connection.re_encrypt(key, &ciphertext, context, context).await?),
+        (Use::Decrypt | Use::ReEncrypt, None) => return dry_run(connection, key, what, context).await,
+    }
+    Ok(())
+}
+
+/// Asks whether a use would succeed. A server that knows no such dry run misses a parameter: that says nothing.
+async fn dry_run<C: Crypto>(connection: &C, key: &KeyId, what: Use, context: &EncryptionContext) -> PortResult<()> {
+    let answer = connection.dry_run(what.call(), key, context).await;
+    answer.map_err(|mut error| {
+        if matches!(error.kind, PortErrorKind::Invalid | PortErrorKind::InvalidCiphertext) {
+            error.kind = PortErrorKind::NotSupported;
+        }
+        error
+    })
+}
+
+async fn read<C: KeyReader>(connection: &C, key: &KeyId, what: Read) -> PortResult<()> {
+    match what {
+        Read::DescribeKey => connection.describe_key(key).await.map(drop),
+        Read::GetKeyPolicy => connection.key_policy(key).await.map(drop),
+        Read::ListGrants => connection.grants(key).await.map(drop),
     }
 }
 
@@ -93,7 +116,7 @@ pub(super) async fn perform<C, M>(
     target: &DesiredTarget,
     enforced: Enforced,
 ) where
-    C: Crypto + KeyReader + Sync,
+    C: Crypto + KeyReader + Forwarding + Sync,
     M: Clock + Sync,
 {
     let who = judge::stand_in(member.duty.principal, target);
@@ -113,30 +136,32 @@ pub(super) async fn perform<C, M>(
         let (result, latency) = match (&mut performer, unenforced, &check.ask) {
             (_, _, Ask::Judge(..) | Ask::Nothing(_)) | (None, _, _) => (judged(&check, who.as_ref(), subject), None),
             (Some(_), Some(reason), _) => (ProbeResult::NotChecked { reason: reason.to_owned() }, None),
-            (Some(performer), None, _) => called(notes, performer, &check).await,
+            (Some(performer), None, _) => match called(notes, performer, &check).await {
+                Some(found) => found,
+                None => (judged(&check, who.as_ref(), subject), None),
+            },
         };
         notes.note(question, result, latency);
     }
 }
 
+/// Makes the call of a check; returns `None` where nobody can make it.
 async fn called<C, M>(
     notes: &Notes<'_, M>,
     performer: &mut Performer<'_, C>,
     check: &Check,
-) -> (ProbeResult, Option<u64>)
+) -> Option<(ProbeResult, Option<u64>)>
 where
-    C: Crypto + KeyReader + Sync,
+    C: Crypto + KeyReader + Forwarding + Sync,
     M: Clock + Sync,
 {
     let (answer, latency) = notes.timed(performer.call(check)).await;
-    let Some(answer) = answer else {
-        return (ProbeResult::NotChecked { reason: "there is no call for it".to_owned() }, None);
-    };
+    let answer = answer?;
     let result = match check.expected {
         Expectation::Allowed => positive(&answer),
         Expectation::Denied | Expectation::Refused => negative(&answer, PortErrorKind::Denied, SUCCEEDED),
     };
-    (result, latency)
+    Some((result, latency))
 }
 
 /// Judges a check that is not called.
@@ -146,10 +171,18 @@ fn judged(check: &Check, who: Option<&PrincipalFacts>, subject: &Subject<'_>) ->
         return ProbeResult::NotChecked { reason: "it stands for many principals, so nobody can be judged".to_owned() };
     };
     let (verdict, why) = match &check.ask {
-        Ask::Use(what, context) => (judge::of_use(*what, context, who, &subject.facts), NOT_CALLED),
+        Ask::Use(what, context) => (judge::of_use(*what, context, None, who, &subject.facts), NOT_CALLED),
         Ask::Read(read) => {
             let request = judge::on_key(read.action(), &subject.facts);
             (judge::request(&request, who, &subject.facts), NOT_CALLED)
+        }
+        Ask::Through(service, Forwarded::Use(what, context), why) => {
+            (judge::of_use(*what, context, Some(*service), who, &subject.facts), *why)
+        }
+        Ask::Through(service, Forwarded::Read(read), why) => {
+            let mut request = judge::on_key(read.action(), &subject.facts);
+            request.via_service = Some(service.via_service(&subject.facts.region));
+            (judge::request(&request, who, &subject.facts), *why)
         }
         Ask::Judge(request, why) => (judge::request(request, who, &subject.facts), *why),
         Ask::Nothing(reason) => return ProbeResult::NotChecked { reason: (*reason).to_owned() },

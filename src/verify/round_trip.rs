@@ -1,6 +1,6 @@
 //! The envelope: generate, seal, decrypt, open, compare; and everything that must fail on the way.
 
-use super::cast::{Member, OtherKey};
+use super::cast::{Assumer, Member};
 use super::check::Use;
 use super::notes::{Notes, Question, negative, positive, words};
 use super::subject::Subject;
@@ -8,17 +8,20 @@ use super::{Enforced, VerifyJob, context, judge};
 use crate::access::PrincipalFacts;
 use crate::desired::Delegation;
 use crate::envelope::{self, EncryptedDataKey, FrameLength, MESSAGE_ID_LENGTH};
-use crate::ports::{CallerReader, Clock, Crypto, DataKey, EncryptionContext, PortError, PortErrorKind, Randomness};
+use crate::ports::{
+    Clock, Crypto, DataKey, EncryptionContext, Forwarding, PortError, PortErrorKind, PortResult, Randomness,
+    RoleAssumer,
+};
 use crate::report::{Expectation, ProbeResult};
 use crate::secret::SecretBytes;
 
 mod candidates;
+mod foreign;
 mod local;
 mod remote;
 
-use candidates::{Candidate, Certainty, candidates};
+use candidates::{Aim, Candidate, Certainty, candidates};
 
-const ROUND_TRIP: &str = "envelope: round trip";
 /// Five frames, the last one short: enough to exchange two regular ones.
 const FRAME: u32 = 16;
 const PLAINTEXT: usize = 70;
@@ -38,23 +41,23 @@ enum Trial {
     Failed(ProbeResult),
 }
 
-/// Runs the envelope as the first identity that may do its steps directly.
+/// Runs the envelope as the first identity that may do its steps, directly or, on the sandbox, through a service.
 pub(super) async fn run<C, M>(
     notes: &mut Notes<'_, M>,
     job: &VerifyJob<'_, C, M>,
     subject: &Subject<'_>,
     members: &[Member<'_, C>],
-    scene: (Option<&OtherKey<'_>>, Enforced),
+    (assumer, enforced): (&Assumer<'_, C>, Enforced),
 ) where
-    C: Crypto + CallerReader + Sync,
+    C: Crypto + RoleAssumer<Assumed = C> + Forwarding + Sync,
     M: Clock + Randomness + Sync,
 {
-    let (other, enforced) = scene;
     let mut refusal = None;
-    for candidate in candidates(job, subject, members, enforced) {
+    for candidate in candidates(job, subject, members, (Aim::RoundTrip, enforced)) {
         let (trial, latency) = notes.timed(attempt(&candidate, subject, job.machine)).await;
-        let identity = candidate.identity.clone();
-        let question = Question { identity: &identity, scenario: ROUND_TRIP, expected: Expectation::Allowed };
+        let (identity, title) = (candidate.identity.clone(), candidate.title());
+        let scenario = format!("{title}: round trip");
+        let question = Question { identity: &identity, scenario: &scenario, expected: Expectation::Allowed };
         match trial {
             Trial::Refused(error) => {
                 if candidate.certainty == Certainty::Certain && refusal.is_none() {
@@ -64,9 +67,9 @@ pub(super) async fn run<C, M>(
             Trial::Failed(result) => return notes.note(question, result, latency),
             Trial::Done(sealed) => {
                 notes.note(question, ProbeResult::Passed, latency);
-                local::probe(notes, &identity, &sealed);
-                let target = job.target;
-                let scene = remote::Scene { candidate: &candidate, subject, sealed: &sealed, target, other };
+                local::probe(notes, &identity, &title, &sealed);
+                let foreign = foreign::make(job, subject, &sealed.context, (assumer, enforced)).await;
+                let scene = remote::Scene { candidate: &candidate, title, subject, sealed: &sealed, foreign };
                 return remote::probe(notes, &scene).await;
             }
         }
@@ -75,17 +78,42 @@ pub(super) async fn run<C, M>(
         Some((identity, error)) => (identity, ProbeResult::Failed { observed: words(&error) }),
         None => candidates::judged(job, subject),
     };
-    notes.note(Question { identity: &identity, scenario: ROUND_TRIP, expected: Expectation::Allowed }, result, None);
+    let scenario = "envelope: round trip";
+    notes.note(Question { identity: &identity, scenario, expected: Expectation::Allowed }, result, None);
 }
 
-/// Generates a data key, seals a message, decrypts the data key that the message carries, opens, compares.
+/// Makes a data key, as the identity may: from KMS, in clear or to be decrypted, or from this machine.
+async fn data_key<C: Crypto, M: Randomness>(
+    candidate: &Candidate<'_, C>,
+    subject: &Subject<'_>,
+    machine: &M,
+) -> PortResult<DataKey> {
+    let (connection, id, context) = (candidate.connection(), &subject.id, &candidate.context);
+    let (plaintext, ciphertext) = match candidate.making {
+        Use::GenerateDataKeyWithoutPlaintext => {
+            let ciphertext = connection.generate_data_key_without_plaintext(id, context).await?;
+            (connection.decrypt(id, &ciphertext, context).await?, ciphertext)
+        }
+        Use::Encrypt => {
+            let mut bytes = vec![0; envelope::DATA_KEY_LENGTH];
+            machine.fill(&mut bytes)?;
+            let plaintext = SecretBytes::new(bytes);
+            let ciphertext = connection.encrypt(id, &plaintext, context).await?;
+            (plaintext, ciphertext)
+        }
+        Use::GenerateDataKey | Use::Decrypt | Use::ReEncrypt => return connection.generate_data_key(id, context).await,
+    };
+    Ok(DataKey { plaintext, ciphertext, key: subject.arn.clone() })
+}
+
+/// Makes a data key, seals a message, decrypts the data key that the message carries, opens, compares.
 async fn attempt<C: Crypto, M: Randomness>(candidate: &Candidate<'_, C>, subject: &Subject<'_>, machine: &M) -> Trial {
     let context = candidate.context.clone();
-    let data_key = match candidate.connection.generate_data_key(&subject.id, &context).await {
+    let data_key = match data_key(candidate, subject, machine).await {
         Ok(data_key) => data_key,
         Err(error) => return ended(error),
     };
-    if data_key.key.as_str() != subject.facts.arn {
+    if data_key.key != subject.arn {
         return failed(format!("the data key was wrapped by {}", data_key.key));
     }
     let (message, plaintext) = match seal(&data_key, &context, machine) {
@@ -96,7 +124,7 @@ async fn attempt<C: Crypto, M: Randomness>(candidate: &Candidate<'_, C>, subject
         Ok((header, _)) => header.data_keys().first().map(|key| key.ciphertext.clone()).unwrap_or_default(),
         Err(error) => return failed(error.to_string()),
     };
-    let unwrapped = match candidate.connection.decrypt(&subject.id, &wrapped, &context).await {
+    let unwrapped = match candidate.connection().decrypt(&subject.id, &wrapped, &context).await {
         Ok(unwrapped) => unwrapped,
         Err(error) => return ended(error),
     };

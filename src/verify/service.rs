@@ -1,6 +1,6 @@
 //! What services do in a user's name: the calls and contexts that they really send, and near misses of them.
 
-use super::check::Check;
+use super::check::{Ask, Check, Forwarded, Hinge, Read, Use};
 use super::duty::Duty;
 use super::subject::Subject;
 use super::{context, judge};
@@ -12,10 +12,12 @@ use crate::report::Expectation;
 use crate::services::Service;
 use std::collections::BTreeSet;
 
-/// Why a call through a service is judged: nobody but the service can send `kms:ViaService`.
+/// Why a call through a service is judged: at AWS, nobody but the service can send `kms:ViaService`.
 const ONLY_SERVICES: &str = "only the service itself can make this call; judged on the live key policy";
 /// Why a near miss of such a call is judged.
 const NEAR_MISS: &str = "a near miss of what the service does; judged on the live key policy";
+/// Why a grant through a service is judged, even where somebody can play the service.
+const NEVER_SENT: &str = "it would change the key; judged on the live key policy";
 
 /// Returns what is to be found out about a user who comes through services.
 pub(super) fn checks(duty: &Duty<'_>, user: &DesiredUser, subject: &Subject<'_>, target: &DesiredTarget) -> Vec<Check> {
@@ -26,12 +28,14 @@ pub(super) fn checks(duty: &Duty<'_>, user: &DesiredUser, subject: &Subject<'_>,
         let scene = Scene { duty, subject, target, service: *service, context };
         let actions: BTreeSet<&'static str> =
             user.capabilities.iter().flat_map(|capability| service.actions_for(*capability)).collect();
-        let via = service.via_service(&target.region);
-        checks.extend(actions.iter().map(|action| scene.allowed(action, &via)));
-        let use_of_key = actions.iter().find(|action| **action != "kms:DescribeKey");
-        checks.extend(use_of_key.into_iter().flat_map(|action| scene.near_misses(action, services)));
+        let complete = |what: &&Use| what.actions().iter().all(|action| actions.contains(action));
+        let uses: Vec<Use> = Use::ALL.iter().filter(complete).copied().collect();
+        checks.extend(uses.iter().map(|what| scene.used(*what)));
+        checks.extend(actions.iter().filter_map(|action| scene.rest(action, &uses)));
+        let probed = uses.iter().find(|what| **what == Use::Decrypt).or_else(|| uses.first());
+        checks.extend(probed.into_iter().flat_map(|what| scene.near_misses(*what, services)));
         if service.works_through_grants() {
-            checks.extend(scene.grants(&via));
+            checks.extend(scene.grants());
         }
     }
     checks
@@ -47,32 +51,52 @@ struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    fn request(&self, action: &str, via: Option<&str>) -> Request {
+    fn request(&self, action: &str, via: String) -> Request {
         let mut request = judge::on_key(action, &self.subject.facts);
-        // DescribeKey carries no context.
-        if action != "kms:DescribeKey" {
-            request.encryption_context.clone_from(&self.context);
-        }
-        request.via_service = via.map(str::to_owned);
+        request.encryption_context.clone_from(&self.context);
+        request.via_service = Some(via);
         request
     }
 
-    fn allowed(&self, action: &str, via: &str) -> Check {
-        let scenario = format!("via {}: {action}", self.service);
-        Check::judged(scenario, Expectation::Allowed, self.request(action, Some(via)), ONLY_SERVICES)
+    fn allowed(&self, action: &str, ask: Ask) -> Check {
+        let scenario = format!("through {}: {action}", self.service);
+        Check { scenario, expected: Expectation::Allowed, ask, hinge: Hinge::KeyPolicy }
+    }
+
+    fn used(&self, what: Use) -> Check {
+        let call = Forwarded::Use(what, self.context.clone());
+        self.allowed(what.call(), Ask::Through(self.service, call, ONLY_SERVICES))
+    }
+
+    /// What is no use by itself: describing the key, and half of a re-encryption.
+    fn rest(&self, action: &'static str, uses: &[Use]) -> Option<Check> {
+        if uses.iter().any(|what| what.actions().contains(&action)) {
+            return None;
+        }
+        let ask = if action == Read::DescribeKey.action() {
+            Ask::Through(self.service, Forwarded::Read(Read::DescribeKey), ONLY_SERVICES)
+        } else {
+            let via = self.service.via_service(&self.target.region);
+            Ask::Judge(Box::new(self.request(action, via)), ONLY_SERVICES)
+        };
+        Some(self.allowed(action, ask))
     }
 
     /// The same call made directly, through the service in another Region, and through another service.
-    fn near_misses(&self, action: &str, services: &BTreeSet<Service>) -> Vec<Check> {
+    fn near_misses(&self, what: Use, services: &BTreeSet<Service>) -> Vec<Check> {
         let mut checks = Vec::new();
-        if !self.duty.allows(self.subject.desired, action, &self.context) {
-            checks.push(denied(&format!("not via {}", self.service), self.request(action, None)));
+        let direct = |action: &&str| self.duty.allows(self.subject.desired, action, &self.context);
+        if !what.actions().iter().any(|action| direct(&action)) {
+            let ask = Ask::Use(what, self.context.clone());
+            checks.push(denied(&format!("not through {}", self.service), what.call(), ask));
         }
         let region = &self.target.region;
         if self.service.via_pattern(region) == self.service.via_service(region) {
             let elsewhere = elsewhere(region);
             let via = self.service.via_service(region).replace(region.as_str(), elsewhere);
-            checks.push(denied(&format!("via {} of {elsewhere}", self.service), self.request(action, Some(&via))));
+            let action = what.actions().first().copied().unwrap_or_default();
+            let ask = Ask::Judge(Box::new(self.request(action, via)), NEAR_MISS);
+            checks.push(denied(&format!("through {} of {elsewhere}", self.service), what.call(), ask));
         }
         let admitted = |other: &Service| {
             services.contains(other)
@@ -82,33 +106,30 @@ impl Scene<'_> {
                 })
         };
         if let Some(other) = Service::ALL.iter().find(|other| !admitted(other)) {
-            checks.push(denied(&format!("via {other}"), self.request(action, Some(&other.via_service(region)))));
+            let ask = Ask::Through(*other, Forwarded::Use(what, self.context.clone()), NEAR_MISS);
+            checks.push(denied(&format!("through {other}"), what.call(), ask));
         }
         checks
     }
 
     /// Grants are for the service's resources alone.
-    fn grants(&self, via: &str) -> Vec<Check> {
+    fn grants(&self) -> Vec<Check> {
         let request = |for_resource: bool| {
-            let mut request = self.request("kms:CreateGrant", Some(via));
+            let via = self.service.via_service(&self.target.region);
+            let mut request = self.request("kms:CreateGrant", via);
             request.grant_is_for_aws_resource = Some(for_resource);
-            request
+            Ask::Judge(Box::new(request), NEVER_SENT)
         };
-        let mut checks = Vec::new();
-        let (yes, no) = (request(true), request(false));
-        checks.push(Check::judged(
-            format!("via {}: kms:CreateGrant for its resource", self.service),
-            Expectation::Allowed,
-            yes,
-            ONLY_SERVICES,
-        ));
-        checks.push(denied(&format!("via {}, not for a resource", self.service), no));
-        checks
+        let not_for_it = format!("through {}, not for a resource", self.service);
+        vec![
+            self.allowed("kms:CreateGrant for its resource", request(true)),
+            denied(&not_for_it, "kms:CreateGrant", request(false)),
+        ]
     }
 }
 
-fn denied(how: &str, request: Request) -> Check {
-    Check::judged(format!("{how}: {}", request.action), Expectation::Denied, request, NEAR_MISS)
+fn denied(how: &str, call: &str, ask: Ask) -> Check {
+    Check { scenario: format!("{how}: {call}"), expected: Expectation::Denied, ask, hinge: Hinge::KeyPolicy }
 }
 
 fn elsewhere(region: &Region) -> &'static str {

@@ -3,7 +3,7 @@
 use crate::access::KeyFacts;
 use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK};
 use crate::desired::{DesiredKey, DesiredState, KeyLifecycle};
-use crate::ids::{AliasName, KeyId};
+use crate::ids::{AliasName, KeyArn, KeyId};
 use crate::kms::KeyState;
 use crate::live::{LiveKey, LiveTarget, Observed};
 use crate::report::ProbeResult;
@@ -13,6 +13,7 @@ use crate::report::ProbeResult;
 pub(super) struct Subject<'a> {
     pub(super) desired: &'a DesiredKey,
     pub(super) id: KeyId,
+    pub(super) arn: KeyArn,
     pub(super) facts: KeyFacts,
     /// The action that was denied when grants were read: what grants allow is then left out of judgements.
     pub(super) grants_denied: Option<String>,
@@ -39,7 +40,7 @@ pub(super) fn find<'a>(
     if let Some(grants) = key.grants.known() {
         facts.grants = grants.iter().map(|grant| grant.facts.clone()).collect();
     }
-    Ok(Subject { desired, id, facts, grants_denied: key.grants.denied().map(str::to_owned) })
+    Ok(Subject { desired, id, arn: key.arn.clone(), facts, grants_denied: key.grants.denied().map(str::to_owned) })
 }
 
 /// Finds the key behind the claim alias, and checks that its tags say the same.

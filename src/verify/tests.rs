@@ -112,6 +112,8 @@ struct Scene {
     unassumable: Option<&'static str>,
     enforcement: BTreeSet<Enforcement>,
     as_roles: AsRoles,
+    /// Whether callers may play services, as in the sandbox.
+    plays: bool,
 }
 
 impl Scene {
@@ -124,6 +126,7 @@ impl Scene {
             unassumable: None,
             enforcement: BTreeSet::from([Context, Grants, IdentityPolicy, KeyPolicy]),
             as_roles: AsRoles::Yes,
+            plays: false,
         }
     }
 
@@ -142,9 +145,10 @@ impl Scene {
         };
         let keys: BTreeMap<KeyId, KeyFacts> = live.keys.iter().map(facts).collect();
         let assumable = ROLES.iter().map(|(name, _)| *name).filter(|name| Some(*name) != self.unassumable);
-        let world = World::new(keys, assumable.map(|name| role_arn(name).to_string()).collect(), self.fault);
+        let world =
+            World::new(keys, assumable.map(|name| role_arn(name).to_string()).collect(), (self.fault, self.plays));
         let world = Arc::new(world);
-        let connection = Fake { world: Arc::clone(&world), who: PrincipalFacts::from_arn(&live.caller.arn) };
+        let connection = Fake { world: Arc::clone(&world), who: PrincipalFacts::from_arn(&live.caller.arn), via: None };
         let told = Mutex::new(0_usize);
         let report = verify(VerifyJob {
             desired: &self.state,
@@ -210,9 +214,9 @@ async fn in_a_correct_world_everything_is_as_expected() {
     for evaluated in [
         "ledger/app: deny: kms:PutKeyPolicy",
         "ledger/key-admin: allow: kms:PutKeyPolicy",
-        "ledger/api: via s3: kms:Decrypt",
-        "ledger/api: via s3 of us-east-1: kms:Decrypt",
-        "ledger/api: via dynamodb, not for a resource: kms:CreateGrant",
+        "ledger/api: through s3: kms:Decrypt",
+        "ledger/api: through s3 of us-east-1: kms:Decrypt",
+        "ledger/api: through dynamodb, not for a resource: kms:CreateGrant",
         "ledger/anybody else: deny: kms:Decrypt",
     ] {
         assert!(matches!(result_of(&report, evaluated), ProbeResult::Evaluated { .. }), "{evaluated}");

@@ -1,5 +1,6 @@
 //! Runs the real executable in an empty folder with an empty environment, and makes what it says comparable.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -30,6 +31,52 @@ impl Place {
         self.folder.path().join(name)
     }
 
+    /// Writes a file, and the folders that it needs.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    /// Replaces text in a file, where it must stand exactly once.
+    pub fn replace(&self, name: &str, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.path(name)).unwrap();
+        assert_eq!(text.matches(from).count(), 1, "`{from}` in {name}");
+        self.write(name, text.replace(from, to));
+    }
+
+    /// Copies a folder of the repository to a folder of the place.
+    pub fn copy(&self, from: &str, to: &str) {
+        let entries: Vec<_> = std::fs::read_dir(repository(from)).unwrap().map(|entry| entry.unwrap()).collect();
+        for entry in entries.iter().filter(|entry| entry.path().is_file()) {
+            let name = entry.file_name().into_string().unwrap();
+            self.write(&format!("{to}/{name}"), std::fs::read(entry.path()).unwrap());
+        }
+    }
+
+    /// Returns every file of the place with its bytes: what a command that must change nothing leaves as it was.
+    pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        fn visit(folder: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    visit(&path, found);
+                } else {
+                    let bytes = std::fs::read(&path).unwrap();
+                    found.insert(path, bytes);
+                }
+            }
+        }
+        let mut found = BTreeMap::new();
+        visit(self.folder.path(), &mut found);
+        found
+    }
+
+    /// Runs `keywright` with the words of a line.
+    pub fn line(&self, words: &str) -> Run {
+        self.run(&words.split(' ').collect::<Vec<_>>())
+    }
+
     /// Runs `keywright` with arguments.
     pub fn run<A: AsRef<std::ffi::OsStr>>(&self, arguments: &[A]) -> Run {
         let output = self.command(arguments).output().unwrap();
@@ -57,6 +104,11 @@ impl Place {
     }
 }
 
+/// Returns the path of a file or folder of the repository.
+pub fn repository(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
 /// How a command ended and what it said.
 #[derive(Debug)]
 pub struct Run {
@@ -69,6 +121,35 @@ pub struct Run {
     folder: PathBuf,
 }
 
+impl Run {
+    /// Demands an exit code; everything that was said is in the failure.
+    #[track_caller]
+    pub fn ends(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self}");
+        self
+    }
+
+    /// Demands that standard error has a text.
+    #[track_caller]
+    pub fn talks_of(self, text: &str) -> Self {
+        assert!(self.stderr.contains(text), "no `{text}` in: {self}");
+        self
+    }
+
+    /// Demands that standard output has a text.
+    #[track_caller]
+    pub fn answers(self, text: &str) -> Self {
+        assert!(self.stdout.contains(text), "no `{text}` in: {self}");
+        self
+    }
+
+    /// Returns standard output as one JSON document.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
+    }
+}
+
 impl fmt::Display for Run {
     /// Writes all three with what differs from run to run replaced, for snapshots.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -77,10 +158,10 @@ impl fmt::Display for Run {
     }
 }
 
-/// Replaces the temporary folder by `<TMP>`, key ids by `<KEY_ID_1>` and so on (the same id by the same number),
-/// times, loopback ports and digests.
+/// Replaces the temporary folder by `<TMP>`, the executable by its name, key ids by `<KEY_ID_1>` and so on (the same id by the same number),
+/// times, latencies, loopback ports and digests.
 pub fn comparable(text: &str, folder: &Path) -> String {
-    let text = text.replace(&*folder.to_string_lossy(), "<TMP>");
+    let text = text.replace(&*folder.to_string_lossy(), "<TMP>").replace(env!("CARGO_BIN_EXE_keywright"), "keywright");
     let mut seen = Vec::new();
     let mut out = String::new();
     let mut rest = text.as_str();
@@ -120,6 +201,10 @@ fn changing(text: &str, seen: &mut Vec<String>) -> Option<(String, usize)> {
         let digits = port.find(|c: char| !c.is_ascii_digit()).unwrap_or(port.len());
         return (digits > 0).then(|| ("127.0.0.1:<PORT>".into(), text.len() - port.len() + digits));
     }
+    let number = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    if number > 0 && text[number..].starts_with(" ms") {
+        return Some(("<N>".into(), number));
+    }
     let digits = text.find(|c: char| !matches!(c, '0'..='9' | 'a'..='f')).unwrap_or(text.len());
     let shortened = digits >= 8 && text[digits..].starts_with('…');
     (digits >= 32 || shortened).then(|| ("<DIGEST>".into(), digits))
@@ -140,12 +225,12 @@ fn what_differs_from_run_to_run_is_replaced() {
     let a = "0a1b2c3d-1111-2222-3333-444455556666";
     let b = "ffffffff-1111-2222-3333-444455556666";
     let text = format!(
-        "/tmp/x/y {a} {b} key/{a} mrk 2026-11-24T06:00:00.5Z at 127.0.0.1:4599, digest 5f1c5f1c… of {} 111122223333",
+        "/tmp/x/y {a} {b} key/{a} mrk 2026-11-24T06:00:00.5Z at 127.0.0.1:4599, 17 ms, digest 5f1c5f1c… of {} 111122223333",
         "0123456789abcdef".repeat(4)
     );
     assert_eq!(
         comparable(&text, Path::new("/tmp/x")),
-        "<TMP>/y <KEY_ID_1> <KEY_ID_2> key/<KEY_ID_1> mrk <TIME> at 127.0.0.1:<PORT>, digest <DIGEST>… of <DIGEST> \
+        "<TMP>/y <KEY_ID_1> <KEY_ID_2> key/<KEY_ID_1> mrk <TIME> at 127.0.0.1:<PORT>, <N> ms, digest <DIGEST>… of <DIGEST> \
          111122223333"
     );
 }

@@ -2,5 +2,16 @@
 #![expect(unreachable_pub, reason = "the modules of a test executable have no outside")]
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod budget;
+mod drift;
+mod endpoints;
+mod first_manifest;
+mod folders;
 mod harness;
+mod live;
+mod proof;
+mod refusals;
+mod road;
+mod saved;
+mod secrets;
 mod surface;

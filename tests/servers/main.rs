@@ -4,7 +4,10 @@
 //! it reports `ignored` with the reason, and fails instead when `CI` is set.
 #![expect(unreachable_pub, reason = "the modules of a test executable have no outside")]
 
+mod boto3;
+mod emulators;
 mod esdk;
+mod process;
 mod python;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -14,11 +17,12 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let trials = vec![trial(
-        "the_encryption_sdk_reads_ours_and_we_read_theirs",
-        &["aws-encryption-sdk==4.0.0"],
-        esdk::both_ways,
-    )];
+    let trials = vec![
+        trial("the_encryption_sdk_reads_ours_and_we_read_theirs", &["aws-encryption-sdk==4.0.0"], esdk::both_ways),
+        trial("moto_goes_the_whole_road", &["moto[server]==5.2.5"], emulators::moto),
+        trial("ministack_is_found_out", &["ministack==1.5.33", "cryptography"], emulators::ministack),
+        trial("boto3_uses_the_sandbox", &["boto3==1.44.5"], boto3::uses_the_sandbox),
+    ];
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

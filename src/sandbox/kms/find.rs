@@ -101,6 +101,15 @@ impl Call<'_> {
         if self.state.keys.get(arn.as_str()).is_some() {
             return Ok(Found { arn, alias });
         }
+        if arn.account() != self.caller.account {
+            // Other accounts do not learn which keys exist.
+            let message = format!(
+                "User: {} is not authorized to access this resource: {arn} does not exist in this Region, or no \
+                 resource-based policy allows access",
+                self.caller.arn()
+            );
+            return Err(ApiError::new("AccessDeniedException", message));
+        }
         Err(ApiError::not_found(format!("Key '{arn}' does not exist")))
     }
 

@@ -295,6 +295,9 @@ async fn other_accounts_need_both_sides() {
     // Management is not for other accounts, whatever the policy says; and an id means one's own account.
     assert_eq!(code(there.kms().disable_key().key_id(&arn).send().await), DENIED);
     assert_eq!(encrypt(&there, &key, &[]).await, "NotFoundException");
+    // Nor does it learn which keys exist.
+    let nowhere = format!("arn:aws:kms:eu-west-1:{ACCOUNT}:key/none");
+    assert_eq!(encrypt(&there, &nowhere, &[]).await, DENIED);
     let policy = bench.admin().kms().get_key_policy().key_id(&key).send().await.unwrap().policy.unwrap();
     assert!(policy.contains("arn:aws:iam::444455556666:root"), "{policy}");
 }

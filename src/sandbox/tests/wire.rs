@@ -22,6 +22,18 @@ async fn bad_credentials_have_aws_codes() {
     assert_eq!(code(token.iam().list_roles().send().await), "InvalidClientTokenId");
 }
 
+#[tokio::test]
+async fn the_credential_scope_names_the_service() {
+    let bench = Bench::new().await;
+    let scope = "Credential=AKIASBOX111122223333/20260101/eu-west-1/iam/aws4_request";
+    let headers = format!(
+        "x-amz-target: TrentService.ListKeys\r\nauthorization: AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, \
+         Signature=00\r\n"
+    );
+    let answer = raw(&bench, post(&headers, "{}")).await;
+    assert!(answer.contains("InvalidSignatureException") && answer.contains("'kms'"), "{answer}");
+}
+
 /// Sends bytes and returns the answer.
 async fn raw(bench: &Bench, request: String) -> String {
     let address = bench.sandbox.endpoint().trim_start_matches("http://").to_owned();

@@ -1,8 +1,9 @@
-//! In whose name the envelope can run: the caller, then the declared users by name.
+//! In whose name the envelope can run: the caller, then the declared users by name, directly or through a service.
 
 use super::{Delegation, Enforced, Member, PrincipalFacts, Subject, Use, VerifyJob, context, judge};
-use crate::desired::{DataKeyUse, DesiredUser};
-use crate::ports::EncryptionContext;
+use crate::access::KeyFacts;
+use crate::desired::DataKeyUse;
+use crate::ports::{EncryptionContext, Forwarding};
 use crate::report::ProbeResult;
 use crate::services::Service;
 use crate::verify::cast::Actor;
@@ -11,10 +12,18 @@ use crate::verify::duty::{Duty, duties};
 /// Somebody in whose name the envelope may run.
 pub(super) struct Candidate<'a, C> {
     pub(super) identity: String,
-    pub(super) connection: &'a C,
+    line: Line<'a, C>,
     pub(super) facts: PrincipalFacts,
     pub(super) context: EncryptionContext,
     pub(super) certainty: Certainty,
+    /// How it makes a data key.
+    pub(super) making: Use,
+}
+
+/// How somebody reaches the key.
+enum Line<'a, C> {
+    Direct(&'a C),
+    Through(Service, C),
 }
 
 /// Whether the key policy admits somebody.
@@ -26,46 +35,124 @@ pub(super) enum Certainty {
     Perhaps,
 }
 
-/// The steps without which there is no round trip.
-const STEPS: [Use; 2] = [Use::GenerateDataKey, Use::Decrypt];
+/// What somebody must be able to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aim {
+    /// To make a data key and to decrypt it.
+    RoundTrip,
+    /// To make a ciphertext.
+    Ciphertext,
+}
 
-/// Returns the identities that may run the envelope, in order.
-pub(super) fn candidates<'a, C, M>(
+/// The ways to make a data key. The last one wraps a key from this machine; the second one is followed by `Decrypt`.
+const WAYS: [Use; 3] = [Use::GenerateDataKey, Use::GenerateDataKeyWithoutPlaintext, Use::Encrypt];
+
+impl<C> Candidate<'_, C> {
+    pub(super) fn connection(&self) -> &C {
+        match &self.line {
+            Line::Direct(connection) => connection,
+            Line::Through(_, connection) => connection,
+        }
+    }
+
+    /// Returns what the scenarios of its envelope begin with.
+    pub(super) fn title(&self) -> String {
+        self.through().map_or_else(|| "envelope".to_owned(), |service| format!("envelope through {service}"))
+    }
+
+    /// Returns whether it may use a key under a context, or whether only trying tells.
+    pub(super) fn may(&self, what: Use, context: &EncryptionContext, key: &KeyFacts) -> bool {
+        self.certainty == Certainty::Perhaps
+            || judge::of_use(what, context, self.through(), &self.facts, key).is_allowed()
+    }
+
+    fn through(&self) -> Option<Service> {
+        match self.line {
+            Line::Direct(_) => None,
+            Line::Through(service, _) => Some(service),
+        }
+    }
+}
+
+/// Returns the identities that may reach an aim, in order: those who need no service come first.
+pub(super) fn candidates<'a, C: Forwarding, M>(
     job: &VerifyJob<'a, C, M>,
     subject: &Subject<'_>,
     members: &'a [Member<'_, C>],
-    enforced: Enforced,
+    (aim, enforced): (Aim, Enforced),
 ) -> Vec<Candidate<'a, C>> {
-    let mut found = Vec::new();
-    let caller = judge::caller(&job.live.caller);
-    let own = members.iter().find(|member| matches!(member.actor, Ok(Actor::Caller(_))));
-    let open = subject.desired.delegation == Delegation::Account || !enforced.key_policy;
-    let contexts = own.map(|member| picked(member, subject)).filter(|contexts| !contexts.is_empty());
-    for context in contexts.unwrap_or_else(|| vec![context::plain(subject.desired)]) {
-        let identity = own.map_or_else(|| "caller".to_owned(), |member| member.duty.identity.clone());
-        let certainty = certainty(&caller, &context, subject).or_else(|| open.then_some(Certainty::Perhaps));
-        let (connection, facts) = (job.connection, caller.clone());
-        found.extend(certainty.map(|certainty| Candidate { identity, connection, facts, context, certainty }));
-    }
+    let mut found = callers(job, subject, members, (aim, enforced));
     for member in members {
         let Ok(Actor::Session(connection)) = &member.actor else { continue };
         let Some(facts) = judge::stand_in(member.duty.principal, job.target) else { continue };
-        for context in picked(member, subject) {
-            let Some(certainty) = certainty(&facts, &context, subject) else { continue };
+        for context in picked(&member.duty, subject) {
+            let Some(making) = way(aim, &context, None, &facts, subject) else { continue };
+            let (identity, facts, line) = (member.duty.identity.clone(), facts.clone(), Line::Direct(connection));
+            found.push(Candidate { identity, line, facts, context, certainty: Certainty::Certain, making });
+        }
+    }
+    for member in members {
+        let (Ok(actor), Some(facts)) = (&member.actor, judge::stand_in(member.duty.principal, job.target)) else {
+            continue;
+        };
+        for (service, context) in sent(&member.duty) {
+            let Some(making) = way(aim, &context, Some(service), &facts, subject) else { continue };
+            let Some(connection) = actor.connection().forwarded_by(service) else { continue };
             let (identity, facts) = (member.duty.identity.clone(), facts.clone());
-            found.push(Candidate { identity, connection, facts, context, certainty });
+            let line = Line::Through(service, connection);
+            found.push(Candidate { identity, line, facts, context, certainty: Certainty::Certain, making });
         }
     }
     found
 }
 
-fn picked<C>(member: &Member<'_, C>, subject: &Subject<'_>) -> Vec<EncryptionContext> {
-    member.duty.direct_contexts(subject.desired).into_iter().map(|(_, context)| context).collect()
+/// Returns the caller, if it may, under each context in which it may.
+fn callers<'a, C, M>(
+    job: &VerifyJob<'a, C, M>,
+    subject: &Subject<'_>,
+    members: &[Member<'_, C>],
+    (aim, enforced): (Aim, Enforced),
+) -> Vec<Candidate<'a, C>> {
+    let facts = judge::caller(&job.live.caller);
+    let own = members.iter().find(|member| matches!(member.actor, Ok(Actor::Caller(_))));
+    let open = subject.desired.delegation == Delegation::Account || !enforced.key_policy;
+    let contexts = own.map(|member| picked(&member.duty, subject)).filter(|contexts| !contexts.is_empty());
+    let candidate = |context: EncryptionContext| {
+        let certain = way(aim, &context, None, &facts, subject).map(|making| (Certainty::Certain, making));
+        let (certainty, making) = certain.or_else(|| open.then_some((Certainty::Perhaps, Use::GenerateDataKey)))?;
+        let identity = own.map_or_else(|| "caller".to_owned(), |member| member.duty.identity.clone());
+        let line = Line::Direct(job.connection);
+        Some(Candidate { identity, line, facts: facts.clone(), context, certainty, making })
+    };
+    contexts.unwrap_or_else(|| vec![context::plain(subject.desired)]).into_iter().filter_map(candidate).collect()
 }
 
-fn certainty(who: &PrincipalFacts, context: &EncryptionContext, subject: &Subject<'_>) -> Option<Certainty> {
-    let all = STEPS.iter().all(|step| judge::of_use(*step, context, who, &subject.facts).is_allowed());
-    all.then_some(Certainty::Certain)
+fn picked(duty: &Duty<'_>, subject: &Subject<'_>) -> Vec<EncryptionContext> {
+    duty.direct_contexts(subject.desired).into_iter().map(|(_, context)| context).collect()
+}
+
+/// Returns the services that somebody comes through, each with the context that it sends, and our own pair.
+fn sent(duty: &Duty<'_>) -> Vec<(Service, EncryptionContext)> {
+    let mut found = Vec::new();
+    for user in &duty.tables {
+        let DataKeyUse::Via { services, .. } = &user.access else { continue };
+        let of = |service: &Service| Some((*service, context::with_probe(context::of_service(*service, user)?)));
+        found.extend(services.iter().filter_map(of));
+    }
+    found
+}
+
+/// Returns how somebody makes a data key on the way to an aim; `None` for somebody who may not.
+fn way(
+    aim: Aim,
+    context: &EncryptionContext,
+    through: Option<Service>,
+    who: &PrincipalFacts,
+    subject: &Subject<'_>,
+) -> Option<Use> {
+    let may = |what: Use| judge::of_use(what, context, through, who, &subject.facts).is_allowed();
+    let makes = WAYS.into_iter().find(|way| may(*way))?;
+    (aim == Aim::Ciphertext || may(Use::Decrypt)).then_some(makes)
 }
 
 /// Returns what is to be said of a round trip that nobody could run, and in whose name.
@@ -74,40 +161,20 @@ pub(super) fn judged<C, M>(job: &VerifyJob<'_, C, M>, subject: &Subject<'_>) -> 
     let users = all.iter().filter(|duty| duty.is_user());
     let users: Vec<(&Duty<'_>, PrincipalFacts)> =
         users.filter_map(|duty| Some((duty, judge::stand_in(duty.principal, job.target)?))).collect();
-    let directly = users.iter().find(|(duty, who)| {
-        duty.direct_contexts(subject.desired).iter().any(|(_, context)| certainty(who, context, subject).is_some())
-    });
+    let may = |context: &EncryptionContext, through, who| way(Aim::RoundTrip, context, through, who, subject).is_some();
+    let directly = users.iter().find(|(duty, who)| picked(duty, subject).iter().any(|context| may(context, None, who)));
     if let Some((duty, _)) = directly {
         let reason = "judged on the live key policy; not called in its name".to_owned();
         return (duty.identity.clone(), ProbeResult::Evaluated { reason });
     }
-    let through = users.iter().find_map(|(duty, who)| Some((duty, way_through(job, subject, duty, who)?)));
+    let through = users.iter().find_map(|(duty, who)| {
+        let admitted = sent(duty).into_iter().find(|(service, context)| may(context, Some(*service), who));
+        admitted.map(|(service, _)| (duty, service))
+    });
     if let Some((duty, service)) = through {
         let reason = format!("nobody may directly; it may through {service}, judged on the live key policy");
         return (duty.identity.clone(), ProbeResult::Evaluated { reason });
     }
-    let reason = "no declared user may both generate a data key and decrypt it, by the live key policy".to_owned();
+    let reason = "no declared user may both make a data key and decrypt it, by the live key policy".to_owned();
     ("caller".to_owned(), ProbeResult::NotChecked { reason })
-}
-
-/// Returns a service through which somebody may read and write.
-fn way_through<C, M>(
-    job: &VerifyJob<'_, C, M>,
-    subject: &Subject<'_>,
-    duty: &Duty<'_>,
-    who: &PrincipalFacts,
-) -> Option<Service> {
-    let admits = |user: &DesiredUser, service: Service| {
-        let Some(context) = context::of_service(service, user) else { return false };
-        [service.read_actions(), service.write_actions()].concat().into_iter().all(|action| {
-            let mut request = judge::on_key(action, &subject.facts);
-            request.encryption_context.clone_from(&context);
-            request.via_service = Some(service.via_service(&job.target.region));
-            judge::request(&request, who, &subject.facts).is_allowed()
-        })
-    };
-    duty.tables.iter().find_map(|user| match &user.access {
-        DataKeyUse::Via { services, .. } => services.iter().copied().find(|service| admits(user, *service)),
-        DataKeyUse::Direct { .. } => None,
-    })
 }

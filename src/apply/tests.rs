@@ -1,0 +1,10 @@
+//! Tests of the engine as a whole, on an account in memory: plan, apply with faults, and plan again.
+
+mod fixed_point;
+mod outcomes;
+mod race;
+mod recovery;
+mod roles;
+mod waiting;
+pub(crate) mod wire;
+pub(crate) mod world;

@@ -1,0 +1,116 @@
+//! The independent check finds every plan that breaks a rule.
+
+use super::super::{Applyable, check};
+use super::{blocked_by, ledger, settled, touch, wanting};
+use crate::apply::tests::world::{World, block_on};
+use crate::live::LiveRotation;
+use crate::plan::{Action, KeyRef, Outcome, Owner, Step, StepId};
+use crate::policy::PolicyDocument;
+
+type Break = fn(&mut Vec<Step>);
+
+fn assert_found(name: &str, world: &World, damage: Break) {
+    let read = block_on(world.read());
+    let mut plan = world.plan_of(&read);
+    let Outcome::Ready(Applyable { steps }) = &mut plan.targets[0].outcome else { panic!("{name}: it is ready") };
+    damage(steps);
+    world.with_input(&read, |input| check::enforce(&mut plan, input));
+    assert!(blocked_by(&plan).contains(&"plan-check"), "{name}");
+}
+
+#[test]
+fn a_plan_that_creates_is_checked() {
+    let world = World::new(wanting(vec![ledger()]));
+    let cases: &[(&str, Break)] = &[
+        ("a number twice", |steps| steps[1].id = steps[0].id.clone()),
+        ("waits for the future", |steps| steps[0].depends_on = vec![StepId("s3".into())]),
+        ("claim does not follow", |steps| drop(steps.remove(1))),
+        ("created twice", |steps| {
+            let mut again = steps[0].clone();
+            again.id = StepId("s99".into());
+            again.depends_on.clear();
+            steps.push(again);
+        }),
+        ("used before it is made", |steps| {
+            for step in steps.iter_mut() {
+                step.depends_on.clear();
+            }
+            let last = steps.len() - 1;
+            steps.swap(0, last);
+        }),
+        ("a step of a role", |steps| steps[2].owner = Owner::Role("api".parse().unwrap())),
+        ("of a key that is not shown", |steps| steps[2].owner = Owner::Key("other".parse().unwrap())),
+        ("a call of IAM", |steps| {
+            steps[2].action = Action::DeleteRolePermissionsBoundary { role: "api".parse().unwrap() };
+        }),
+        ("an alias twice", |steps| {
+            let mut again = steps[2].clone();
+            again.id = StepId("s99".into());
+            steps.push(again);
+        }),
+        ("without the owner's tag", |steps| {
+            if let Action::CreateKey { tags, .. } = &mut steps[0].action {
+                tags.remove("keywright:owner");
+            }
+        }),
+        ("another policy than shown", |steps| {
+            if let Action::CreateKey { policy, .. } = &mut steps[0].action {
+                *policy = PolicyDocument::new(Vec::new());
+            }
+        }),
+        ("another key's", |steps| {
+            if let Action::CreateAlias { key, .. } = &mut steps[2].action {
+                *key = KeyRef::Live("00000000-0000-4000-8000-000000000009".parse().unwrap());
+            }
+        }),
+        ("rotates after it rests", |steps| {
+            let mut rest = steps[2].clone();
+            rest.id = StepId("s99".into());
+            rest.action = Action::DisableKey { key: KeyRef::Planned("ledger".parse().unwrap()) };
+            steps.insert(3, rest);
+        }),
+    ];
+    for (name, damage) in cases {
+        assert_found(name, &world, *damage);
+    }
+}
+
+#[test]
+fn a_plan_that_changes_is_checked() {
+    let world = settled(vec![ledger()]);
+    touch(&world, |key| key.rotation = LiveRotation::Off);
+    let cases: &[(&str, Break)] = &[
+        ("creates what exists", |steps| {
+            steps[0].action = Action::CreateKey {
+                key: "ledger".parse().unwrap(),
+                description: String::new(),
+                policy: PolicyDocument::new(Vec::new()),
+                tags: std::collections::BTreeMap::new(),
+            };
+        }),
+        ("moves a claim alias", |steps| {
+            let Action::EnableKeyRotation { key: KeyRef::Live(id), .. } = &steps[0].action else {
+                panic!("it rotates")
+            };
+            steps[0].action = Action::UpdateAlias {
+                alias: "alias/keywright/payments/ledger".parse().unwrap(),
+                from: id.clone(),
+                key: KeyRef::Live(id.clone()),
+            };
+        }),
+    ];
+    for (name, damage) in cases {
+        assert_found(name, &world, *damage);
+    }
+}
+
+#[test]
+fn an_accounts_plan_holds_no_step_of_a_key() {
+    let world = World::new(crate::apply::tests::world::usual());
+    let read = block_on(world.read());
+    let mut plan = world.plan_of(&read);
+    let Outcome::Ready(Applyable { steps }) = &mut plan.accounts[0].outcome else { panic!("it is ready") };
+    steps[0].owner = Owner::Key("ledger".parse().unwrap());
+    world.with_input(&read, |input| check::enforce(&mut plan, input));
+    assert_eq!(plan.accounts[0].outcome.blockers()[0].kind.0.name(), "plan-check");
+}

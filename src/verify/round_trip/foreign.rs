@@ -1,0 +1,69 @@
+//! A ciphertext that another key of the target made, for the key under test to refuse.
+
+use super::candidates::{Aim, Candidate, candidates};
+use super::{Enforced, Subject, Use, VerifyJob, words};
+use crate::ports::{Crypto, EncryptionContext, Forwarding, PortResult, RoleAssumer};
+use crate::secret::SecretBytes;
+use crate::verify::cast::{self, Assumer, Wanted};
+use crate::verify::subject;
+
+/// How many other keys are tried before giving up.
+const TRIES: usize = 3;
+
+/// A ciphertext, and what it was made under.
+pub(super) struct Foreign {
+    pub(super) ciphertext: Vec<u8>,
+    pub(super) context: EncryptionContext,
+}
+
+/// Makes one, in the name of anybody who may; returns the reason where nobody could.
+///
+/// Its context includes, if that can be, the one that the key under test is used with.
+pub(super) async fn make<C, M>(
+    job: &VerifyJob<'_, C, M>,
+    subject: &Subject<'_>,
+    wished: &EncryptionContext,
+    (assumer, enforced): (&Assumer<'_, C>, Enforced),
+) -> Result<Foreign, String>
+where
+    C: Crypto + RoleAssumer<Assumed = C> + Forwarding + Sync,
+{
+    let others = job.target.keys.iter().filter(|key| key.name != subject.desired.name);
+    let others = others.filter_map(|key| subject::find(job.desired, key, job.live).ok()).take(TRIES);
+    let mut reason = "the target has no other enabled key".to_owned();
+    for other in others {
+        let members = cast::members(job, &other, assumer, Wanted::Users).await;
+        reason = format!("nobody could be found who may make a ciphertext under {}", other.desired.name);
+        for maker in candidates(job, &other, &members, (Aim::Ciphertext, enforced)) {
+            let context = shared(&maker, &other, wished);
+            match ciphertext(&maker, &other, &context).await {
+                Ok(ciphertext) => return Ok(Foreign { ciphertext, context }),
+                Err(error) => reason = format!("no ciphertext of {}: {}", other.desired.name, words(&error)),
+            }
+        }
+    }
+    Err(reason)
+}
+
+/// Returns the maker's context with the wished one in it, if it may work under that.
+fn shared<C>(maker: &Candidate<'_, C>, other: &Subject<'_>, wished: &EncryptionContext) -> EncryptionContext {
+    let both: EncryptionContext = maker.context.clone().into_iter().chain(wished.clone()).collect();
+    if maker.may(maker.making, &both, &other.facts) { both } else { maker.context.clone() }
+}
+
+async fn ciphertext<C: Crypto>(
+    maker: &Candidate<'_, C>,
+    other: &Subject<'_>,
+    context: &EncryptionContext,
+) -> PortResult<Vec<u8>> {
+    let connection = maker.connection();
+    match maker.making {
+        Use::GenerateDataKeyWithoutPlaintext => {
+            connection.generate_data_key_without_plaintext(&other.id, context).await
+        }
+        Use::Encrypt => connection.encrypt(&other.id, &SecretBytes::new(b"keywright".to_vec()), context).await,
+        Use::GenerateDataKey | Use::Decrypt | Use::ReEncrypt => {
+            connection.generate_data_key(&other.id, context).await.map(|key| key.ciphertext)
+        }
+    }
+}
