@@ -3,7 +3,7 @@
 use crate::harness::Place;
 use crate::live::{ACCOUNT, DEPLOYER, Serving};
 use keywright::ids::AccountId;
-use keywright::sandbox::credentials;
+use keywright::sandbox::{SeedKind, credentials};
 use std::fmt::Write as _;
 
 const KEYS: u64 = 200;
@@ -28,8 +28,11 @@ fn manifest() -> String {
 
 #[test]
 fn a_plan_of_two_hundred_keys_makes_at_most_five_calls_a_key() {
-    let roles = ["deployer", "admin", "app"].map(|role| format!("arn:aws:iam::{ACCOUNT}:role/{role}"));
-    let serving = Serving::with_roles(&roles.each_ref().map(String::as_str));
+    let serving = Serving::with_roles(&[
+        (DEPLOYER, SeedKind::Deployer),
+        ("arn:aws:iam::111122223333:role/admin", SeedKind::Trusted),
+        ("arn:aws:iam::111122223333:role/app", SeedKind::Trusted),
+    ]);
     let account: AccountId = ACCOUNT.parse().unwrap();
     let (access_key, secret) = credentials(&account);
     let place =

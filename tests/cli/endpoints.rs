@@ -3,7 +3,7 @@
 use crate::harness::Place;
 use crate::live::{ACCOUNT, DEPLOYER, SMALL, Serving, applied};
 use keywright::ids::AccountId;
-use keywright::sandbox::{StateLocation, credentials};
+use keywright::sandbox::{SeedKind, StateLocation, credentials};
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
@@ -21,7 +21,7 @@ fn place(account: &str) -> Place {
 
 #[test]
 fn credentials_of_another_account_are_refused_before_any_other_call() {
-    let serving = Serving::with_roles(&[DEPLOYER]);
+    let serving = Serving::with_roles(&[(DEPLOYER, SeedKind::Deployer)]);
     let place = place("444455556666");
     let before = serving.calls();
     for command in ["plan", "apply --yes", "verify"] {

@@ -95,12 +95,11 @@ impl Serving {
         Self { runtime, running: Some(running) }
     }
 
-    /// Serves from memory, with the roles that manifests name by ARN; the first deploys.
-    pub fn with_roles(roles: &[&str]) -> Self {
+    /// Serves from memory, with roles that a manifest names by ARN.
+    pub fn with_roles(roles: &[(&str, SeedKind)]) -> Self {
         let serving = Self::start(StateLocation::Memory);
-        for (index, role) in roles.iter().enumerate() {
-            let kind = if index == 0 { SeedKind::Deployer } else { SeedKind::Trusted };
-            serving.running().seed_principal(&role.parse().unwrap(), kind).unwrap();
+        for (role, kind) in roles {
+            serving.running().seed_principal(&role.parse().unwrap(), *kind).unwrap();
         }
         serving
     }

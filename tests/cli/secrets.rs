@@ -5,11 +5,13 @@ use crate::live::{ACCOUNT, DEPLOYER, SMALL, Serving};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use keywright::ids::AccountId;
-use keywright::sandbox::credentials;
+use keywright::sandbox::{SeedKind, credentials};
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
+
+const VERIFIER: &str = "arn:aws:iam::111122223333:role/verifier";
 
 /// Passes everything on to a server, and keeps what it answers.
 struct Proxy {
@@ -60,7 +62,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream, keep: Option<&Mutex<Vec<u8>>>) {
 
 #[test]
 fn neither_tokens_nor_data_keys_are_printed() {
-    let serving = Serving::with_roles(&[DEPLOYER, "arn:aws:iam::111122223333:role/verifier"]);
+    let serving = Serving::with_roles(&[(DEPLOYER, SeedKind::Deployer), (VERIFIER, SeedKind::Reader)]);
     let proxy = Proxy::before(&serving.endpoint());
     let account: AccountId = ACCOUNT.parse().unwrap();
     let (access_key, secret) = credentials(&account);
