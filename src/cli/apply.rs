@@ -51,8 +51,8 @@ async fn apply_in(
     let before = plan_command::exit(&plan, Exit::Done).gravest(observed.failure.unwrap_or(Exit::Done));
     if !has_ready(&plan) {
         finish(options, &plan, &ApplyReport::default(), printer);
-        if before == Exit::Done {
-            suggest(options, session, printer);
+        if before == Exit::Blocked {
+            printer.status("Blocked: nothing was written.");
         }
         return Ok(before);
     }
