@@ -1,5 +1,4 @@
 //! Times what runs without AWS: reading a manifest, deciding a request, comparing policies, planning 200 keys.
-#![expect(missing_docs, reason = "criterion's macros make items without documentation")]
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 use criterion::{Criterion, criterion_group, criterion_main};

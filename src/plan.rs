@@ -62,6 +62,18 @@ pub struct PlanOptions {
     pub expect_creates: Option<BTreeSet<KeyName>>,
     /// What to do about mere wording.
     pub normalize: Normalize,
+    /// Whether the caller is going to apply the plan.
+    pub purpose: PlanPurpose,
+}
+
+/// What a plan is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PlanPurpose {
+    /// To be applied by the caller, who must be a deployer.
+    #[default]
+    Apply,
+    /// To be read, on a pull request by whoever may read: it need not be a deployer.
+    Review,
 }
 
 /// What to do about policies that mean the same and read differently.

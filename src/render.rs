@@ -1,5 +1,6 @@
 //! Output for people and machines, made from data: what is printed by `cli`, and never printed here.
 
+mod access;
 mod apply;
 pub mod json;
 mod plan;

@@ -10,7 +10,7 @@ use super::{plan as plan_command, printer::Device};
 use crate::apply::{self, ApplyOptions, Job};
 use crate::diag::Code;
 use crate::exit::Exit;
-use crate::plan::{Normalize, Outcome, Plan, PlanFile, PlanOptions, StalePlan, plan_to_json};
+use crate::plan::{Normalize, Outcome, Plan, PlanFile, PlanOptions, PlanPurpose, StalePlan, plan_to_json};
 use crate::render::{PolicyText, apply_to_json, json, render_apply, render_event};
 use crate::report::{ApplyReport, Event};
 use std::io::IsTerminal as _;
@@ -51,8 +51,8 @@ async fn apply_in(
     let before = plan_command::exit(&plan, Exit::Done).gravest(observed.failure.unwrap_or(Exit::Done));
     if !has_ready(&plan) {
         finish(options, &plan, &ApplyReport::default(), printer);
-        if before == Exit::Done {
-            suggest(options, session, printer);
+        if before == Exit::Blocked {
+            printer.status("Blocked: nothing was written.");
         }
         return Ok(before);
     }
@@ -74,6 +74,7 @@ fn engine_options(options: &Options) -> PlanOptions {
         only_keys: (!options.scope.keys.is_empty()).then(|| options.scope.keys.iter().cloned().collect()),
         expect_creates: options.expect_creates.as_ref().map(|names| names.iter().cloned().collect()),
         normalize: if options.normalize { Normalize::Wording } else { Normalize::Meaning },
+        purpose: PlanPurpose::Apply,
     }
 }
 

@@ -6,7 +6,7 @@ use super::observe::{observe, plan_observed};
 use super::printer::Printer;
 use super::session::{Purpose, Session};
 use crate::exit::Exit;
-use crate::plan::{Normalize, Outcome, Plan, PlanFile, PlanOptions, plan_to_json};
+use crate::plan::{Normalize, Outcome, Plan, PlanFile, PlanOptions, PlanPurpose, plan_to_json};
 use crate::render::{PolicyText, json, render_plan};
 use std::path::Path;
 
@@ -40,6 +40,7 @@ fn engine_options(options: &Options) -> PlanOptions {
         only_keys: (!options.scope.keys.is_empty()).then(|| options.scope.keys.iter().cloned().collect()),
         expect_creates: None,
         normalize: if options.normalize { Normalize::Wording } else { Normalize::Meaning },
+        purpose: PlanPurpose::Review,
     }
 }
 

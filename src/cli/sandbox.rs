@@ -84,9 +84,10 @@ fn announce(running: &RunningSandbox, printer: &mut Printer) {
     #[expect(clippy::expect_used, reason = "a constant of the right form")]
     let account: AccountId = "111122223333".parse().expect("twelve digits");
     let (access_key, secret) = credentials(&account);
-    printer.status("This is a development tool: whoever reaches its port or its folder reaches its keys. It listens on loopback only.");
+    printer.status(&format!("Sandbox at {}, on loopback only. A development tool:", running.endpoint()));
+    printer.status("whoever reaches its port or its folder reaches its keys. The access key names the account.");
     printer.answer(&format!("export AWS_ENDPOINT_URL={}", running.endpoint()));
-    printer.answer(&format!("export AWS_ACCESS_KEY_ID={access_key}   # AKIASBOX and the account's twelve digits"));
+    printer.answer(&format!("export AWS_ACCESS_KEY_ID={access_key}"));
     // The sandbox's secret is the same everywhere and protects nothing.
     printer.answer(&format!("export AWS_SECRET_ACCESS_KEY={}", secret.expose_secret()));
     printer.answer("export AWS_DEFAULT_REGION=eu-west-1");

@@ -75,7 +75,7 @@ codes! {
     ImmutableProperty = "immutable-property": "Spec, usage, origin and multi-Region cannot be changed on a key, and keywright never replaces one. Create a new key under another name, move the alias to it, re-encrypt, and retire the old one.";
     AliasForeign = "alias-foreign": "The alias exists and names a key that is not proven ours, so it is not touched.";
     Unreadable = "unreadable": "Something that the plan compares could not be read. Unreadable is never taken for absent: allow the action that the message names and plan again.";
-    NotADeployer = "not-a-deployer": "KMS accepts a key policy only if its caller may change it later, so the caller of plan and apply must be one of the target's `deployers`.";
+    NotADeployer = "not-a-deployer": "KMS accepts a key policy only if its caller may change it later, so the caller of apply must be one of the target's `deployers`. Whoever else may read can plan, and is told so.";
     Lockout = "lockout": "Under the new key policy nobody that the manifest names could change it again. The message names who is missing.";
     RoleNotOurs = "role-not-ours": "A role of this name exists without our tags. keywright never takes a role over: refer to it by `arn`, or choose another name.";
     TrustCycle = "trust-cycle": "Managed roles that do not exist yet trust each other, and IAM refuses a trust policy that names a role which does not exist. Take one name out, apply, put it back, and apply again.";

@@ -4,8 +4,10 @@ use super::draft::Sheet;
 use super::keys::{self, KeyGoal};
 use super::scope::{self, Ownership};
 use super::{
-    AccountPlan, Action, Blocker, BlockerKind, Finding, Orphan, Outcome, Owner, PlanInput, TargetPlan, order, world,
+    AccountPlan, Action, Blocker, BlockerKind, Finding, Orphan, Outcome, Owner, PlanInput, PlanPurpose, TargetPlan,
+    order, world,
 };
+use crate::access::PrincipalFacts;
 use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK, TAG_STRAY};
 use crate::desired::{Delegation, DesiredKey, DesiredTarget, Principal};
 use crate::diag::{Code, Severity};
@@ -208,11 +210,16 @@ pub(in crate::plan) fn guard_target<'a>(
     if !deployer {
         deployer_missing(input, target, live, &mut draft);
     }
+    let writer = match (deployer, input.options.purpose) {
+        (true, _) => Some(world::caller(&live.caller)),
+        (false, PlanPurpose::Review) => target.deployers.iter().find_map(|deployer| world::stand_in(deployer, target)),
+        (false, PlanPurpose::Apply) => None,
+    };
     for sheet in &mut draft.sheets {
         let Some(key) = key_of(target, sheet) else { continue };
         expected(input, sheet, key);
-        if deployer {
-            way_in(target, live, key, draft.plan.policies.get(&key.name), sheet);
+        if let Some(writer) = &writer {
+            way_in(target, (live, writer), key, draft.plan.policies.get(&key.name), sheet);
         }
     }
     draft
@@ -280,21 +287,21 @@ fn is_deployer(target: &DesiredTarget, live: &LiveTarget) -> bool {
 fn deployer_missing(input: PlanInput<'_>, target: &DesiredTarget, live: &LiveTarget, draft: &mut TargetDraft<'_>) {
     let names: Vec<String> = target.deployers.iter().map(Principal::name).collect();
     let message = format!("the caller `{}` is not a deployer of this target", live.caller.principal);
+    let wanted = crate::text::or_list(&names);
     let delegates =
         target.keys.iter().filter(|key| is_in_scope(input, &key.name)).all(|key| key.delegation == Delegation::Account);
-    if delegates && live.caller.account == target.account {
-        draft.plan.findings.push(Finding {
-            code: Code::DelegatedDeployer,
-            severity: Severity::Warning,
-            owner: None,
-            message,
-            remedy: format!("run as {}, or add the caller to `deployers`", crate::text::or_list(&names)),
-            position: input.sources.position(target.loc),
-        });
+    let (code, remedy) = if delegates && live.caller.account == target.account {
+        (Code::DelegatedDeployer, format!("run as {wanted}, or add the caller to `deployers`"))
+    } else if input.options.purpose == PlanPurpose::Review {
+        (Code::NotADeployer, format!("nothing to do here: {wanted} applies the plan"))
     } else {
-        let help = format!("run as {}, or add the caller to `deployers` of the target", crate::text::or_list(&names));
+        let help = format!("run as {wanted}, or add the caller to `deployers` of the target");
         draft.blockers.push(blocker(input, target, Code::NotADeployer, message, help));
-    }
+        return;
+    };
+    let position = input.sources.position(target.loc);
+    let severity = Severity::Warning;
+    draft.plan.findings.push(Finding { code, severity, owner: None, message, remedy, position });
 }
 
 fn expected(input: PlanInput<'_>, sheet: &mut Sheet<'_>, key: &DesiredKey) {
@@ -309,10 +316,10 @@ fn expected(input: PlanInput<'_>, sheet: &mut Sheet<'_>, key: &DesiredKey) {
     }
 }
 
-/// After the plan, the caller and at least one declared administrator can still change the key policy.
+/// After the plan, whoever applies it and at least one declared administrator can still change the key policy.
 fn way_in(
     target: &DesiredTarget,
-    live: &LiveTarget,
+    (live, writer): (&LiveTarget, &PrincipalFacts),
     key: &DesiredKey,
     policy: Option<&PolicyDocument>,
     sheet: &mut Sheet<'_>,
@@ -321,8 +328,7 @@ fn way_in(
     let Some(policy) = policy.filter(|_| changes) else { return };
     let facts = world::key_facts(target, key, &BTreeMap::new(), None, policy.clone());
     let admins: Vec<_> = key.admins.iter().filter_map(|admin| world::stand_in(&admin.0, target)).collect();
-    let caller = world::caller(&live.caller);
-    if let Err(locked) = review::keeps_a_way_in(&facts, &caller, &admins) {
+    if let Err(locked) = review::keeps_a_way_in(&facts, writer, &admins) {
         sheet.block(
             Code::Lockout,
             format!("under the new policy {} could not change it again", who_is_missing(&locked.missing, live)),
@@ -335,7 +341,10 @@ fn who_is_missing(missing: &[MissingWay], live: &LiveTarget) -> String {
     let words: Vec<String> = missing
         .iter()
         .map(|way| match way {
-            MissingWay::Caller { arn: _, why } => format!("the caller `{}` ({why})", live.caller.principal),
+            MissingWay::Caller { arn, why } if *arn == live.caller.arn.as_str() => {
+                format!("the caller `{}` ({why})", live.caller.principal)
+            }
+            MissingWay::Caller { arn, why } => format!("the deployer `{arn}` ({why})"),
             MissingWay::Administrators { arns } if arns.is_empty() => "any administrator known by name".to_owned(),
             MissingWay::Administrators { arns } => format!("every administrator ({})", arns.join(", ")),
         })

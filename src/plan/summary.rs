@@ -10,7 +10,7 @@ pub struct Summary {
     pub create: usize,
     /// Keys and roles that exist and change.
     pub change: usize,
-    /// Accounts and targets that are blocked.
+    /// Keys, roles, and targets as a whole, that are blocked.
     pub blocked: usize,
     /// Gains of access.
     pub gains: usize,
@@ -47,6 +47,7 @@ impl Summary {
         self.create += made.len();
         self.change += touched.difference(&made).count();
         self.steps += steps.len();
-        self.blocked += usize::from(matches!(outcome, Outcome::Blocked { .. }));
+        let to_blame: BTreeSet<_> = outcome.blockers().iter().map(|blocker| &blocker.owner).collect();
+        self.blocked += to_blame.len();
     }
 }

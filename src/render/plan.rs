@@ -1,12 +1,13 @@
 //! A plan for people: per account and target, per role and key, what changes, why, and who gains or loses what.
 
+use super::access::{Group, groups_of, shared_gains};
 use super::style::{Painter, Style};
 use crate::desired::tags::RESERVED_PREFIX;
 use crate::diag::Severity;
 use crate::live::Backend;
 use crate::plan::{AccountPlan, Action, Blocker, Finding, Outcome, Owner, Plan, Step, Summary, TargetPlan, Why};
-use crate::policy::PolicyDocument;
-use crate::review::{AccessChange, AccessLine, Risk};
+use crate::policy::{PolicyDocument, Statement};
+use crate::review::{AccessChange, Risk};
 use crate::text::{and_list, escape, escape_block, plural};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -95,6 +96,7 @@ impl Page {
             escape(&target.caller)
         ));
         self.target_blockers(target);
+        self.shared_access(&target.access);
         self.owners(&target.outcome, |page, owner, steps, blockers| page.owner(owner, steps, blockers, Some(target)));
         if matches!(target.outcome, Outcome::InSync) {
             self.line(format!("  nothing to change: {} as declared", plural(target.policies.len(), "key")));
@@ -131,7 +133,7 @@ impl Page {
             steps.iter().any(|step| matches!(step.action, Action::CreateKey { .. } | Action::CreateRole { .. }));
         let (symbol, style, reason) = match (blockers.is_empty(), creates) {
             (false, _) => ("!", Style::Blocked, "blocked"),
-            (true, true) => ("+", Style::Added, "to be created: declared, and it does not exist"),
+            (true, true) => ("+", Style::Added, "new"),
             (true, false) => ("~", Style::Changed, change_reason(steps)),
         };
         let place = steps.first().map(|step| step.position.to_string());
@@ -233,8 +235,10 @@ impl Page {
 
     /// Access gained and lost on one key, gravest first.
     fn access(&mut self, key: &str, change: &AccessChange, steps: &[&Step]) {
-        let gains = grouped(change.gains.iter().filter(|line| line.key.as_str() == key));
-        let losses = grouped(change.losses.iter().filter(|line| line.key.as_str() == key));
+        let shared = shared_gains(change);
+        let gains: Vec<Group<'_>> =
+            groups_of(&change.gains, key).into_iter().filter(|group| !shared.contains(group)).collect();
+        let losses = groups_of(&change.losses, key);
         if gains.is_empty() && losses.is_empty() {
             if steps.iter().any(|step| matches!(step.action, Action::PutKeyPolicy { .. })) {
                 self.line("    access       no change of access");
@@ -250,11 +254,28 @@ impl Page {
         }
     }
 
+    /// What is gained on every key alike is said once, before the keys.
+    fn shared_access(&mut self, change: &AccessChange) {
+        let shared = shared_gains(change);
+        if shared.is_empty() {
+            return;
+        }
+        self.blank();
+        let keys: BTreeSet<_> = change.gains.iter().map(|line| &line.key).collect();
+        self.line(format!("  on all {} below", plural(keys.len(), "key")));
+        for group in &shared {
+            self.access_group("+", "gains", Style::Added, group);
+        }
+    }
+
     fn access_group(&mut self, symbol: &str, verb: &str, style: Style, group: &Group<'_>) {
         let who = self.paint(style, format!("{symbol} {}", escape(group.principal)));
         let mut what = and_list(&group.capabilities);
         for condition in group.conditions {
-            what = format!("{what}, {}", escape(condition));
+            // A pattern that any value matches asks for a value, and for no particular one.
+            let condition =
+                condition.strip_suffix(" = *").map_or_else(|| condition.clone(), |key| format!("{key} given"));
+            what = format!("{what}, {}", escape(&condition));
         }
         let risk = if group.risk == Risk::Routine {
             String::new()
@@ -288,8 +309,14 @@ impl Page {
             StatementChange::Removed(statement) => ("-", Style::Removed, statement),
             StatementChange::Changed { after, .. } => ("~", Style::Changed, after),
         };
-        let name = statement.sid.as_deref().unwrap_or("(no Sid)");
-        let text = self.paint(style, format!("{symbol} {}", escape(name)));
+        let name = |statement: &Statement| escape(statement.sid.as_deref().unwrap_or("(no Sid)")).into_owned();
+        let mut text = format!("{symbol} {}", name(statement));
+        if let StatementChange::Changed { before, after } = change
+            && before.sid != after.sid
+        {
+            text = format!("{symbol} {} → {}", name(before), name(after));
+        }
+        let text = self.paint(style, text);
         self.line(format!("      {text}"));
     }
 
@@ -375,19 +402,15 @@ impl Page {
     fn summary(&mut self, plan: &Plan) {
         self.blank();
         let summary = Summary::of(plan);
-        let decrypt = plan
-            .targets
-            .iter()
-            .flat_map(|target| &target.access.gains)
-            .filter(|gain| gain.risk >= Risk::Decrypt)
-            .count();
+        let gains = plan.targets.iter().flat_map(|target| &target.access.gains);
+        let decrypt = gains.filter(|gain| gain.risk == Risk::Decrypt).count();
         let mut text = format!("Plan: {} to create, {} to change", summary.create, summary.change);
         if summary.blocked > 0 {
             let _written = write!(text, ", {}", self.paint(Style::Blocked, format!("{} blocked", summary.blocked)));
         }
         let _written = write!(text, " · {}", plural(summary.gains, "gain"));
         if decrypt > 0 {
-            let _written = write!(text, " ({decrypt} that can lead to reading data)");
+            let _written = write!(text, " ({decrypt} decrypt)");
         }
         let digest = plan.digest.0.get(..12).unwrap_or(&plan.digest.0);
         let _written = write!(
@@ -402,11 +425,11 @@ impl Page {
 
 fn change_reason(steps: &[&Step]) -> &'static str {
     if steps.iter().any(|step| step.why == Why::Interrupted) {
-        "to be completed: an earlier run was interrupted"
+        "incomplete: an earlier run was interrupted"
     } else if steps.iter().all(|step| step.why == Why::Wording) {
-        "to be reworded: the meaning stays"
+        "reads differently, means the same"
     } else {
-        "to be changed: it differs from the manifest"
+        "differs from the manifest"
     }
 }
 
@@ -417,31 +440,6 @@ fn policy_note(why: Why, policy: &PolicyDocument) -> String {
         Why::Wording => "reworded, same meaning".to_owned(),
         Why::Differs | Why::Unwanted | Why::Interrupted => format!("changed, {statements}"),
     }
-}
-
-/// Several capabilities that one principal gains or loses under the same conditions.
-struct Group<'a> {
-    principal: &'a str,
-    conditions: &'a [String],
-    capabilities: Vec<&'a str>,
-    risk: Risk,
-}
-
-fn grouped<'a>(lines: impl Iterator<Item = &'a AccessLine>) -> Vec<Group<'a>> {
-    let mut groups: BTreeMap<(&str, &[String]), Group<'a>> = BTreeMap::new();
-    for line in lines {
-        let group = groups.entry((&line.principal, &line.conditions)).or_insert_with(|| Group {
-            principal: &line.principal,
-            conditions: &line.conditions,
-            capabilities: Vec::new(),
-            risk: Risk::Routine,
-        });
-        group.capabilities.push(&line.capability);
-        group.risk = group.risk.max(line.risk);
-    }
-    let mut groups: Vec<Group<'_>> = groups.into_values().collect();
-    groups.sort_by_key(|group| std::cmp::Reverse(group.risk));
-    groups
 }
 
 fn difference(before: &str, after: &str) -> Vec<(Option<Style>, String)> {

@@ -22,9 +22,9 @@ fn with_roles(roles: Vec<DesiredRole>) -> DesiredState {
 
 fn created(plan: &Plan) -> Vec<String> {
     let steps = plan.accounts[0].outcome.steps().iter();
-    let names = steps.filter_map(|step| match &step.action {
-        Action::CreateRole { role, .. } => Some(role.to_string()),
-        _ => None,
+    let names = steps.filter_map(|step| {
+        let Action::CreateRole { role, .. } = &step.action else { return None };
+        Some(role.to_string())
     });
     names.collect()
 }

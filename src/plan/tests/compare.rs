@@ -11,8 +11,15 @@ use crate::plan::{Action, KeyRef};
 use crate::ports::fake::FakeKey;
 use crate::source::Located;
 use crate::synth::sample;
+use std::collections::BTreeMap;
 
 type Change = fn(&mut FakeKey);
+
+/// A name, what is changed, the blockers.
+type BlockingCase<'a> = (&'a str, Box<dyn Fn(&mut FakeKey)>, &'a [&'a str]);
+
+/// A name, the tags and the aliases of a key that is not ours.
+type ForeignCase<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
 
 #[test]
 fn what_was_changed_by_hand_is_mended() {
@@ -56,7 +63,7 @@ fn what_was_changed_by_hand_is_mended() {
 #[test]
 fn what_cannot_be_mended_blocks() {
     let foreign = "11111111-2222-4333-8444-555555555555";
-    let cases: &[(&str, Box<dyn Fn(&mut FakeKey)>, &[&str])] = &[
+    let cases: &[BlockingCase] = &[
         ("name", Box::new(|key| drop(key.tags.remove("keywright:key"))), &["ownership-unclear"]),
         ("stack", Box::new(|key| drop(key.tags.remove("keywright:stack"))), &["ownership-unclear"]),
         ("owner", Box::new(|key| drop(key.tags.insert("keywright:owner".into(), foreign.into()))), &["foreign-owner"]),
@@ -93,7 +100,7 @@ fn what_the_manifest_changes_is_planned() {
         ),
         ("no rotation", DesiredKey { material: still, ..ledger() }, &["DisableKeyRotation"]),
         ("auditor", DesiredKey { auditors: vec![sample::role("compliance")], ..ledger() }, &["PutKeyPolicy"]),
-        ("tag dropped", DesiredKey { tags: Default::default(), ..ledger() }, &[]),
+        ("tag dropped", DesiredKey { tags: BTreeMap::default(), ..ledger() }, &[]),
     ];
     for (name, key, expected) in cases {
         let world = World { state: wanting(vec![key]), ..settled(vec![ledger()]) };
@@ -166,7 +173,7 @@ fn an_alias_of_anybody_else_is_not_touched() {
     let other = ("keywright:owner", "11111111-2222-4333-8444-555555555555");
     let named = ("keywright:key", "other");
     let claim = "alias/keywright/payments/other";
-    let cases: &[(&str, &[(&str, &str)], &[&str])] = &[
+    let cases: &[ForeignCase] = &[
         ("foreign", &[], &["alias/payments/ledger"]),
         ("tagged without claim", &[stack, named], &["alias/payments/ledger"]),
         ("claimed without tags", &[], &["alias/payments/ledger", claim]),

@@ -50,7 +50,7 @@ fn the_tags_of_a_foreign_key_are_nobodys_business() {
     let world = settled(vec![ledger()]);
     let foreign = world.aws.add_key(EMPTY, &[], &[]).key_id();
     world.aws.fail("tag:GetResources", Which::Every, Strike::Before, NotSupported);
-    world.aws.fail_on("kms:ListResourceTags", &foreign.to_string(), Denied);
+    world.aws.fail_on("kms:ListResourceTags", foreign.as_ref(), Denied);
     assert!(is_in_sync(&world.plan()));
 }
 

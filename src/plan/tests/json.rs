@@ -32,11 +32,11 @@ fn faults(root: &Value, schema: &Value, value: &Value, path: &str, found: &mut V
                 let rule = root.pointer(rule.as_str().unwrap().trim_start_matches('#')).expect("a definition");
                 faults(root, rule, value, path, found);
             }
-            "const" if rule != value => found.push(format!("{path} is not {rule}")),
-            "enum" if !rule.as_array().unwrap().contains(value) => {
-                found.push(format!("{path}: {value} is none of {rule}"))
+            "const" => found.extend((rule != value).then(|| format!("{path} is not {rule}"))),
+            "enum" => {
+                let known = rule.as_array().unwrap().contains(value);
+                found.extend((!known).then(|| format!("{path}: {value} is none of {rule}")));
             }
-            "const" | "enum" => {}
             "type" => {
                 let names = rule.as_array().cloned().unwrap_or_else(|| vec![rule.clone()]);
                 if !names.iter().any(|name| is_type(value, name.as_str().unwrap())) {
