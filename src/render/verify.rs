@@ -250,4 +250,42 @@ mod tests {
         assert_eq!(verify_to_json(&report)["summary"]["failed"], 2);
         assert_eq!(verify_to_json(&report)["probes"][2]["text"], "AccessDenied\u{1b}[2J");
     }
+
+    /// Returns the names in an object of the report, or in a list of the schema, sorted.
+    fn names(value: &serde_json::Value) -> Vec<String> {
+        let mut names: Vec<String> = match value {
+            serde_json::Value::Object(object) => object.keys().cloned().collect(),
+            serde_json::Value::Array(list) => list.iter().map(|name| name.as_str().unwrap().to_owned()).collect(),
+            other => panic!("{other}"),
+        };
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn the_schema_describes_exactly_what_is_printed() {
+        let schema: serde_json::Value = serde_json::from_str(include_str!("../../schemas/verify.schema.json")).unwrap();
+        let text = || "why".to_owned();
+        let results = [
+            ProbeResult::Passed,
+            ProbeResult::Failed { observed: text() },
+            ProbeResult::Evaluated { reason: text() },
+            ProbeResult::NotChecked { reason: text() },
+        ];
+        let probes: Vec<Probe> = results.into_iter().map(|result| probe("a", result)).collect();
+        let report = verify_to_json(&VerifyReport { probes });
+        let defs = &schema["$defs"];
+        for (printed, described) in
+            [(&report, &schema), (&report["probes"][0], &defs["probe"]), (&report["summary"], &defs["summary"])]
+        {
+            assert_eq!(names(printed), names(&described["properties"]));
+            assert_eq!(names(printed), names(&described["required"]));
+        }
+        assert_eq!(report["format_version"], schema["properties"]["format_version"]["const"]);
+        let described = &defs["probe"]["properties"];
+        let all = report["probes"].as_array().unwrap().iter().map(|probe| probe["result"].clone()).collect();
+        assert_eq!(described["result"]["enum"], serde_json::Value::Array(all));
+        let expected = [Expectation::Allowed, Expectation::Denied, Expectation::Refused].map(expectation);
+        assert_eq!(described["expected"]["enum"], serde_json::json!(expected));
+    }
 }

@@ -4,14 +4,14 @@
 use super::{expectation, kind, words};
 use crate::render::style::{Painter, Style};
 use crate::report::{Expectation, Probe, ProbeResult, REAL_CALLS};
-use crate::text::escape;
+use crate::text::{escape, plural};
 
 /// The longest line, if its words allow.
 const WIDTH: usize = 110;
 /// Where lines about an identity begin.
 const COLUMN: usize = 23;
 /// How many of the judged scenarios are named.
-const NAMED: usize = 2;
+const NAMED: usize = 1;
 
 /// Returns the block of one key.
 pub(super) fn key(probes: &[Probe], painter: Painter) -> String {
@@ -21,7 +21,7 @@ pub(super) fn key(probes: &[Probe], painter: Painter) -> String {
     block.out.push_str(&format!("{title} · target {}\n", first.target));
     probes.iter().filter(|probe| is_loud(probe)).for_each(|probe| block.loud(probe));
     for (identities, rows) in shared(probes) {
-        block.rows(&identities.join(", "), &rows);
+        block.rows(&identities, &rows);
     }
     block.out
 }
@@ -109,8 +109,8 @@ fn envelope(probes: &[&Probe]) -> Option<Row> {
     let took = first.latency_ms.map(|took| format!(" in {took} ms")).unwrap_or_default();
     let refused = probes.iter().filter(|probe| probe.expected == Expectation::Refused).count();
     let more = probes.len().saturating_sub(refused + 1);
-    let more = if more > 0 { format!(", {more} more uses") } else { String::new() };
-    Some(Row::like(first, format!("{title}: {what}{took}{more}, {refused} alterations refused")))
+    let more = if more > 0 { format!(", {}", plural(more, "more use")) } else { String::new() };
+    Some(Row::like(first, format!("{title}: {what}{took}{more}, {} refused", plural(refused, "alteration"))))
 }
 
 /// A probe with its reason.
@@ -186,13 +186,17 @@ impl Block {
         self.wrapped(&format!("  {mark} "), 4, &text);
     }
 
-    fn rows(&mut self, title: &str, rows: &[Row]) {
-        let wide = title.chars().count() + 3 > COLUMN;
-        if wide {
-            self.out.push_str(&format!("  {title}\n"));
+    /// The identities stand one below the other beside their lines, if there is room, else above them.
+    fn rows(&mut self, identities: &[String], rows: &[Row]) {
+        let fits = |identity: &String| identity.chars().count() + 4 <= COLUMN;
+        let beside = identities.len() <= rows.len() && identities.iter().all(fits);
+        if !beside {
+            self.wrapped("  ", 2, &identities.join(", "));
         }
         for (at, row) in rows.iter().enumerate() {
-            let title = if at == 0 && !wide { title } else { "" };
+            let identity = identities.get(at).filter(|_| beside).cloned().unwrap_or_default();
+            let comma = if beside && at + 1 < identities.len() { "," } else { "" };
+            let title = format!("{identity}{comma}");
             let mark = self.painter.paint(row.style, row.mark);
             self.wrapped(&format!("  {title:<width$}{mark} ", width = COLUMN - 2), COLUMN + 2, &row.text);
         }
