@@ -9,4 +9,4 @@ mod verify;
 
 pub use apply::{apply_to_json, render_apply, render_event};
 pub use plan::{PolicyText, render_plan};
-pub use verify::{render_verify, verify_to_json};
+pub use verify::{Detail, render_verify, verify_to_json};

@@ -4,4 +4,4 @@ mod apply;
 mod verify;
 
 pub use apply::{ApplyReport, Event, Recovery, Scope, ScopeReport, StepOutcome, StepResult};
-pub use verify::{Completeness, Expectation, Probe, ProbeResult, VerifyReport};
+pub use verify::{Completeness, Expectation, Probe, ProbeResult, REAL_CALLS, VerifyReport};

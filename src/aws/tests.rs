@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::ports::{
-    Crypto as _, EncryptionContext, IdentityReader as _, KeyReader as _, KeyWriter as _, LockoutCheck, NewKey,
+    Crypto as _, EncryptionContext, Forwarding as _, IdentityReader as _, KeyReader as _, KeyWriter as _, LockoutCheck,
+    NewKey,
 };
 use crate::secret::SecretText;
+use crate::services::Service;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -456,4 +458,21 @@ async fn a_role_that_does_not_exist_is_none_and_one_that_may_not_be_read_is_deni
 fn every_code_has_one_class() {
     let all: Vec<&str> = error::CODES.iter().flat_map(|(_, codes)| codes.iter().copied()).collect();
     assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
+}
+
+#[tokio::test]
+async fn only_the_sandbox_is_told_which_service_forwards_a_call() {
+    let server = Server::start(|_, _| json(200, r#"{"CiphertextBlob":"YWJj"}"#)).await;
+    let sandbox = Endpoint::Sandbox(server.url.clone());
+    let sandbox = connect(&ConnectSettings { endpoint: sandbox, ..settings(&server.url) }).await.unwrap();
+    let key = "1234abcd-12ab-34cd-56ef-1234567890ab".parse().unwrap();
+    let (ebs, none) = (sandbox.forwarded_by(Service::Ebs).unwrap(), EncryptionContext::new());
+    ebs.generate_data_key_without_plaintext(&key, &none).await.unwrap();
+    sandbox.generate_data_key_without_plaintext(&key, &none).await.unwrap();
+    let [through, direct] = server.seen().try_into().unwrap();
+    assert!(through.head.contains("\r\nx-keywright-via: ec2\r\n"), "{}", through.head);
+    assert!(through.head.contains(";x-keywright-via"), "it is not signed: {}", through.head);
+    assert!(!direct.head.contains("x-keywright-via"), "{}", direct.head);
+    assert_eq!(sandbox.call_counts()["kms:GenerateDataKeyWithoutPlaintext"], 2);
+    assert!(connect(&settings(&server.url)).await.unwrap().forwarded_by(Service::Ebs).is_none());
 }

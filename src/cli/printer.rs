@@ -144,6 +144,11 @@ impl Printer {
         self.err.write(question);
     }
 
+    /// Returns how much is said.
+    pub fn talk(&self) -> Talk {
+        self.talk
+    }
+
     /// Returns how labels are painted on standard output.
     pub fn answer_painter(&self) -> Painter {
         self.out.painter

@@ -4,11 +4,11 @@ use super::args::{Format, VerifyOptions as Options};
 use super::load::{self, Manifest};
 use super::machine::LocalMachine;
 use super::observe::{Observed, observe_targets};
-use super::printer::Printer;
+use super::printer::{Printer, Talk};
 use super::session::{Purpose, Session};
 use crate::exit::Exit;
 use crate::ids::KeyName;
-use crate::render::{json, render_verify, verify_to_json};
+use crate::render::{Detail, json, render_verify, verify_to_json};
 use crate::report::{Completeness, Probe, VerifyReport};
 use crate::verify::{AsRoles, VerifyJob, verify};
 use std::collections::BTreeSet;
@@ -30,8 +30,9 @@ async fn verify_all(options: &Options, printer: &mut Printer) -> Result<Exit, Ex
     session.close().await;
     observed.demand_something()?;
     let completeness = if options.require_complete { Completeness::Required } else { Completeness::BestEffort };
+    let detail = if printer.talk() == Talk::Verbose { Detail::Full } else { Detail::Compact };
     match options.format.format {
-        Format::Text => printer.answer(&render_verify(&report, printer.answer_painter(), completeness)),
+        Format::Text => printer.answer(&render_verify(&report, printer.answer_painter(), completeness, detail)),
         Format::Json => printer.answer(&json::to_text(&verify_to_json(&report))),
     }
     Ok(report.exit(completeness).gravest(observed.failure.unwrap_or(Exit::Done)))

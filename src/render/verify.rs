@@ -5,16 +5,37 @@ use super::style::{Painter, Style};
 use crate::report::{Completeness, Expectation, Probe, ProbeResult, VerifyReport};
 use crate::text::escape;
 
+mod compact;
+
+/// What being evaluated means.
+const JUDGED: &str = "≈ evaluated: judged on the live key policy and not called, since the call would change something or \
+                      only a service can make it\n";
+
 /// How many scenarios a line of like results names before it goes on in the next.
 const LINE: usize = 100;
 
+/// How much of the report is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// What failed or was not checked in full, all else in a few lines per key.
+    Compact,
+    /// Every probe: `--verbose`.
+    Full,
+}
+
 /// Returns the report as people read it, with a newline at its end.
-pub fn render_verify(report: &VerifyReport, painter: Painter, completeness: Completeness) -> String {
+pub fn render_verify(report: &VerifyReport, painter: Painter, completeness: Completeness, detail: Detail) -> String {
     let mut page = Page { out: String::new(), painter };
     for key in report.probes.chunk_by(|a, b| (&a.target, &a.key) == (&b.target, &b.key)) {
-        page.key(key);
+        if !page.out.is_empty() {
+            page.out.push('\n');
+        }
+        match detail {
+            Detail::Compact => page.out.push_str(&compact::key(key, painter)),
+            Detail::Full => page.key(key),
+        }
     }
-    page.summary(report, completeness);
+    page.summary(report, completeness, detail);
     page.out
 }
 
@@ -110,9 +131,6 @@ impl Page {
 
     fn key(&mut self, probes: &[Probe]) {
         let Some(first) = probes.first() else { return };
-        if !self.out.is_empty() {
-            self.out.push('\n');
-        }
         let title = self.painter.paint(Style::Heading, format!("Key {}", first.key)).to_string();
         self.line(&format!("{title} · target {}", first.target));
         for identity in probes.chunk_by(|a, b| a.identity == b.identity) {
@@ -174,7 +192,7 @@ impl Page {
         }
     }
 
-    fn summary(&mut self, report: &VerifyReport, completeness: Completeness) {
+    fn summary(&mut self, report: &VerifyReport, completeness: Completeness, detail: Detail) {
         let counts = Counts::of(report);
         let mut line = format!(
             "Verify: {} passed, {} failed, {} evaluated, {} not checked",
@@ -185,14 +203,16 @@ impl Page {
         }
         if !self.out.is_empty() {
             self.out.push('\n');
+            match detail {
+                Detail::Compact => self.out.push_str(compact::LEGEND),
+                Detail::Full if counts.evaluated > 0 => self.out.push_str(JUDGED),
+                Detail::Full => {}
+            }
         }
         let good = report.exit(completeness) == crate::exit::Exit::Done;
         let style = if good { Style::Added } else { Style::Error };
         let line = self.painter.paint(style, line).to_string();
         self.line(&line);
-        if counts.evaluated > 0 {
-            self.line("≈ evaluated: judged by the evaluator and not called, since the call would change something or only a service can make it.");
-        }
     }
 }
 
@@ -222,12 +242,50 @@ mod tests {
             probe("d", failed()),
         ];
         let report = VerifyReport { probes };
-        let text = render_verify(&report, Painter::Plain, Completeness::BestEffort);
+        let text = render_verify(&report, Painter::Plain, Completeness::BestEffort, Detail::Full);
         let wanted = "Key ledger · target prod\n  app\n    ✓ a, b  allowed  at most 3 ms\n    ✗ c  expected allowed, but: \
                       AccessDenied\\u{1b}[2J  3 ms\n    ✗ d  expected allowed, but: AccessDenied\\u{1b}[2J  3 ms\n\n\
                       Verify: 2 passed, 2 failed, 0 evaluated, 0 not checked\n";
         assert_eq!(text, wanted);
         assert_eq!(verify_to_json(&report)["summary"]["failed"], 2);
         assert_eq!(verify_to_json(&report)["probes"][2]["text"], "AccessDenied\u{1b}[2J");
+    }
+
+    /// Returns the names in an object of the report, or in a list of the schema, sorted.
+    fn names(value: &serde_json::Value) -> Vec<String> {
+        let mut names: Vec<String> = match value {
+            serde_json::Value::Object(object) => object.keys().cloned().collect(),
+            serde_json::Value::Array(list) => list.iter().map(|name| name.as_str().unwrap().to_owned()).collect(),
+            other => panic!("{other}"),
+        };
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn the_schema_describes_exactly_what_is_printed() {
+        let schema: serde_json::Value = serde_json::from_str(include_str!("../../schemas/verify.schema.json")).unwrap();
+        let text = || "why".to_owned();
+        let results = [
+            ProbeResult::Passed,
+            ProbeResult::Failed { observed: text() },
+            ProbeResult::Evaluated { reason: text() },
+            ProbeResult::NotChecked { reason: text() },
+        ];
+        let probes: Vec<Probe> = results.into_iter().map(|result| probe("a", result)).collect();
+        let report = verify_to_json(&VerifyReport { probes });
+        let defs = &schema["$defs"];
+        for (printed, described) in
+            [(&report, &schema), (&report["probes"][0], &defs["probe"]), (&report["summary"], &defs["summary"])]
+        {
+            assert_eq!(names(printed), names(&described["properties"]));
+            assert_eq!(names(printed), names(&described["required"]));
+        }
+        assert_eq!(report["format_version"], schema["properties"]["format_version"]["const"]);
+        let described = &defs["probe"]["properties"];
+        let all = report["probes"].as_array().unwrap().iter().map(|probe| probe["result"].clone()).collect();
+        assert_eq!(described["result"]["enum"], serde_json::Value::Array(all));
+        let expected = [Expectation::Allowed, Expectation::Denied, Expectation::Refused].map(expectation);
+        assert_eq!(described["expected"]["enum"], serde_json::json!(expected));
     }
 }

@@ -37,6 +37,9 @@ pub enum ProbeResult {
     },
 }
 
+/// The scenario that stands, not checked, for all calls in the name of somebody who could not be called for.
+pub const REAL_CALLS: &str = "real calls in its name";
+
 /// One check of the self-test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probe {

@@ -9,7 +9,7 @@ use crate::access::PrincipalFacts;
 use crate::desired::DesiredTarget;
 use crate::ids::KeyId;
 use crate::ports::{Clock, Crypto, EncryptionContext, Forwarding, KeyReader, PortErrorKind, PortResult};
-use crate::report::{Expectation, ProbeResult};
+use crate::report::{Expectation, ProbeResult, REAL_CALLS};
 use crate::secret::SecretBytes;
 use crate::services::Service;
 use std::collections::BTreeMap;
@@ -125,7 +125,7 @@ pub(super) async fn perform<C, M>(
         Ok(actor) => Some(Performer::new(actor.connection(), subject)),
         Err(reason) => {
             let result = ProbeResult::NotChecked { reason: reason.clone() };
-            let question = Question { identity, scenario: "real calls in its name", expected: Expectation::Allowed };
+            let question = Question { identity, scenario: REAL_CALLS, expected: Expectation::Allowed };
             notes.note(question, result, None);
             None
         }

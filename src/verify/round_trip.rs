@@ -61,7 +61,7 @@ pub(super) async fn run<C, M>(
         match trial {
             Trial::Refused(error) => {
                 if candidate.certainty == Certainty::Certain && refusal.is_none() {
-                    refusal = Some((candidate.identity, error));
+                    refusal = Some((identity, title, error));
                 }
             }
             Trial::Failed(result) => return notes.note(question, result, latency),
@@ -74,12 +74,15 @@ pub(super) async fn run<C, M>(
             }
         }
     }
-    let (identity, result) = match refusal {
-        Some((identity, error)) => (identity, ProbeResult::Failed { observed: words(&error) }),
-        None => candidates::judged(job, subject),
+    let (identity, title, result) = match refusal {
+        Some((identity, title, error)) => (identity, title, ProbeResult::Failed { observed: words(&error) }),
+        None => {
+            let (identity, result) = candidates::judged(job, subject);
+            (identity, "envelope".to_owned(), result)
+        }
     };
-    let scenario = "envelope: round trip";
-    notes.note(Question { identity: &identity, scenario, expected: Expectation::Allowed }, result, None);
+    let scenario = format!("{title}: round trip");
+    notes.note(Question { identity: &identity, scenario: &scenario, expected: Expectation::Allowed }, result, None);
 }
 
 /// Makes a data key, as the identity may: from KMS, in clear or to be decrypted, or from this machine.

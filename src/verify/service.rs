@@ -29,10 +29,10 @@ pub(super) fn checks(duty: &Duty<'_>, user: &DesiredUser, subject: &Subject<'_>,
         let actions: BTreeSet<&'static str> =
             user.capabilities.iter().flat_map(|capability| service.actions_for(*capability)).collect();
         let complete = |what: &&Use| what.actions().iter().all(|action| actions.contains(action));
-        let uses: Vec<Use> = Use::ALL.iter().filter(complete).copied().collect();
-        checks.extend(uses.iter().map(|what| scene.used(*what)));
-        checks.extend(actions.iter().filter_map(|action| scene.rest(action, &uses)));
-        let probed = uses.iter().find(|what| **what == Use::Decrypt).or_else(|| uses.first());
+        let whole: Vec<Use> = Use::ALL.iter().filter(complete).copied().collect();
+        checks.extend(whole.iter().map(|what| scene.used(*what)));
+        checks.extend(actions.iter().filter_map(|action| scene.rest(action, &whole)));
+        let probed = whole.iter().find(|what| **what == Use::Decrypt).or_else(|| whole.first());
         checks.extend(probed.into_iter().flat_map(|what| scene.near_misses(*what, services)));
         if service.works_through_grants() {
             checks.extend(scene.grants());
@@ -69,8 +69,8 @@ impl Scene<'_> {
     }
 
     /// What is no use by itself: describing the key, and half of a re-encryption.
-    fn rest(&self, action: &'static str, uses: &[Use]) -> Option<Check> {
-        if uses.iter().any(|what| what.actions().contains(&action)) {
+    fn rest(&self, action: &'static str, whole: &[Use]) -> Option<Check> {
+        if whole.iter().any(|what| what.actions().contains(&action)) {
             return None;
         }
         let ask = if action == Read::DescribeKey.action() {
@@ -88,7 +88,7 @@ impl Scene<'_> {
         let direct = |action: &&str| self.duty.allows(self.subject.desired, action, &self.context);
         if !what.actions().iter().any(|action| direct(&action)) {
             let ask = Ask::Use(what, self.context.clone());
-            checks.push(denied(&format!("not through {}", self.service), what.call(), ask));
+            checks.push(denied(&format!("directly instead of through {}", self.service), what.call(), ask));
         }
         let region = &self.target.region;
         if self.service.via_pattern(region) == self.service.via_service(region) {

@@ -10,7 +10,7 @@ use crate::kms::{Capability, KeySpec, KeyState, KeyUsage, Origin};
 use crate::live::{Backend, Caller, KeyManager, KeyMetadata, LiveKey, LivePolicy, LiveRotation, Observed};
 use crate::policy::{PolicyDocument, PrincipalEntry, Statement};
 use crate::render::style::Painter;
-use crate::render::{render_verify, verify_to_json};
+use crate::render::{Detail, render_verify, verify_to_json};
 use crate::report::Completeness;
 use crate::services::Service;
 use crate::synth::sample::{account, direct, key, managed, role, role_arn, state, target, user, via};
@@ -223,6 +223,85 @@ async fn in_a_correct_world_everything_is_as_expected() {
     }
 }
 
+/// As on the sandbox: callers may play services.
+fn playing(fault: Fault) -> Scene {
+    Scene { plays: true, ..Scene::with_fault(fault) }
+}
+
+/// Leaves the ledger to those who come through services.
+fn without_direct_users(mut scene: Scene) -> Scene {
+    let ledger = scene.state.targets[0].keys.iter_mut().find(|key| key.name.as_str() == "ledger").unwrap();
+    ledger.users.retain(|user| user.principal == role("api"));
+    scene
+}
+
+#[tokio::test]
+async fn where_services_can_be_played_their_calls_are_made() {
+    let (report, _) = without_direct_users(playing(Fault::None)).run().await;
+    let odd: Vec<&Probe> = report
+        .probes
+        .iter()
+        .filter(|probe| matches!(probe.result, ProbeResult::Failed { .. } | ProbeResult::NotChecked { .. }))
+        .collect();
+    assert!(odd.is_empty(), "{odd:#?}");
+    for passed in [
+        "ledger/api: envelope through s3: round trip",
+        "ledger/api: envelope through s3: wrong encryption context",
+        "ledger/api: envelope through s3: flipped bit in the wrapped key",
+        "ledger/api: envelope through s3: another key named",
+        "files/app: envelope: another key named",
+        "ledger/api: through s3: kms:GenerateDataKey",
+        "ledger/api: through s3: kms:Decrypt",
+        "ledger/api: directly instead of through s3: kms:Decrypt",
+        "ledger/api: through ebs: kms:Decrypt",
+        "ledger/api: through dynamodb: kms:ReEncrypt",
+    ] {
+        assert_eq!(*result_of(&report, passed), ProbeResult::Passed, "{passed}");
+    }
+    // What would make a grant, or take another Region's service, is not called even so.
+    for evaluated in ["through s3 of us-east-1: kms:Decrypt", "through dynamodb: kms:CreateGrant for its resource"] {
+        let result = result_of(&report, &format!("ledger/api: {evaluated}"));
+        assert!(matches!(result, ProbeResult::Evaluated { .. }), "{evaluated}: {result:?}");
+    }
+}
+
+#[tokio::test]
+async fn at_aws_a_key_for_services_alone_has_its_envelope_judged() {
+    let (report, _) = without_direct_users(Scene::new()).run().await;
+    let trip = result_of(&report, "ledger/api: envelope: round trip");
+    assert!(matches!(trip, ProbeResult::Evaluated { reason } if reason.contains("through s3")), "{trip:?}");
+    // That nothing works without the service can be asked for real anywhere.
+    assert_eq!(*result_of(&report, "ledger/api: directly instead of through s3: kms:Decrypt"), ProbeResult::Passed);
+}
+
+#[tokio::test]
+async fn faults_in_what_services_do_are_found() {
+    let found = playing(Fault::TrustsServices).failures().await;
+    assert!(found.contains("ledger/api: through ebs: kms:Decrypt"), "{found:?}");
+    let found = without_direct_users(playing(Fault::RefusesServices)).failures().await;
+    for label in ["ledger/api: envelope through s3: round trip", "ledger/api: through s3: kms:Decrypt"] {
+        assert!(found.contains(label), "{found:?}");
+    }
+    for (fault, label) in [
+        (Fault::ContextUnbound, "ledger/api: envelope through s3: wrong encryption context"),
+        (Fault::XorPad, "ledger/api: envelope through s3: flipped bit in the wrapped key"),
+        (Fault::KeyUnbound, "ledger/api: envelope through s3: another key named"),
+    ] {
+        let found = without_direct_users(playing(fault)).failures().await;
+        assert!(found.contains(label), "{label}: {found:?}");
+    }
+    // An administrator whom a statement lets in through a service is one who could decrypt.
+    let via = Statement::allow("Extra", ["kms:Decrypt"])
+        .principals(vec![PrincipalEntry::Aws(role_arn("key-admin").to_string())])
+        .when("StringEquals", "kms:ViaService", ["s3.eu-west-1.amazonaws.com"]);
+    let mut scene = Scene { extra: vec![via], ..without_direct_users(playing(Fault::None)) };
+    for key in &mut scene.state.targets[0].keys {
+        key.separation = Separation::Advised;
+    }
+    let found = scene.failures().await;
+    assert!(found.contains("ledger/anybody else: deny: kms:Decrypt"), "{found:?}");
+}
+
 #[tokio::test]
 async fn two_runs_differ_in_nothing_but_time() {
     let without_time = |report: VerifyReport| {
@@ -331,7 +410,8 @@ async fn keys_that_are_missing_resting_or_not_ours_are_said_to_be() {
 async fn no_data_key_is_ever_shown() {
     let (report, world) = Scene::new().run().await;
     let shown = [
-        render_verify(&report, Painter::Ansi, Completeness::Required),
+        render_verify(&report, Painter::Ansi, Completeness::Required, Detail::Compact),
+        render_verify(&report, Painter::Ansi, Completeness::Required, Detail::Full),
         crate::render::json::to_text(&verify_to_json(&report)),
         format!("{report:?}"),
     ]
