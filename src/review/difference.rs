@@ -65,6 +65,8 @@ fn meet(allow: &Rule, deny: &Rule) -> Rule {
         }
     }
     match (&allow.who, &deny.who) {
+        // An account as such would read as access through its IAM; here it is everybody in it, directly.
+        (Who::Everyone | Who::Except(_), Who::Account(account)) => region.conditions.push(caller_is_of(account)),
         (Who::Everyone | Who::Except(_), narrower) => region.who = narrower.clone(),
         (Who::Account(_), Who::Arn(arn)) => region.conditions.push(caller_is(arn)),
         (Who::Arn(_) | Who::Account(_) | Who::Service(_), _) => {}
@@ -77,5 +79,13 @@ fn caller_is(arn: &str) -> Condition {
         operator: ConditionOperator("ArnLike".to_owned()),
         key: "aws:PrincipalArn".to_owned(),
         values: vec![arn.into()],
+    }
+}
+
+fn caller_is_of(account: &str) -> Condition {
+    Condition {
+        operator: ConditionOperator("StringEquals".to_owned()),
+        key: "aws:PrincipalAccount".to_owned(),
+        values: vec![account.into()],
     }
 }
