@@ -256,7 +256,10 @@ mod tests {
         let mut names: Vec<String> = match value {
             serde_json::Value::Object(object) => object.keys().cloned().collect(),
             serde_json::Value::Array(list) => list.iter().map(|name| name.as_str().unwrap().to_owned()).collect(),
-            other => panic!("{other}"),
+            serde_json::Value::Null
+            | serde_json::Value::Bool(_)
+            | serde_json::Value::Number(_)
+            | serde_json::Value::String(_) => panic!("{value}"),
         };
         names.sort();
         names

@@ -3,7 +3,7 @@
 use super::duty::{Duty, duties};
 use super::subject::Subject;
 use super::{AsRoles, VerifyJob, context, notes};
-use crate::desired::{DesiredTarget, KnownRole, Principal, Verifiable};
+use crate::desired::{DesiredKey, DesiredTarget, KnownRole, Principal, Verifiable};
 use crate::ids::RoleArn;
 use crate::live::{Backend, Caller};
 use crate::policy::{PolicyDocument, Statement, glob_matches};
@@ -154,6 +154,14 @@ where
         members.push(Member { duty, actor });
     }
     members
+}
+
+/// Returns whether a call in the name of some user of a key can at least be tried.
+pub(super) fn has_callable_user<C, M>(job: &VerifyJob<'_, C, M>, key: &DesiredKey) -> bool {
+    key.users.iter().any(|user| {
+        is_caller(&user.principal, &job.live.caller, job.target)
+            || (job.as_roles == AsRoles::Yes && known(job, &user.principal).is_ok())
+    })
 }
 
 async fn become_role<'a, C, M>(

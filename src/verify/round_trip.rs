@@ -74,12 +74,11 @@ pub(super) async fn run<C, M>(
             }
         }
     }
-    let (identity, title, result) = match refusal {
-        Some((identity, title, error)) => (identity, title, ProbeResult::Failed { observed: words(&error) }),
-        None => {
-            let (identity, result) = candidates::judged(job, subject);
-            (identity, "envelope".to_owned(), result)
-        }
+    let (identity, title, result) = if let Some((identity, title, error)) = refusal {
+        (identity, title, ProbeResult::Failed { observed: words(&error) })
+    } else {
+        let (identity, result) = candidates::judged(job, subject);
+        (identity, "envelope".to_owned(), result)
     };
     let scenario = format!("{title}: round trip");
     notes.note(Question { identity: &identity, scenario: &scenario, expected: Expectation::Allowed }, result, None);

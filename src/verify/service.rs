@@ -85,10 +85,10 @@ impl Scene<'_> {
     /// The same call made directly, through the service in another Region, and through another service.
     fn near_misses(&self, what: Use, services: &BTreeSet<Service>) -> Vec<Check> {
         let mut checks = Vec::new();
-        let direct = |action: &&str| self.duty.allows(self.subject.desired, action, &self.context);
-        if !what.actions().iter().any(|action| direct(&action)) {
+        let direct = |action: &str| self.duty.allows(self.subject.desired, action, &self.context);
+        if !what.actions().iter().any(|action| direct(action)) {
             let ask = Ask::Use(what, self.context.clone());
-            checks.push(denied(&format!("directly instead of through {}", self.service), what.call(), ask));
+            checks.push(denied(&format!("directly, as through {}", self.service), what.call(), ask));
         }
         let region = &self.target.region;
         if self.service.via_pattern(region) == self.service.via_service(region) {

@@ -252,7 +252,7 @@ async fn where_services_can_be_played_their_calls_are_made() {
         "files/app: envelope: another key named",
         "ledger/api: through s3: kms:GenerateDataKey",
         "ledger/api: through s3: kms:Decrypt",
-        "ledger/api: directly instead of through s3: kms:Decrypt",
+        "ledger/api: directly, as through s3: kms:Decrypt",
         "ledger/api: through ebs: kms:Decrypt",
         "ledger/api: through dynamodb: kms:ReEncrypt",
     ] {
@@ -271,7 +271,7 @@ async fn at_aws_a_key_for_services_alone_has_its_envelope_judged() {
     let trip = result_of(&report, "ledger/api: envelope: round trip");
     assert!(matches!(trip, ProbeResult::Evaluated { reason } if reason.contains("through s3")), "{trip:?}");
     // That nothing works without the service can be asked for real anywhere.
-    assert_eq!(*result_of(&report, "ledger/api: directly instead of through s3: kms:Decrypt"), ProbeResult::Passed);
+    assert_eq!(*result_of(&report, "ledger/api: directly, as through s3: kms:Decrypt"), ProbeResult::Passed);
 }
 
 #[tokio::test]
@@ -300,6 +300,26 @@ async fn faults_in_what_services_do_are_found() {
     }
     let found = scene.failures().await;
     assert!(found.contains("ledger/anybody else: deny: kms:Decrypt"), "{found:?}");
+}
+
+#[tokio::test]
+async fn the_ciphertext_of_another_key_may_come_from_anybody_and_is_missed_where_there_is_none() {
+    // Nobody uses both keys, and only a service forwards calls to the other one.
+    let mut scene = without_direct_users(playing(Fault::None));
+    let (report, _) = scene.run().await;
+    assert_eq!(*result_of(&report, "files/app: envelope: another key named"), ProbeResult::Passed);
+    // A neighbour whose users only decrypt makes none.
+    let ledger = scene.state.targets[0].keys.iter_mut().find(|key| key.name.as_str() == "ledger").unwrap();
+    for user in &mut ledger.users {
+        user.capabilities = BTreeSet::from([Capability::Decrypt]);
+    }
+    let (report, _) = scene.run().await;
+    let missed = result_of(&report, "files/app: envelope: another key named");
+    assert!(matches!(missed, ProbeResult::NotChecked { reason } if reason.contains("under ledger")), "{missed:?}");
+    scene.state.targets[0].keys.retain(|key| key.name.as_str() == "files");
+    let (report, _) = scene.run().await;
+    let missed = result_of(&report, "files/app: envelope: another key named");
+    assert!(matches!(missed, ProbeResult::NotChecked { reason } if reason.contains("no other key")), "{missed:?}");
 }
 
 #[tokio::test]

@@ -17,8 +17,8 @@ const NAMED: usize = 1;
 pub(super) fn key(probes: &[Probe], painter: Painter) -> String {
     let mut block = Block { out: String::new(), painter };
     let Some(first) = probes.first() else { return block.out };
-    let title = painter.paint(Style::Heading, format!("Key {}", first.key));
-    block.out.push_str(&format!("{title} · target {}\n", first.target));
+    let title = painter.paint(Style::Heading, format!("Key {}", first.key)).to_string();
+    block.wrapped("", 0, &format!("{title} · target {}", first.target));
     probes.iter().filter(|probe| is_loud(probe)).for_each(|probe| block.loud(probe));
     for (identities, rows) in shared(probes) {
         block.rows(&identities, &rows);
@@ -96,7 +96,9 @@ fn rows(probes: &[&Probe]) -> Vec<Row> {
         (None, [first, ..]) => {
             let (no, yes): (Vec<&Probe>, Vec<&Probe>) = rest.iter().partition(|probe| denied(probe));
             let said: Vec<String> = [yes, no].iter().filter_map(|some| counted(some)).collect();
-            rows.push(Row::like(first, said.join("; ")));
+            let said = said.join("; ");
+            let (expected, named) = said.split_once(' ').unwrap_or_default();
+            rows.push(Row::like(first, format!("{expected:<8} {named}")));
         }
     }
     rows
@@ -210,7 +212,8 @@ impl Block {
         for (at, word) in text.split(' ').enumerate() {
             let length = word.chars().count();
             if at > 0 && column + 1 + length > WIDTH {
-                self.out.push_str(&format!("\n{:indent$}", ""));
+                self.out.push('\n');
+                self.out.push_str(&" ".repeat(indent));
                 column = indent;
             } else if at > 0 {
                 self.out.push(' ');
@@ -267,7 +270,7 @@ mod tests {
             probe("api", "envelope through s3: another key named", Refused, passed()),
             probe("api", "deny: kms:GetKeyPolicy", Denied, passed()),
             probe("api", "through s3: kms:Decrypt", Allowed, passed()),
-            probe("api", "directly instead of through s3: kms:Decrypt", Denied, passed()),
+            probe("api", "directly, as through s3: kms:Decrypt", Denied, passed()),
         ];
         probes.extend(staff("auditor"));
         probes.extend(staff("verifier"));

@@ -1,14 +1,15 @@
 //! A ciphertext that another key of the target made, for the key under test to refuse.
 
 use super::candidates::{Aim, Candidate, candidates};
-use super::{Enforced, Subject, Use, VerifyJob, words};
+use super::{Delegation, Enforced, Subject, Use, VerifyJob, words};
+use crate::desired::DesiredKey;
 use crate::ports::{Crypto, EncryptionContext, Forwarding, PortResult, RoleAssumer};
 use crate::secret::SecretBytes;
 use crate::verify::cast::{self, Assumer, Wanted};
 use crate::verify::subject;
 
-/// How many other keys are tried before giving up.
-const TRIES: usize = 3;
+/// How many other keys are tried before giving up, of those that somebody can be called for.
+const TRIES: usize = 8;
 
 /// A ciphertext, and what it was made under.
 pub(super) struct Foreign {
@@ -29,8 +30,9 @@ where
     C: Crypto + RoleAssumer<Assumed = C> + Forwarding + Sync,
 {
     let others = job.target.keys.iter().filter(|key| key.name != subject.desired.name);
+    let others = others.filter(|key| is_open(key, enforced) || cast::has_callable_user(job, key));
     let others = others.filter_map(|key| subject::find(job.desired, key, job.live).ok()).take(TRIES);
-    let mut reason = "the target has no other enabled key".to_owned();
+    let mut reason = "no other key was read of which somebody could be called to make a ciphertext".to_owned();
     for other in others {
         let members = cast::members(job, &other, assumer, Wanted::Users).await;
         reason = format!("nobody could be found who may make a ciphertext under {}", other.desired.name);
@@ -43,6 +45,11 @@ where
         }
     }
     Err(reason)
+}
+
+/// Whether the caller may turn out to be able to use a key of which it is no user.
+fn is_open(key: &DesiredKey, enforced: Enforced) -> bool {
+    key.delegation == Delegation::Account || !enforced.key_policy
 }
 
 /// Returns the maker's context with the wished one in it, if it may work under that.
