@@ -9,7 +9,7 @@ use super::session::{Purpose, Session};
 use crate::exit::Exit;
 use crate::ids::KeyName;
 use crate::render::{Detail, json, render_verify, verify_to_json};
-use crate::report::{Completeness, Probe, VerifyReport};
+use crate::report::{Completeness, Probe, ProbeResult, VerifyReport};
 use crate::verify::{AsRoles, VerifyJob, verify};
 use std::collections::BTreeSet;
 
@@ -34,6 +34,12 @@ async fn verify_all(options: &Options, printer: &mut Printer) -> Result<Exit, Ex
     match options.format.format {
         Format::Text => printer.answer(&render_verify(&report, printer.answer_painter(), completeness, detail)),
         Format::Json => printer.answer(&json::to_text(&verify_to_json(&report))),
+    }
+    if !report.probes.is_empty()
+        && report.probes.iter().all(|probe| matches!(probe.result, ProbeResult::NotChecked { .. }))
+    {
+        printer.error("nothing could be checked: run as the [verify] principal, or as somebody who may read the keys");
+        return Ok(Exit::Failed);
     }
     Ok(report.exit(completeness).gravest(observed.failure.unwrap_or(Exit::Done)))
 }

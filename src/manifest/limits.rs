@@ -49,7 +49,8 @@ fn check_totals(files: &[(String, Vec<u8>)], found: &mut Diagnostics) {
 fn check_file<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, Diagnostic> {
     let name = text::escape(name);
     if bytes.len() > FILE_BYTES {
-        let message = format!("`{name}` has {} bytes; a manifest file has at most {FILE_BYTES} (1 MiB)", bytes.len());
+        let message =
+            format!("`{name}` has more than {FILE_BYTES} bytes (1 MiB), the most that a manifest file may have");
         return Err(Diagnostic::error(Code::FileTooLarge, message).help("split the file, or check what -f names"));
     }
     std::str::from_utf8(bytes).map_err(|error| {

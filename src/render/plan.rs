@@ -290,6 +290,7 @@ impl Page {
         let before = target.policies_before.get(key);
         match before {
             None => self.line(format!("    policy       {}", plural(after.statements.len(), "statement"))),
+            Some(before) if before.same_permissions(after) => self.line("    policy       reworded, same meaning"),
             Some(before) => {
                 self.line("    policy");
                 for change in crate::policy::statement_changes(before, after) {

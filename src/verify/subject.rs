@@ -47,6 +47,12 @@ pub(super) fn find<'a>(
 fn ours<'l>(state: &DesiredState, desired: &DesiredKey, live: &'l LiveTarget) -> Result<&'l LiveKey, ProbeResult> {
     let claim = AliasName::claim(&state.stack, &desired.name);
     let Some(behind) = live.aliases.get(&claim) else {
+        // Not allowed to look is not the same as nothing there.
+        if let Some(item) = live.unreadable.iter().find(|item| item.action == "kms:ListAliases") {
+            return Err(ProbeResult::NotChecked {
+                reason: format!("{} was denied, so the key cannot be found", item.action),
+            });
+        }
         return Err(failed("there is no such key here: its claim alias does not exist; `keywright apply` makes it"));
     };
     let Some(key) = behind.as_ref().and_then(|id| live.key(id)) else {
