@@ -126,10 +126,12 @@ pub fn apply_to_json(report: &ApplyReport) -> Value {
                 Scope::Account(account) => ("account", account.to_string()),
                 Scope::Target(target) => ("target", target.to_string()),
             };
+            let recoveries = scope.recoveries.iter().map(|item| json!({"step": item.step, "message": item.message}));
             json!({
-                kind: name,
+                "kind": kind,
+                "name": name,
                 "steps": scope.steps.iter().map(outcome_to_json).collect::<Vec<_>>(),
-                "recoveries": scope.recoveries.iter().map(|item| json!({"step": item.step, "message": item.message})).collect::<Vec<_>>(),
+                "recoveries": recoveries.collect::<Vec<_>>(),
             })
         })
         .collect();
@@ -145,4 +147,86 @@ fn outcome_to_json(outcome: &StepOutcome) -> Value {
         StepResult::Skipped { because } => ("skipped", Some(format!("needs {because}"))),
     };
     json!({"id": outcome.step.id, "call": outcome.step.action.call(), "result": result, "message": message, "created": outcome.created})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::KeyName;
+    use crate::plan::{KeyRef, StepId, Why};
+    use crate::report::Recovery;
+    use crate::review::Risk;
+    use crate::source::{Loc, Position, SourceMap};
+
+    fn outcome(number: usize, result: StepResult) -> StepOutcome {
+        let key: KeyName = "ledger".parse().unwrap();
+        let source = SourceMap::default().add("a.toml", "");
+        let step = Step {
+            id: StepId(format!("s{number}")),
+            owner: Owner::Key(key.clone()),
+            action: Action::DisableKey { key: KeyRef::Planned(key) },
+            why: Why::Differs,
+            risk: Risk::Routine,
+            change: None,
+            loc: Loc::new(source, 0..0),
+            position: Position { file: "a.toml".to_owned(), line: 1, column: 1 },
+            depends_on: Vec::new(),
+        };
+        StepOutcome { step, result, created: None }
+    }
+
+    fn report() -> ApplyReport {
+        let message = || "the\u{1b}[2J reason".to_owned();
+        let steps = vec![
+            outcome(1, StepResult::Done),
+            outcome(2, StepResult::Unconfirmed),
+            outcome(3, StepResult::Unknown { message: message() }),
+            outcome(4, StepResult::Failed { message: message(), help: "do this".to_owned() }),
+            outcome(5, StepResult::Skipped { because: StepId("s4".to_owned()) }),
+        ];
+        let recoveries = vec![Recovery { step: StepId("s1".to_owned()), message: "found".to_owned() }];
+        ApplyReport { scopes: vec![ScopeReport { scope: Scope::Target("prod".parse().unwrap()), steps, recoveries }] }
+    }
+
+    #[test]
+    fn what_is_not_done_is_named_with_its_reason_and_the_next_step() {
+        let text = render_apply(&report(), Painter::Plain);
+        let expected = "recovered target prod: found
+target prod  open key ledger: disable: written, not yet seen
+target prod  open key ledger: disable: the\\u{1b}[2J reason
+target prod  failed key ledger: disable: the\\u{1b}[2J reason
+    help: do this
+target prod  skipped key ledger: disable: it needs s4, which was not done
+Apply: 1 step done, 2 not confirmed, 1 failed, 1 skipped; run apply again to continue
+";
+        assert_eq!(text, expected);
+    }
+
+    fn names(value: &Value) -> Vec<String> {
+        let listed = value.as_array().map(|list| list.iter().map(|name| name.as_str().unwrap().to_owned()).collect());
+        let mut names: Vec<String> =
+            listed.unwrap_or_else(|| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>());
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn the_schema_describes_exactly_what_is_printed() {
+        let schema: Value = serde_json::from_str(include_str!("../../schemas/apply.schema.json")).unwrap();
+        let printed = apply_to_json(&report());
+        let (defs, scope) = (&schema["$defs"], &printed["scopes"][0]);
+        let pairs = [
+            (&printed, &defs["apply"]),
+            (scope, &defs["scope"]),
+            (&scope["steps"][0], &defs["step"]),
+            (&scope["recoveries"][0], &defs["recovery"]),
+        ];
+        for (printed, described) in pairs {
+            assert_eq!(names(printed), names(&described["properties"]));
+            assert_eq!(names(printed), names(&described["required"]));
+        }
+        let results: Vec<Value> =
+            scope["steps"].as_array().unwrap().iter().map(|step| step["result"].clone()).collect();
+        assert_eq!(defs["step"]["properties"]["result"]["enum"], Value::Array(results));
+    }
 }
