@@ -94,14 +94,39 @@ impl PlanFile {
         if self.digest == plan.digest {
             return Ok(());
         }
-        let mut differences = Vec::new();
-        difference("", &self.plan, &data::plan_to_json(plan), &mut differences);
-        differences.retain(|line| !line.starts_with("digest"));
+        let mut paths = Vec::new();
+        difference("", &self.plan, &data::plan_to_json(plan), &mut paths);
+        let counts_only = |line: &String| line.starts_with("digest") || line.starts_with("summary");
+        let mut differences = self.in_words(plan);
+        differences.extend(paths.into_iter().filter(|line| !counts_only(line)));
         if differences.is_empty() {
             differences
                 .push("the live state, the manifest, or the version of keywright: the steps are the same".to_owned());
         }
         Err(StalePlan::Changed { differences })
+    }
+
+    /// The two ends of a plan that people meet: it was carried out already, or it was somebody else's.
+    fn in_words(&self, plan: &Plan) -> Vec<String> {
+        let mut words = Vec::new();
+        let planned = |plan: &Value| plan.pointer("/summary/steps").and_then(Value::as_u64).unwrap_or(0);
+        if planned(&self.plan) > 0 && planned(&data::plan_to_json(plan)) == 0 {
+            words.push("nothing is left to do: what was planned is there already".to_owned());
+        }
+        let saved = self.plan.get("targets").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        for target in &plan.targets {
+            let before =
+                saved.iter().find(|saved| saved.get("name").and_then(Value::as_str) == Some(target.name.as_str()));
+            let caller = before.and_then(|saved| saved.get("caller")).and_then(Value::as_str);
+            if let Some(caller) = caller.filter(|caller| *caller != target.caller) {
+                let now = &target.caller;
+                words.push(format!(
+                    "target {} was planned as {caller}, and this is {now}: a plan is applied by who made it",
+                    target.name
+                ));
+            }
+        }
+        words
     }
 }
 

@@ -115,6 +115,22 @@ fn a_stale_plan_says_what_changed() {
 }
 
 #[test]
+fn a_stale_plan_says_in_words_that_it_is_done_or_of_another_caller() {
+    let world = settled(vec![ledger()]);
+    let done = world.plan();
+    touch(&world, |key| key.metadata.description.clear());
+    let mut open = world.plan();
+    let file = PlanFile::parse(&PlanFile::write(&open, now())).unwrap();
+    let Err(StalePlan::Changed { differences }) = file.compare(&done, now()) else { panic!("it is stale") };
+    assert_eq!(differences[0], "nothing is left to do: what was planned is there already");
+    assert!(!differences.iter().any(|line| line.starts_with("summary")), "{differences:?}");
+    open.targets[0].caller = "arn:aws:iam::111122223333:role/other".to_owned();
+    open.digest.0.clear();
+    let Err(StalePlan::Changed { differences }) = file.compare(&open, now()) else { panic!("it is stale") };
+    assert!(differences[0].contains("and this is arn:aws:iam::111122223333:role/other"), "{differences:?}");
+}
+
+#[test]
 fn what_stands_in_a_file_is_never_executed() {
     let world = World::new(wanting(vec![ledger()]));
     let text = PlanFile::write(&world.plan(), now());
