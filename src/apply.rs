@@ -63,17 +63,18 @@ impl<C, M> std::fmt::Debug for Job<'_, C, M> {
     }
 }
 
-/// Executes every ready account and target of a plan; blocked ones are left alone.
+/// Executes every ready account and target of a plan; blocked ones are left alone, and so are roles that only blocked
+/// targets want.
 pub async fn apply<C: Connection, M: Machine>(job: Job<'_, C, M>) -> ApplyReport {
     let mut report = ApplyReport::default();
     let mut undone = BTreeSet::new();
     let mut new_roles = BTreeSet::new();
     for account in &job.plan.accounts {
         let scope = Scope::Account(account.account.clone());
-        let Outcome::Ready(_) = account.outcome else {
+        if !job.plan.writes_roles(account) {
             undone.extend(account.outcome.steps().iter().map(|step| step.id.clone()));
             continue;
-        };
+        }
         let done = match job.connections.get(&scope) {
             Some(connection) => roles::run(&job, account, connection, &mut undone).await,
             None => unconnected(scope, account.outcome.steps(), &mut undone),

@@ -10,7 +10,7 @@ use super::{plan as plan_command, printer::Device};
 use crate::apply::{self, ApplyOptions, Job};
 use crate::diag::Code;
 use crate::exit::Exit;
-use crate::plan::{Normalize, Outcome, Plan, PlanFile, PlanOptions, PlanPurpose, StalePlan, plan_to_json};
+use crate::plan::{Normalize, Plan, PlanFile, PlanOptions, PlanPurpose, StalePlan, plan_to_json};
 use crate::render::{PolicyText, apply_to_json, json, render_apply, render_event};
 use crate::report::{ApplyReport, Event};
 use std::io::IsTerminal as _;
@@ -49,7 +49,7 @@ async fn apply_in(
     }
     fresh(options, approved, &plan, printer)?;
     let before = plan_command::exit(&plan, Exit::Done).gravest(observed.failure.unwrap_or(Exit::Done));
-    if !has_ready(&plan) {
+    if !plan.writes_anything() {
         finish(options, &plan, &ApplyReport::default(), printer);
         if before == Exit::Blocked {
             printer.status("Blocked: nothing was written.");
@@ -107,12 +107,6 @@ fn fresh(options: &Options, approved: Option<&PlanFile>, plan: &Plan, printer: &
     printer.error(&format!("the plan is stale ({}): {reason}", Code::StalePlan.name()));
     printer.status("Nothing was written; plan again and review.");
     Err(Exit::Blocked)
-}
-
-fn has_ready(plan: &Plan) -> bool {
-    let outcomes =
-        plan.accounts.iter().map(|account| &account.outcome).chain(plan.targets.iter().map(|target| &target.outcome));
-    outcomes.into_iter().any(|outcome| matches!(outcome, Outcome::Ready(_)))
 }
 
 /// Asks, unless `--yes` or an approved plan answers already. No environment variable ever does.

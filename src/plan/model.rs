@@ -28,6 +28,22 @@ pub struct Plan {
     pub targets: Vec<TargetPlan>,
 }
 
+impl Plan {
+    /// Returns whether an account's roles are to be written: they are ready, and wanted by a target that is not blocked.
+    /// Roles of keys that will not come would be access without a purpose.
+    pub fn writes_roles(&self, account: &AccountPlan) -> bool {
+        let mut targets = self.targets.iter().filter(|target| target.account == account.account);
+        let blocked = |target: &TargetPlan| matches!(target.outcome, Outcome::Blocked { .. });
+        matches!(account.outcome, Outcome::Ready(_)) && targets.any(|target| !blocked(target))
+    }
+
+    /// Returns whether anything is to be written at all.
+    pub fn writes_anything(&self) -> bool {
+        self.accounts.iter().any(|account| self.writes_roles(account))
+            || self.targets.iter().any(|target| matches!(target.outcome, Outcome::Ready(_)))
+    }
+}
+
 /// A digest: 64 hexadecimal digits of SHA-256.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]

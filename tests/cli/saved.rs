@@ -110,6 +110,7 @@ fn a_digest_is_an_approval_of_one_plan() {
 fn creations_that_were_not_expected_block() {
     let place = fresh();
     let first = place.run(&["apply", "--sandbox", "--yes", "--expect-creates", "notes"]).ends(5);
+    assert!(!first.stderr.contains("done role"), "roles that only blocked keys want are not made: {first}");
     insta::assert_snapshot!("an_unexpected_create", first);
     place.run(&["apply", "--sandbox", "--yes", "--expect-creates", "notes,orders"]).ends(0);
     // With nothing to create, an empty expectation is met.
