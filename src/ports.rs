@@ -9,7 +9,7 @@ pub(crate) mod fake;
 
 pub use error::{PortError, PortErrorKind};
 
-use crate::ids::{AccountId, AliasName, KeyArn, KeyId, RoleArn, RoleName};
+use crate::ids::{AccountId, AliasName, KeyArn, KeyId, KeyName, Region, RoleArn, RoleName, StackName};
 use crate::live::{Caller, KeyMetadata, LiveGrant, LiveRole, LiveRotation};
 use crate::policy::PolicyDocument;
 use crate::secret::SecretBytes;
@@ -292,9 +292,14 @@ pub struct ClaimRecord {
     pub at: jiff::Timestamp,
 }
 
+/// Returns where a key's claim record is kept: `<account>/<region>/<stack>/<key>`.
+pub fn claim_slot(account: &AccountId, region: &Region, stack: &StackName, key: &KeyName) -> String {
+    format!("{account}/{region}/{stack}/{key}")
+}
+
 /// Keeps claim records on this machine.
 pub trait ClaimStore {
-    /// Returns the record of a key in a target (`slot` = `<account>/<region>/<stack>/<key>`).
+    /// Returns the record of a key in a target (`slot`: of [`claim_slot`]).
     fn load(&self, slot: &str) -> PortResult<Option<ClaimRecord>>;
     /// Writes a record, durably.
     fn save(&self, slot: &str, record: &ClaimRecord) -> PortResult<()>;

@@ -6,7 +6,7 @@ use crate::desired::tags::{TAG_CLAIM, TAG_KEY, TAG_STACK, TAG_STRAY};
 use crate::ids::{KeyArn, KeyName};
 use crate::plan::{KeyRef, Step};
 use crate::policy::PolicyDocument;
-use crate::ports::{ClaimRecord, NewKey, PortError, PortErrorKind};
+use crate::ports::{ClaimRecord, NewKey, PortError, PortErrorKind, claim_slot};
 use crate::report::Event;
 use futures::stream::StreamExt as _;
 use jiff::SignedDuration;
@@ -32,7 +32,7 @@ const PRINCIPAL_PROPAGATION: Duration = Duration::from_mins(2);
 impl<C: Connection, M: Machine> Run<'_, C, M> {
     /// Returns where a key's claim is kept.
     pub(super) fn slot(&self, key: &KeyName) -> String {
-        format!("{}/{}/{}/{key}", self.account, self.region, self.stack)
+        claim_slot(self.account, self.region, self.stack, key)
     }
 
     /// Creates a key, or finds the one that an interrupted run made.

@@ -9,7 +9,7 @@ use crate::exit::Exit;
 use crate::ids::{AccountId, TargetName};
 use crate::live::{LiveAccount, LiveTarget};
 use crate::plan::{Claims, Plan, PlanInput, PlanOptions, plan};
-use crate::ports::ClaimStore as _;
+use crate::ports::{ClaimStore as _, claim_slot};
 use crate::read::{self, ReadError, ReadOptions};
 use std::collections::BTreeMap;
 
@@ -111,7 +111,7 @@ fn claims(
 ) -> Claims {
     let mut claims = Claims::new();
     for key in &target.keys {
-        let slot = format!("{}/{}/{}/{}", target.account, target.region, manifest.desired.stack, key.name);
+        let slot = claim_slot(&target.account, &target.region, &manifest.desired.stack, &key.name);
         match machine.load(&slot) {
             Ok(Some(record)) => {
                 claims.insert(key.name.clone(), record.claim);

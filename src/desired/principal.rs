@@ -73,4 +73,14 @@ impl Principal {
             Self::Account(_) | Self::Organization(_) | Self::Service(_) => Vec::new(),
         }
     }
+
+    /// Returns the ARN of somebody who stands for the principal: its own, or for Identity Center that of a role of the
+    /// right name. `None` for principals that are many.
+    pub fn stand_in(&self, partition: crate::ids::Partition) -> Option<PrincipalArn> {
+        match self {
+            Self::Role { arn, .. } | Self::Arn(arn) => Some(arn.clone()),
+            Self::IdentityCenter { .. } => self.arn_patterns(partition).first()?.replace('?', "0").parse().ok(),
+            Self::Account(_) | Self::Organization(_) | Self::Service(_) => None,
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! The facts that access decisions need, from desired and live state, built in one place.
 
-use crate::access::{KeyFacts, PrincipalFacts, PrincipalType};
+use crate::access::{KeyFacts, PrincipalFacts};
 use crate::desired::{DesiredKey, DesiredState, DesiredTarget, Principal};
-use crate::ids::{KeyArn, KeyId, PrincipalArn, PrincipalKind};
+use crate::ids::{KeyArn, KeyId, PrincipalKind};
 use crate::live::{Caller, LiveKey};
 use crate::policy::PolicyDocument;
 use std::collections::BTreeMap;
@@ -44,19 +44,7 @@ pub(in crate::plan) fn caller(caller: &Caller) -> PrincipalFacts {
 /// Returns somebody who stands for a principal: the role itself, or for Identity Center a role of the right name.
 /// `None` for principals that are many.
 pub(in crate::plan) fn stand_in(principal: &Principal, target: &DesiredTarget) -> Option<PrincipalFacts> {
-    let arn = match principal {
-        Principal::Role { arn, .. } | Principal::Arn(arn) => arn.clone(),
-        Principal::IdentityCenter { .. } => {
-            let pattern = principal.arn_patterns(target.region.partition()).into_iter().next()?;
-            pattern.replace('?', "0").parse::<PrincipalArn>().ok()?
-        }
-        Principal::Account(_) | Principal::Organization(_) | Principal::Service(_) => return None,
-    };
-    let mut facts = PrincipalFacts::from_arn(&arn);
-    if facts.kind == PrincipalType::Role {
-        facts.role_arn = Some(arn.to_string());
-    }
-    Some(facts)
+    principal.stand_in(target.region.partition()).map(|arn| PrincipalFacts::from_arn(&arn))
 }
 
 /// Returns the names by which people know ARNs.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 /// The longest key policy, in bytes.
 ///
 /// <https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html>
-pub const KEY_POLICY_BYTES: usize = 32_768;
+pub const KEY_POLICY_BYTES: usize = crate::kms::POLICY_BYTES;
 
 /// The longest managed policy, in characters without white space.
 ///

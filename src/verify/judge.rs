@@ -3,7 +3,6 @@
 use super::check::{CHANGES, Use};
 use crate::access::{CreateGrantRequest, Decision, Guardrails, KeyFacts, PrincipalFacts, Request, evaluate};
 use crate::desired::{DesiredTarget, Principal};
-use crate::ids::PrincipalArn;
 use crate::live::Caller;
 use crate::ports::EncryptionContext;
 use crate::report::{Expectation, ProbeResult};
@@ -111,13 +110,5 @@ pub(super) fn caller(caller: &Caller) -> PrincipalFacts {
 
 /// Returns somebody who stands for a principal; `None` for principals that are many.
 pub(super) fn stand_in(principal: &Principal, target: &DesiredTarget) -> Option<PrincipalFacts> {
-    let arn = match principal {
-        Principal::Role { arn, .. } | Principal::Arn(arn) => arn.clone(),
-        Principal::IdentityCenter { .. } => {
-            let pattern = principal.arn_patterns(target.region.partition()).into_iter().next()?;
-            pattern.replace('?', "0").parse::<PrincipalArn>().ok()?
-        }
-        Principal::Account(_) | Principal::Organization(_) | Principal::Service(_) => return None,
-    };
-    Some(PrincipalFacts::from_arn(&arn))
+    principal.stand_in(target.region.partition()).map(|arn| PrincipalFacts::from_arn(&arn))
 }
