@@ -37,7 +37,9 @@ struct Details {
     users: Vec<UserDetail>,
     roles: Vec<RoleDetail>,
     groups: BTreeMap<String, GroupDetail>,
-    /// Managed policies by ARN, at their default version.
+    /// The texts of managed policies by ARN, at their default version.
+    texts: BTreeMap<String, String>,
+    /// The managed policies that are in use.
     managed: BTreeMap<String, Read>,
 }
 
@@ -45,8 +47,11 @@ impl AccountIdentityReader for Connection {
     async fn identities(&self) -> PortResult<LiveIdentities> {
         let account = self.caller().await?.account;
         let mut details = self.details().await?;
-        for arn in details.missing() {
-            let read = self.managed_policy(&arn).await?;
+        for arn in details.used() {
+            let read = match details.texts.get(&arn) {
+                Some(text) => read(text),
+                None => self.managed_policy(&arn).await?,
+            };
             details.managed.insert(arn, read);
         }
         Ok(details.identities(account))
@@ -71,8 +76,8 @@ impl Connection {
             for policy in page.policies.unwrap_or_default() {
                 let arn = policy.arn().ok_or_else(|| protocol(GET_DETAILS.name, "a policy without an ARN"))?;
                 // Some servers list a policy without its text: it is asked for then.
-                if let Some(read) = default_version(&policy) {
-                    details.managed.insert(arn.to_owned(), read);
+                if let Some(text) = default_version(&policy) {
+                    details.texts.insert(arn.to_owned(), text.to_owned());
                 }
             }
             if pages.turn(GET_DETAILS.name, page.is_truncated, page.marker)? == Next::End {
@@ -107,15 +112,15 @@ impl Connection {
     }
 }
 
-/// Returns the default version of a policy; `None` where the answer does not hold its text.
-fn default_version(policy: &ManagedPolicyDetail) -> Option<Read> {
+/// Returns the text of a policy's default version, where the answer holds it.
+fn default_version(policy: &ManagedPolicyDetail) -> Option<&str> {
     let named = policy.default_version_id();
     let mut versions = policy.policy_version_list().iter();
     let default = versions.find(|version| match named {
         Some(id) => version.version_id() == Some(id),
         None => version.is_default_version(),
     })?;
-    default.document().map(read)
+    default.document()
 }
 
 /// Reads a document; its text is not repeated in the reason, since it may be long.
@@ -124,8 +129,8 @@ fn read(text: &str) -> Read {
 }
 
 impl Details {
-    /// Returns the ARNs of managed policies that are in use and not among those that were given.
-    fn missing(&self) -> BTreeSet<String> {
+    /// Returns the ARNs of managed policies that are in use. Some servers list many more.
+    fn used(&self) -> BTreeSet<String> {
         let attached = self
             .users
             .iter()
@@ -139,8 +144,7 @@ impl Details {
             .filter_map(UserDetail::permissions_boundary)
             .chain(self.roles.iter().filter_map(RoleDetail::permissions_boundary))
             .filter_map(AttachedPermissionsBoundary::permissions_boundary_arn);
-        let used: BTreeSet<String> = attached.chain(boundaries).map(str::to_owned).collect();
-        used.into_iter().filter(|arn| !self.managed.contains_key(arn)).collect()
+        attached.chain(boundaries).map(str::to_owned).collect()
     }
 
     fn identities(&self, account: AccountId) -> LiveIdentities {
