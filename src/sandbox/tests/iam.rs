@@ -73,6 +73,13 @@ async fn policies_are_kept_listed_and_removed() {
     assert_eq!(attached.attached_policies.unwrap()[0].policy_name.as_deref(), Some("p"));
     let version = iam.get_policy_version().policy_arn(&arn).version_id("v1").send().await.unwrap();
     assert!(version.policy_version.unwrap().document.unwrap().contains("kms%3A%2A"));
+    let listed = async |scope: &str, attached: bool| {
+        let list = iam.list_policies().scope(scope.into()).only_attached(attached).send().await.unwrap();
+        list.policies.unwrap().into_iter().filter_map(|policy| policy.policy_name).collect::<Vec<_>>()
+    };
+    assert_eq!(listed("All", false).await, ["p", "AdministratorAccess"]);
+    assert_eq!((listed("Local", false).await, listed("All", true).await), (vec!["p".into()], vec!["p".to_owned()]));
+    assert_eq!((listed("AWS", true).await, listed("AWS", false).await.len()), (Vec::new(), 1));
     iam.detach_role_policy().role_name("app").policy_arn(&arn).send().await.unwrap();
     iam.delete_role().role_name("app").send().await.unwrap();
     assert_eq!(code(iam.get_role().role_name("app").send().await), "NoSuchEntity");
