@@ -6,6 +6,7 @@ mod crypto;
 mod error;
 mod forwarded;
 mod identity;
+mod identity_policy;
 mod key_reader;
 mod key_writer;
 mod metadata;

@@ -1,7 +1,9 @@
 //! Live state: what was read from one account and Region at one moment, unreadable parts included.
 
+mod caller;
 mod observed;
 
+pub use caller::CallerPolicies;
 pub use observed::Observed;
 
 use crate::ids::{AccountId, AliasName, KeyArn, KeyId, PrincipalArn, Region, RoleArn, RoleName};
@@ -43,6 +45,8 @@ pub struct LiveTarget {
     pub region: Region,
     /// Who read it.
     pub caller: Caller,
+    /// What the caller's own policies say; `None` where nothing depends on them, so that they were not read.
+    pub caller_policies: Option<Observed<CallerPolicies>>,
     /// Every key that has our stack tag, or stands behind a claim alias of our stack or a declared alias; sorted by id.
     pub keys: Vec<LiveKey>,
     /// Every customer alias of the Region, with the key behind it (none for an alias without a key).
@@ -150,6 +154,8 @@ pub struct LiveAccount {
     pub roles: BTreeMap<RoleName, Observed<Option<LiveRole>>>,
     /// OpenID Connect providers that the manifest's roles trust, and whether each exists.
     pub oidc_providers: BTreeMap<String, Observed<bool>>,
+    /// Permissions boundaries that the managed roles have or shall have, by ARN: `None` where there is no such policy.
+    pub boundaries: BTreeMap<String, Observed<Option<PolicyDocument>>>,
 }
 
 /// A role as read.

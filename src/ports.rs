@@ -10,7 +10,7 @@ pub(crate) mod fake;
 pub use error::{PortError, PortErrorKind};
 
 use crate::ids::{AccountId, AliasName, KeyArn, KeyId, KeyName, Region, RoleArn, RoleName, StackName};
-use crate::live::{Caller, KeyMetadata, LiveGrant, LiveRole, LiveRotation};
+use crate::live::{Caller, CallerPolicies, KeyMetadata, LiveGrant, LiveRole, LiveRotation};
 use crate::policy::PolicyDocument;
 use crate::secret::SecretBytes;
 use crate::services::Service;
@@ -123,6 +123,15 @@ pub trait IdentityReader {
         account: &AccountId,
         provider: &str,
     ) -> impl Future<Output = PortResult<bool>> + Send;
+}
+
+/// Reads what single policies and identities of an account may do, where a decision hangs on them.
+pub trait IdentityPolicyReader {
+    /// The identity policies and the boundary of the caller's role or user, a user's groups included. Whatever of
+    /// them cannot be read fails the whole: half of the policies would be another answer.
+    fn caller_policies(&self, caller: &Caller) -> impl Future<Output = PortResult<CallerPolicies>> + Send;
+    /// The default version of a managed policy; `None` where there is no such policy.
+    fn managed_policy(&self, arn: &str) -> impl Future<Output = PortResult<Option<PolicyDocument>>> + Send;
 }
 
 /// A new role.

@@ -14,7 +14,7 @@ mod words;
 
 pub use change::{ReviewInput, access_change};
 pub use limits::policy_sizes;
-pub use lockout::{LockedOut, MissingWay, keeps_a_way_in};
+pub use lockout::{Candidate, LockedOut, MissingWay, NoWay, Standing, WhyNot, keeps_a_way_in, no_way};
 pub use model::{AccessChange, AccessLine, Risk, Witness};
 pub use separation::{BothDuties, separation};
 

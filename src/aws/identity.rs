@@ -57,7 +57,7 @@ impl IdentityReader for Connection {
 }
 
 impl Connection {
-    async fn inline_policies(&self, role: &RoleName) -> PortResult<BTreeMap<String, PolicyDocument>> {
+    pub(super) async fn inline_policies(&self, role: &RoleName) -> PortResult<BTreeMap<String, PolicyDocument>> {
         let mut policies = BTreeMap::new();
         let mut pages = Pages::default();
         loop {
@@ -75,7 +75,7 @@ impl Connection {
         }
     }
 
-    async fn attached_policies(&self, role: &RoleName) -> PortResult<Vec<String>> {
+    pub(super) async fn attached_policies(&self, role: &RoleName) -> PortResult<Vec<String>> {
         let mut arns = Vec::new();
         let mut pages = Pages::default();
         loop {
@@ -194,7 +194,7 @@ fn live_role(role: &Role) -> PortResult<LiveRole> {
 /// Reads a policy document as IAM gives it: percent-encoded; some servers give it plain.
 ///
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRolePolicy.html>
-fn document(call: Call, text: &str) -> PortResult<PolicyDocument> {
+pub(super) fn document(call: Call, text: &str) -> PortResult<PolicyDocument> {
     let plain = text.trim_start().starts_with('{');
     let text = if plain { text.to_owned() } else { percent_decoded(text) };
     PolicyDocument::parse(&text).map_err(|error| protocol(call.name, error))

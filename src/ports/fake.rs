@@ -2,12 +2,12 @@
 //! that strike before or after a call takes effect.
 
 use super::{
-    CallerReader, IdentityReader, IdentityWriter, KeyReader, KeyWriter, LockoutCheck, NewKey, NewRole, PortError,
-    PortErrorKind, PortResult,
+    CallerReader, IdentityPolicyReader, IdentityReader, IdentityWriter, KeyReader, KeyWriter, LockoutCheck, NewKey,
+    NewRole, PortError, PortErrorKind, PortResult,
 };
 use crate::ids::{AccountId, AliasName, KeyArn, KeyId, PrincipalArn, Region, RoleArn, RoleName};
 use crate::kms::{KeySpec, KeyState, KeyUsage, Origin};
-use crate::live::{Caller, KeyManager, KeyMetadata, LiveGrant, LiveRole, LiveRotation};
+use crate::live::{Caller, CallerPolicies, KeyManager, KeyMetadata, LiveGrant, LiveRole, LiveRotation};
 use crate::policy::{PolicyDocument, PrincipalEntry, Principals};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
@@ -60,6 +60,10 @@ pub(crate) struct FakeState {
     pub(crate) aliases: BTreeMap<AliasName, KeyId>,
     pub(crate) roles: BTreeMap<RoleName, LiveRole>,
     pub(crate) providers: BTreeSet<String>,
+    /// What the caller's own policies say.
+    pub(crate) caller_policies: CallerPolicies,
+    /// Managed policies, by ARN.
+    pub(crate) managed_policies: BTreeMap<String, PolicyDocument>,
     /// Every call that was sent, in order: its name and its subject (key id, alias, role).
     pub(crate) log: Vec<(String, String)>,
     /// Principals that policies may name besides the roles here; `None`: any.
@@ -87,6 +91,8 @@ impl FakeAws {
             aliases: BTreeMap::new(),
             roles: BTreeMap::new(),
             providers: BTreeSet::new(),
+            caller_policies: CallerPolicies::default(),
+            managed_policies: BTreeMap::new(),
             log: Vec::new(),
             known_principals: None,
             index_at_once: true,
@@ -405,6 +411,16 @@ impl IdentityReader for FakeAws {
 
     async fn oidc_provider_exists(&self, _: &AccountId, provider: &str) -> PortResult<bool> {
         self.run("iam:GetOpenIDConnectProvider", &provider, |state| Ok(state.providers.contains(provider)))
+    }
+}
+
+impl IdentityPolicyReader for FakeAws {
+    async fn caller_policies(&self, caller: &Caller) -> PortResult<CallerPolicies> {
+        self.run("iam:ListAttachedRolePolicies", &caller.principal, |state| Ok(state.caller_policies.clone()))
+    }
+
+    async fn managed_policy(&self, arn: &str) -> PortResult<Option<PolicyDocument>> {
+        self.run("iam:GetPolicyVersion", &arn, |state| Ok(state.managed_policies.get(arn).cloned()))
     }
 }
 
