@@ -8,6 +8,7 @@ mod data;
 mod deployer;
 mod digest;
 mod draft;
+mod duties;
 mod file;
 mod guard;
 mod keys;
@@ -118,6 +119,7 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
         targets,
     };
     lockout::enforce(&mut plan, input, &writers);
+    duties::judge(&mut plan, input);
     check::enforce(&mut plan, input);
     plan.digest = digest::digest(&plan, input);
     plan

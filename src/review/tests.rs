@@ -143,7 +143,7 @@ fn the_root_user_alone_recovers() {
     assert!(!allowed(&key, &with_iam("anybody"), &call("kms:PutKeyPolicy")));
 }
 
-// ---- lock-out and separation -----------------------------------------------------------------------------
+// ---- lock-out --------------------------------------------------------------------------------------------
 
 #[test]
 fn synthesised_policies_keep_a_way_in() {
@@ -254,18 +254,6 @@ fn nobody_keeps_a_way_in_by_not_being_there() {
     assert!(ways[1].to_string().contains("policy/b` could not be read"));
     assert!(keeps_a_way_in(&key, None, &[]).is_err());
     assert_eq!(keeps_a_way_in(&key, None, &[gone, candidate("security-admin")]), Ok(()));
-}
-
-#[test]
-fn separation_finds_who_does_both() {
-    let both = user(role("key-admin"), &[Capability::Decrypt], direct(&[("tenant", &["acme"])]));
-    let advised =
-        DesiredKey { users: vec![both], separation: Separation::Advised, delegation: Delegation::None, ..restricted() };
-    let found = separation(&wanted(advised.clone()), &[caller("key-admin"), caller("security-admin")]);
-    assert_eq!(found.len(), 1);
-    assert!(found[0].uses.contains("kms:Decrypt") && found[0].administers.contains("kms:PutKeyPolicy"));
-    let enforced = wanted(DesiredKey { separation: Separation::Enforced, ..advised });
-    assert!(separation(&enforced, &[caller("key-admin")]).is_empty());
 }
 
 // ---- what a change gives and takes -----------------------------------------------------------------------

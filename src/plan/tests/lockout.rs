@@ -333,7 +333,8 @@ proptest! {
         // Live before, or not; with the wanted policy, or with another.
         if let Some((drifted, policy)) = before {
             world.options.bypass_lockout = ["ledger".parse().unwrap()].into();
-            world.apply(&world.plan());
+            let report = world.apply(&world.plan());
+            prop_assert!(report.exit() == Exit::Done || report.scopes.is_empty());
             if drifted && !world.aws.state().keys.is_empty() {
                 let mut policy = policy;
                 for statement in &mut policy.statements {
