@@ -1,8 +1,6 @@
 //! An independent look at the finished plan: rules that no plan may break, written apart from the planner.
 
-use super::{
-    Action, Applyable, Blocker, BlockerKind, KeyRef, Outcome, Owner, Plan, PlanInput, Step, StepId, TargetPlan,
-};
+use super::{Action, Blocker, BlockerKind, KeyRef, Outcome, Owner, Plan, PlanInput, Step, StepId, TargetPlan};
 use crate::access::{Guardrails, can_put_key_policy};
 use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK};
 use crate::diag::Code;
@@ -34,8 +32,7 @@ pub(in crate::plan) fn enforce(plan: &mut Plan, input: PlanInput<'_>) {
 }
 
 fn block(outcome: &mut Outcome, faults: Vec<String>) {
-    let Outcome::Ready(Applyable { steps }) = outcome else { return };
-    if faults.is_empty() {
+    if !matches!(outcome, Outcome::Ready(_)) {
         return;
     }
     let blockers = faults.into_iter().map(|message| Blocker {
@@ -46,7 +43,7 @@ fn block(outcome: &mut Outcome, faults: Vec<String>) {
         loc: None,
         position: None,
     });
-    *outcome = Outcome::Blocked { blockers: blockers.collect(), would_do: std::mem::take(steps) };
+    outcome.block(blockers.collect());
 }
 
 /// Numbers are unique, and a step waits only for steps before it.

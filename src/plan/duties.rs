@@ -1,7 +1,7 @@
 //! Reports in whom the duties of a live key meet, where the manifest alone does not show it: by grants that nobody
 //! declared, and by policies of managed roles that are not ours.
 
-use super::{Applyable, Blocker, BlockerKind, Finding, Outcome, Owner, Plan, PlanInput, TargetPlan};
+use super::{Blocker, BlockerKind, Finding, Owner, Plan, PlanInput, TargetPlan};
 use crate::access::Knowledge;
 use crate::desired::{DesiredKey, Separation};
 use crate::diag::{Code, Severity};
@@ -49,7 +49,8 @@ fn with_live(mut world: World, plan: &Plan, input: PlanInput<'_>) -> Option<Worl
         let foreign: Vec<_> = role.inline_policies.iter().filter(|(name, _)| **name != ours).collect();
         more |= !foreign.is_empty();
         known.facts.identity_policies.extend(foreign.into_iter().map(|(_, document)| document.clone()));
-        if !role.attached_policies.is_empty() && role.inline_policies.is_empty() {
+        if !role.attached_policies.is_empty() && known.facts.identity_policies.is_empty() {
+            // What is attached was not read.
             known.facts.knowledge = Knowledge::NameOnly;
         }
     }
@@ -70,19 +71,9 @@ fn tell(target: &mut TargetPlan, key: &DesiredKey, conflict: &DutyConflict, inpu
     if grave && target.outcome.steps().iter().any(|step| step.owner == Owner::Key(key.name.clone())) {
         let kind = BlockerKind(Code::SeparationOfDuties);
         let blocker = Blocker { kind, owner, message, help: remedy, loc: Some(key.loc), position };
-        block(&mut target.outcome, blocker);
+        target.outcome.block(vec![blocker]);
     } else {
         let severity = if grave { Severity::Error } else { Severity::Warning };
         target.findings.push(Finding { code: Code::SeparationOfDuties, severity, owner, message, remedy, position });
-    }
-}
-
-fn block(outcome: &mut Outcome, blocker: Blocker) {
-    match outcome {
-        Outcome::InSync => {}
-        Outcome::Ready(Applyable { steps }) => {
-            *outcome = Outcome::Blocked { blockers: vec![blocker], would_do: std::mem::take(steps) };
-        }
-        Outcome::Blocked { blockers, .. } => blockers.push(blocker),
     }
 }

@@ -2,7 +2,7 @@
 
 mod stage;
 
-use super::{Action, Applyable, Blocker, BlockerKind, Finding, Outcome, Owner, Plan, PlanInput, Step};
+use super::{Action, Blocker, BlockerKind, Finding, Outcome, Owner, Plan, PlanInput, Step};
 use crate::desired::{DesiredKey, DesiredTarget};
 use crate::diag::{Code, Severity};
 use crate::ids::{KeyName, TargetName};
@@ -48,7 +48,7 @@ pub(in crate::plan) fn enforce(plan: &mut Plan, input: PlanInput<'_>, writers: &
         at.findings.extend(consented.into_iter().map(Told::finding));
         block_account(plan, target, shut.iter().filter(|told| told.stratum == Stratum::Account));
         let Some(at) = plan.targets.iter_mut().find(|plan| plan.name == target.name) else { continue };
-        block(&mut at.outcome, shut.iter().filter(|told| told.stratum == Stratum::Target).map(Told::blocker));
+        at.outcome.block(shut.iter().filter(|told| told.stratum == Stratum::Target).map(Told::blocker).collect());
     }
 }
 
@@ -190,7 +190,7 @@ fn block_account<'t>(plan: &mut Plan, target: &DesiredTarget, shut: impl Iterato
     if blockers.is_empty() {
         return;
     }
-    block(&mut account.outcome, blockers.into_iter());
+    account.outcome.block(blockers);
     for ready in plan.targets.iter_mut().filter(|plan| plan.account == target.account) {
         if matches!(ready.outcome, Outcome::Ready(_)) {
             let blocker = Blocker {
@@ -201,19 +201,7 @@ fn block_account<'t>(plan: &mut Plan, target: &DesiredTarget, shut: impl Iterato
                 loc: Some(target.loc),
                 position: None,
             };
-            block(&mut ready.outcome, std::iter::once(blocker));
+            ready.outcome.block(vec![blocker]);
         }
-    }
-}
-
-fn block(outcome: &mut Outcome, more: impl Iterator<Item = Blocker>) {
-    let mut more: Vec<Blocker> = more.collect();
-    match outcome {
-        _ if more.is_empty() => {}
-        Outcome::InSync => {}
-        Outcome::Ready(Applyable { steps }) => {
-            *outcome = Outcome::Blocked { blockers: more, would_do: std::mem::take(steps) };
-        }
-        Outcome::Blocked { blockers, .. } => blockers.append(&mut more),
     }
 }

@@ -3,6 +3,7 @@
 mod approval;
 mod broken;
 mod compare;
+mod duties;
 mod guards;
 mod json;
 mod lockout;

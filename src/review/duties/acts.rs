@@ -74,8 +74,8 @@ impl Concerned {
                 Who::Arn(arn) => drop(concerned.names.insert(arn.clone())),
                 Who::Account(account) => drop(concerned.accounts.insert(account.clone())),
                 Who::Everyone | Who::Except(_) => match value_of(rule, "aws:PrincipalArn") {
-                    Some(pattern) => concerned.patterns.push(pattern.to_owned()),
-                    None => concerned.everybody = true,
+                    Some(pattern) if !pattern.contains("${") => concerned.patterns.push(pattern.to_owned()),
+                    Some(_) | None => concerned.everybody = true,
                 },
                 Who::Service(_) => {}
             }
