@@ -117,6 +117,7 @@ fn live(state: &DesiredState, target: &DesiredTarget) -> LiveTarget {
         account: target.account.clone(),
         region: target.region.clone(),
         caller: Caller { account: target.account.clone(), arn, principal },
+        caller_policies: None,
         keys: target.keys.iter().enumerate().map(|(index, key)| live_key(state, target, key, index)).collect(),
         aliases,
         unreadable: Vec::new(),

@@ -7,6 +7,7 @@ mod error;
 mod forwarded;
 mod identities;
 mod identity;
+mod identity_policy;
 mod key_reader;
 mod key_writer;
 mod metadata;

@@ -1,10 +1,12 @@
 //! Live state: what was read from one account and Region at one moment, unreadable parts included.
 
+mod caller;
 mod facts;
 mod identities;
 mod keys;
 mod observed;
 
+pub use caller::CallerPolicies;
 pub use facts::{Facts, Gap, GapEffect};
 pub use identities::{
     IdentityKind, IdentityPolicy, LiveBoundary, LiveIdentities, LiveIdentity, PolicyPlace, PolicySource,
@@ -52,6 +54,8 @@ pub struct LiveTarget {
     pub region: Region,
     /// Who read it.
     pub caller: Caller,
+    /// What the caller's own policies say; `None` where nothing depends on them, so that they were not read.
+    pub caller_policies: Option<Observed<CallerPolicies>>,
     /// Every key that has our stack tag, or stands behind a claim alias of our stack or a declared alias; sorted by id.
     pub keys: Vec<LiveKey>,
     /// Every customer alias of the Region, with the key behind it (none for an alias without a key).
@@ -187,6 +191,8 @@ pub struct LiveAccount {
     pub roles: BTreeMap<RoleName, Observed<Option<LiveRole>>>,
     /// OpenID Connect providers that the manifest's roles trust, and whether each exists.
     pub oidc_providers: BTreeMap<String, Observed<bool>>,
+    /// Permissions boundaries that the managed roles have or shall have, by ARN: `None` where there is no such policy.
+    pub boundaries: BTreeMap<String, Observed<Option<PolicyDocument>>>,
 }
 
 /// A role as read.

@@ -10,7 +10,7 @@ pub(crate) mod fake;
 pub use error::{PortError, PortErrorKind};
 
 use crate::ids::{AccountId, AliasName, KeyArn, KeyId, KeyName, Region, RoleArn, RoleName, StackName};
-use crate::live::{Caller, KeyMetadata, LiveGrant, LiveIdentities, LiveRole, LiveRotation};
+use crate::live::{Caller, CallerPolicies, KeyMetadata, LiveGrant, LiveIdentities, LiveRole, LiveRotation};
 use crate::policy::PolicyDocument;
 use crate::secret::SecretBytes;
 use crate::services::Service;
@@ -142,6 +142,15 @@ pub trait AccountIdentityReader {
     /// `iam:GetAccountAuthorizationDetails`: every role and user with its policies, those of groups included. A managed
     /// policy that the answer leaves out is asked for by `iam:GetPolicy` and `iam:GetPolicyVersion`.
     fn identities(&self) -> impl Future<Output = PortResult<LiveIdentities>> + Send;
+}
+
+/// Reads what single policies and identities of an account may do, where a decision hangs on them.
+pub trait IdentityPolicyReader {
+    /// The identity policies and the boundary of the caller's role or user, a user's groups included. Whatever of
+    /// them cannot be read fails the whole: half of the policies would be another answer.
+    fn caller_policies(&self, caller: &Caller) -> impl Future<Output = PortResult<CallerPolicies>> + Send;
+    /// The default version of a managed policy; `None` where there is no such policy.
+    fn managed_policy(&self, arn: &str) -> impl Future<Output = PortResult<Option<PolicyDocument>>> + Send;
 }
 
 /// A new role.

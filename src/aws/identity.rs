@@ -58,7 +58,7 @@ impl IdentityReader for Connection {
 }
 
 impl Connection {
-    async fn inline_policies(&self, role: &RoleName) -> PortResult<BTreeMap<String, PolicyDocument>> {
+    pub(super) async fn inline_policies(&self, role: &RoleName) -> PortResult<BTreeMap<String, PolicyDocument>> {
         let mut policies = BTreeMap::new();
         let mut pages = Pages::default();
         loop {
@@ -76,7 +76,7 @@ impl Connection {
         }
     }
 
-    async fn attached_policies(&self, role: &RoleName) -> PortResult<Vec<String>> {
+    pub(super) async fn attached_policies(&self, role: &RoleName) -> PortResult<Vec<String>> {
         let mut arns = Vec::new();
         let mut pages = Pages::default();
         loop {

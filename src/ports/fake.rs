@@ -9,7 +9,7 @@ use super::{
 };
 use crate::ids::{AliasName, KeyArn, KeyId, PrincipalArn, Region, RoleArn, RoleName};
 use crate::kms::{KeySpec, KeyState, KeyUsage, Origin};
-use crate::live::{Caller, KeyManager, KeyMetadata, LiveGrant, LiveIdentity, LiveRole, LiveRotation};
+use crate::live::{Caller, CallerPolicies, KeyManager, KeyMetadata, LiveGrant, LiveIdentity, LiveRole, LiveRotation};
 use crate::policy::{PolicyDocument, PrincipalEntry, Principals};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
@@ -68,6 +68,8 @@ pub(crate) struct FakeState {
     /// Managed policies by ARN; what is attached and not here cannot be read.
     pub(crate) managed: BTreeMap<String, PolicyDocument>,
     pub(crate) providers: BTreeSet<String>,
+    /// What the caller's own policies say.
+    pub(crate) caller_policies: CallerPolicies,
     /// Every call that was sent, in order: its name and its subject (key id, alias, role).
     pub(crate) log: Vec<(String, String)>,
     /// Principals that policies may name besides the roles here; `None`: any.
@@ -97,6 +99,7 @@ impl FakeAws {
             users: Vec::new(),
             managed: BTreeMap::new(),
             providers: BTreeSet::new(),
+            caller_policies: CallerPolicies::default(),
             log: Vec::new(),
             known_principals: None,
             index_at_once: true,

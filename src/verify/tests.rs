@@ -100,6 +100,7 @@ fn live(state: &DesiredState, extra: &[Statement]) -> LiveTarget {
         account: account(),
         region: target.region.clone(),
         caller: Caller { account: account(), arn: caller.clone(), principal: caller },
+        caller_policies: None,
         keys: target.keys.iter().map(live_key).collect(),
         aliases: target.keys.iter().map(alias).collect(),
         unreadable: Vec::new(),

@@ -3,11 +3,13 @@
 use super::{FakeAws, FakeState, refused};
 use crate::ids::{AccountId, RoleName};
 use crate::live::{
-    IdentityKind, IdentityPolicy, LiveBoundary, LiveIdentities, LiveIdentity, LiveRole, PolicyPlace, PolicySource,
-    UnreadablePolicy,
+    Caller, CallerPolicies, IdentityKind, IdentityPolicy, LiveBoundary, LiveIdentities, LiveIdentity, LiveRole,
+    PolicyPlace, PolicySource, UnreadablePolicy,
 };
 use crate::policy::PolicyDocument;
-use crate::ports::{AccountIdentityReader, IdentityReader, IdentityWriter, NewRole, PortErrorKind, PortResult};
+use crate::ports::{
+    AccountIdentityReader, IdentityPolicyReader, IdentityReader, IdentityWriter, NewRole, PortErrorKind, PortResult,
+};
 use std::collections::BTreeMap;
 
 impl IdentityReader for FakeAws {
@@ -17,6 +19,16 @@ impl IdentityReader for FakeAws {
 
     async fn oidc_provider_exists(&self, _: &AccountId, provider: &str) -> PortResult<bool> {
         self.run("iam:GetOpenIDConnectProvider", &provider, |state| Ok(state.providers.contains(provider)))
+    }
+}
+
+impl IdentityPolicyReader for FakeAws {
+    async fn caller_policies(&self, caller: &Caller) -> PortResult<CallerPolicies> {
+        self.run("iam:ListAttachedRolePolicies", &caller.principal, |state| Ok(state.caller_policies.clone()))
+    }
+
+    async fn managed_policy(&self, arn: &str) -> PortResult<Option<PolicyDocument>> {
+        self.run("iam:GetPolicyVersion", &arn, |state| Ok(state.managed.get(arn).cloned()))
     }
 }
 
