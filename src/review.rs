@@ -1,6 +1,7 @@
 //! Access reviewed: what changes between two states, who keeps a way back in, whose duties are separate.
 
 mod change;
+mod decide;
 mod difference;
 mod imply;
 mod limits;
@@ -8,6 +9,7 @@ mod line;
 mod lockout;
 mod model;
 mod rule;
+mod search;
 mod separation;
 mod witness;
 mod words;
@@ -15,7 +17,7 @@ mod words;
 pub use change::{ReviewInput, access_change};
 pub use limits::policy_sizes;
 pub use lockout::{LockedOut, MissingWay, keeps_a_way_in};
-pub use model::{AccessChange, AccessLine, Risk, Witness};
+pub use model::{AccessChange, AccessLine, Certainty, Risk, Witness};
 pub use separation::{BothDuties, separation};
 
 #[cfg(test)]

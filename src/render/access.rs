@@ -49,6 +49,7 @@ pub(super) fn shared_gains(change: &AccessChange) -> Vec<Group<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::review::Certainty;
 
     fn line(key: &str, principal: &str, capability: &str, risk: Risk) -> AccessLine {
         AccessLine {
@@ -58,6 +59,7 @@ mod tests {
             actions: BTreeSet::new(),
             conditions: Vec::new(),
             risk,
+            certainty: Certainty::Certain,
             witness: None,
         }
     }
