@@ -105,7 +105,11 @@ pub(super) fn condition_holds(condition: &Condition, version: &PolicyVersion, ca
     // A multi-valued key without values is as good as absent.
     let value = call.value(&condition.key).filter(|value| !matches!(value, Value::Many(values) if values.is_empty()));
     if operator.test == Test::Null {
-        return null_holds(condition, value.is_some()).into();
+        // A key of which not even that is known may be there or not.
+        return match value {
+            Some(Value::Open(open @ Open::NotGiven)) => Truth::Unknown(open),
+            value => null_holds(condition, value.is_some()).into(),
+        };
     }
     let one = |value: &str| {
         let any = condition

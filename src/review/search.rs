@@ -202,3 +202,6 @@ impl Formula {
         reasons.next().unwrap_or_else(|| BUDGET.to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests;

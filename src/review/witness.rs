@@ -57,10 +57,21 @@ impl Attempt {
 
 /// Returns the condition keys that a `CreateGrant` carries.
 fn grant_keys(grant: &CreateGrantRequest) -> Vec<(String, String)> {
-    let subset = grant.constraints.iter().filter_map(|constraints| constraints.encryption_context_subset.as_ref());
-    let context = subset.flatten().map(|(key, value)| (format!("kms:EncryptionContext:{key}"), value.clone()));
-    let grantee = grant.grantee_principal.iter().map(|arn| ("kms:GranteePrincipal".to_owned(), arn.clone()));
-    context.chain(grantee).chain([("kms:GrantOperations".to_owned(), grant.operations.join(", "))]).collect()
+    let none = GrantConstraints::default();
+    let constraints = grant.constraints.as_ref().unwrap_or(&none);
+    let exactly = constraints.encryption_context_equals.as_ref();
+    let pairs = exactly.or(constraints.encryption_context_subset.as_ref());
+    let context = pairs.into_iter().flatten();
+    let context = context.map(|(key, value)| (format!("kms:EncryptionContext:{key}"), value.clone()));
+    let given = [
+        ("kms:GrantConstraintType", exactly.map(|_| "EncryptionContextEquals".to_owned())),
+        ("kms:GrantConstraintSourceArn", constraints.source_arn.clone()),
+        ("kms:GranteePrincipal", grant.grantee_principal.clone()),
+        ("kms:GranteeServicePrincipal", grant.grantee_service_principal.clone()),
+        ("kms:RetiringPrincipal", grant.retiring_principal.clone()),
+        ("kms:GrantOperations", Some(grant.operations.join(", "))),
+    ];
+    context.chain(given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)))).collect()
 }
 
 /// Returns a request that the old state refuses and the new one allows, if the evaluator confirms one of those that
