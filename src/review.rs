@@ -1,5 +1,6 @@
 //! Access reviewed: what changes between two states, who keeps a way back in, whose duties are separate.
 
+mod alike;
 mod change;
 mod decide;
 mod difference;

@@ -1,5 +1,6 @@
 //! The access that a change gives and takes.
 
+use super::alike::alike;
 use super::decide::Decider;
 use super::difference::candidates;
 use super::line::{Direction, Gathering, shape_of};
@@ -38,14 +39,15 @@ pub fn access_change(input: ReviewInput<'_>) -> AccessChange {
     let account = input.after.account.as_str();
     let words = Vocabulary { names: input.names, account };
     let gathering = |kept| Gathering { key: input.key, shape: shape_of(input.after), words, kept };
-    let gains = candidates(&old, &new, &actions, account);
-    let losses = candidates(&new, &old, &actions, account);
+    let groups = alike([before, input.after], &actions);
+    let gains = candidates(&old, &new, &groups, account);
+    let losses = candidates(&new, &old, &groups, account);
     if gains.is_empty() && losses.is_empty() {
         return AccessChange::default();
     }
     let mut decider = Decider::new(before, input.after);
-    let gains = decider.decide(gains);
-    let losses = decider.reversed().decide(losses);
+    let gains = decider.decide(&gains);
+    let losses = decider.reversed().decide(&losses);
     AccessChange {
         gains: gathering(&old.allows).lines(&gains, Direction::Gain),
         losses: gathering(&new.allows).lines(&losses, Direction::Loss),

@@ -3,12 +3,12 @@
 use super::imply::{covers, fact_decides, is_void, never_meet};
 use super::rule::{Rule, Rules, Who};
 use crate::policy::{Condition, ConditionOperator, Effect};
-use std::collections::BTreeSet;
 
 /// Something that may be newly allowed: whom a rule is about, under its conditions, for the action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Candidate {
-    pub(super) action: String,
+    /// Actions that nothing tells apart; never empty.
+    pub(super) actions: Vec<String>,
     /// What it is, for people.
     pub(super) rule: Rule,
     /// The rule that allows it.
@@ -17,26 +17,32 @@ pub(super) struct Candidate {
     pub(super) lifted: Option<Rule>,
 }
 
-/// Returns what `new` may allow and `old` not: everything that is not there already at first sight.
-pub(super) fn candidates(old: &Rules, new: &Rules, actions: &BTreeSet<String>, account: &str) -> Vec<Candidate> {
-    actions.iter().flat_map(|action| Comparison { old, new, action, account }.candidates()).collect()
+/// Returns what `new` may allow and `old` not, by groups of actions that nothing tells apart: everything that is not
+/// there already at first sight.
+pub(super) fn candidates(old: &Rules, new: &Rules, groups: &[Vec<String>], account: &str) -> Vec<Candidate> {
+    groups.iter().flat_map(|actions| Comparison { old, new, actions, account }.candidates()).collect()
 }
 
-/// Two states of a key, for one action.
+/// Two states of a key, for actions that nothing tells apart.
 struct Comparison<'a> {
     old: &'a Rules,
     new: &'a Rules,
-    action: &'a str,
+    actions: &'a [String],
     account: &'a str,
 }
 
 impl Comparison<'_> {
+    /// Returns the action that stands for all.
+    fn action(&self) -> &str {
+        self.actions.first().map_or("", String::as_str)
+    }
+
     fn about<'r>(&self, rules: &'r [Rule]) -> impl Iterator<Item = &'r Rule> {
-        rules.iter().filter(|rule| rule.has(self.action))
+        rules.iter().filter(|rule| rule.has(self.action()))
     }
 
     fn candidates(&self) -> Vec<Candidate> {
-        let live = self.about(&self.new.allows).filter(|rule| !is_void(rule, self.action, self.account));
+        let live = self.about(&self.new.allows).filter(|rule| !is_void(rule, self.action(), self.account));
         // Whom a deny for all but some exempts is contested where an allow for all but the same is.
         let effective = live.filter(|rule| matches!(rule.who, Who::Except(_)) || !self.denied(self.new, rule));
         effective.flat_map(|rule| self.candidates_of(rule)).collect()
@@ -50,12 +56,12 @@ impl Comparison<'_> {
     /// new one does.
     fn candidates_of(&self, rule: &Rule) -> Vec<Candidate> {
         let candidate = |shown: Rule, lifted: Option<&Rule>| Candidate {
-            action: self.action.to_owned(),
+            actions: self.actions.to_vec(),
             rule: shown,
             allow: rule.clone(),
             lifted: lifted.cloned(),
         };
-        let mut old = self.about(&self.old.allows).filter(|old| !is_void(old, self.action, self.account));
+        let mut old = self.about(&self.old.allows).filter(|old| !is_void(old, self.action(), self.account));
         if !old.any(|old| covers(old, rule, Effect::Allow, self.account)) {
             return vec![candidate(rule.clone(), None)];
         }

@@ -15,15 +15,17 @@ mod pattern;
 mod solve;
 mod space;
 mod values;
+mod workshop;
 
 use super::rule::Rule;
 use super::witness::Attempt;
 use crate::access::{KeyFacts, PrincipalFacts};
-use bench::Bench;
 pub(super) use callers::{Callers, caller_of, everything};
-use formula::{Builder, Formula, NoFormula};
+use formula::{Formula, formula, is_concerned, within};
 use solve::{Answer, Clause, Question, Values};
 use space::{Setting, Slot};
+use std::collections::HashMap;
+use workshop::Workshop;
 
 /// The old and the new state of a key.
 #[derive(Debug, Clone, Copy)]
@@ -51,12 +53,12 @@ pub(super) enum Found {
     Open(String),
 }
 
-/// How many steps all searches of one change may take together, and how many one of them.
+/// How many steps all searches in two states may take together, and how many one of them.
 const ALL_STEPS: u64 = 3_000_000;
 const STEPS: u64 = 300_000;
 
-/// What building a formula costs, in steps.
-const FORMULA: u64 = 500;
+/// How many questions the evaluator may be asked in all searches in two states.
+const QUESTIONS: u64 = 200_000;
 
 const BUDGET: &str = "the search for a request took too many steps";
 
@@ -64,26 +66,30 @@ const BUDGET: &str = "the search for a request took too many steps";
 pub(super) struct Search<'a> {
     sides: Sides<'a>,
     callers: &'a Callers,
-    benches: [Bench; 2],
+    shop: Workshop,
+    /// What the states say, by caller and action; `None` if that took too long to find out.
+    formulas: HashMap<(usize, String), Option<Formula>>,
     steps: u64,
 }
 
 impl<'a> Search<'a> {
     pub(super) fn new(sides: Sides<'a>, callers: &'a Callers) -> Self {
-        Self { sides, callers, benches: [Bench::new(sides.old), Bench::new(sides.new)], steps: ALL_STEPS }
+        let shop = Workshop::new(sides.old, sides.new, QUESTIONS);
+        Self { sides, callers, shop, formulas: HashMap::new(), steps: ALL_STEPS }
     }
 
     /// Searches a region for a request of an action that is newly allowed.
     pub(super) fn run(&mut self, region: &Region<'_>, action: &str) -> Found {
         let mut open = self.callers.missing.map(str::to_owned);
-        let mut steps = STEPS.min(self.steps);
-        let allotted = steps;
-        for caller in &self.callers.all {
-            if steps < FORMULA {
+        let callers = self.callers;
+        let allotted = STEPS.min(self.steps);
+        let mut steps = allotted;
+        for number in 0..callers.all.len() {
+            if self.shop.is_exhausted() || steps == 0 {
                 open = Some(BUDGET.to_owned());
                 break;
             }
-            match self.by(caller, region, action, &mut steps) {
+            match self.by(number, region, action, &mut steps) {
                 Found::Nothing => {}
                 Found::Open(reason) => drop(open.get_or_insert(reason)),
                 found @ Found::Attempt(_) => {
@@ -96,15 +102,26 @@ impl<'a> Search<'a> {
         open.map_or(Found::Nothing, Found::Open)
     }
 
-    fn by(&mut self, caller: &PrincipalFacts, region: &Region<'_>, action: &str, steps: &mut u64) -> Found {
-        let builder = Builder::new(&self.sides, &mut self.benches, caller, action);
-        let formula = match builder.formula(&self.sides, region) {
-            Ok(formula) => formula,
-            Err(NoFormula::Elsewhere) => return Found::Nothing,
-            Err(NoFormula::TooLarge) => return Found::Open(BUDGET.to_owned()),
+    fn by(&mut self, number: usize, region: &Region<'_>, action: &str, steps: &mut u64) -> Found {
+        let Some(caller) = self.callers.all.get(number) else { return Found::Nothing };
+        if !is_concerned(&self.sides, &mut self.shop, (caller, action), region) {
+            return Found::Nothing;
+        }
+        let key = (number, action.to_owned());
+        let known = self.formulas.remove(&key);
+        let formula = known.unwrap_or_else(|| formula(&self.sides, &mut self.shop, caller, action));
+        let located = formula.and_then(|formula| within(formula, &mut self.shop, caller, region));
+        let Some((formula, ways)) = located else {
+            self.formulas.insert(key, None);
+            return Found::Open(BUDGET.to_owned());
         };
-        *steps = steps.saturating_sub(FORMULA);
-        match formula.solve(Mode::Certain, steps) {
+        let found = self.decide(caller, &formula, &ways, steps);
+        self.formulas.insert(key, Some(formula));
+        found
+    }
+
+    fn decide(&self, caller: &PrincipalFacts, formula: &Formula, ways: &[Clause], steps: &mut u64) -> Found {
+        match formula.solve(ways, Mode::Certain, steps) {
             Answer::Chosen(chosen) => {
                 let attempt = Attempt { principal: caller.clone(), request: formula.request(&chosen) };
                 return self.confirmed(attempt);
@@ -112,7 +129,7 @@ impl<'a> Search<'a> {
             Answer::TooHard => return Found::Open(BUDGET.to_owned()),
             Answer::Impossible => {}
         }
-        match formula.solve(Mode::Possible, steps) {
+        match formula.solve(ways, Mode::Possible, steps) {
             Answer::Chosen(chosen) => Found::Open(formula.reason(&chosen)),
             Answer::TooHard => Found::Open(BUDGET.to_owned()),
             Answer::Impossible => Found::Nothing,
@@ -141,11 +158,11 @@ enum Mode {
 impl Formula {
     /// Looks for settings in the region that the new state allows and the old one refuses: as no allow of it holds,
     /// or as a deny does.
-    fn solve(&self, mode: Mode, steps: &mut u64) -> Answer {
+    fn solve(&self, ways: &[Clause], mode: Mode, steps: &mut u64) -> Answer {
         let Some(denies) = self.refutable(&self.new.denies, mode) else { return Answer::Impossible };
         let allows = self.refutable(&self.old.allows, mode);
         let mut hard = false;
-        for region in self.region.iter().filter(|clause| self.may_hold(clause, mode)) {
+        for region in ways.iter().filter(|clause| self.may_hold(clause, mode)) {
             let without_allow = allows.iter().map(|allows| (None, allows.as_slice()));
             let by_deny = self.old.denies.iter().filter(|clause| self.may_hold(clause, mode));
             for (deny, refused) in without_allow.chain(by_deny.map(|deny| (Some(deny), &[][..]))) {

@@ -428,7 +428,7 @@ fn requests(action: &str) -> Vec<Request> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn nothing_changes_when_nothing_changes(key in any_facts()) {

@@ -22,7 +22,8 @@ pub(super) struct Attempt {
 impl Attempt {
     /// Returns whether the evaluator says that a state of a key refuses the attempt for sure, and another allows it.
     pub(super) fn is_gained(&self, old: &KeyFacts, new: &KeyFacts) -> bool {
-        self.is_allowed(old) == Some(false) && self.is_allowed(new) == Some(true)
+        let is_somebody = self.principal.account.is_some() || self.principal.kind == PrincipalType::Service;
+        is_somebody && self.is_allowed(old) == Some(false) && self.is_allowed(new) == Some(true)
     }
 
     fn is_allowed(&self, key: &KeyFacts) -> Option<bool> {
@@ -76,8 +77,8 @@ fn grant_keys(grant: &CreateGrantRequest) -> Vec<(String, String)> {
 
 /// Returns a request that the old state refuses and the new one allows, if the evaluator confirms one of those that
 /// the conditions themselves suggest: most gains show at first sight.
-pub(super) fn obvious(candidate: &Candidate, old: &KeyFacts, new: &KeyFacts) -> Option<Attempt> {
-    attempts(&candidate.action, &candidate.rule, new).into_iter().find(|attempt| attempt.is_gained(old, new))
+pub(super) fn obvious(candidate: &Candidate, action: &str, old: &KeyFacts, new: &KeyFacts) -> Option<Attempt> {
+    attempts(action, &candidate.rule, new).into_iter().find(|attempt| attempt.is_gained(old, new))
 }
 
 /// Returns requests that a rule is meant to match, by the callers whom it admits.
@@ -121,7 +122,14 @@ fn role_arn(key: &KeyFacts, account: &str, name: &str) -> String {
 
 /// Returns a caller by ARN. One of another account is taken to be allowed by its own account.
 fn caller(arn: &str, key: &KeyFacts, rule: &Rule) -> PrincipalFacts {
-    let mut facts = caller_of(arn);
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let facts = match parts.as_slice() {
+        [arn, partition, service, region, "x", resource] => {
+            caller_of(&[*arn, partition, service, region, key.account.as_str(), resource].join(":"))
+        }
+        _ => caller_of(arn),
+    };
+    let mut facts = facts;
     facts.org_id = value_of(rule, "aws:PrincipalOrgID").map(str::to_owned);
     if facts.account.as_ref() != Some(&key.account) {
         facts.identity_policies = vec![everything()];

@@ -20,13 +20,15 @@ pub(super) enum Truth {
 pub(super) struct Bench {
     key: KeyFacts,
     rails: Guardrails,
+    /// How many questions were asked.
+    pub(super) asked: u64,
 }
 
 impl Bench {
     pub(super) fn new(key: &KeyFacts) -> Self {
         let empty = PolicyDocument::new(Vec::new());
         let key = KeyFacts { policy: empty, ram_policy: None, grants: Vec::new(), ..key.clone() };
-        Self { key, rails: Guardrails::default() }
+        Self { key, rails: Guardrails::default(), asked: 0 }
     }
 
     /// Returns whether a statement applies to a caller and an action, its conditions left aside.
@@ -74,6 +76,7 @@ impl Bench {
 
     /// Returns whether a grant names a caller for the action of a request.
     pub(super) fn grants(&mut self, grant: &GrantFacts, request: &Request, caller: &PrincipalFacts) -> Truth {
+        self.asked += 1;
         self.key.policy.statements.clear();
         self.key.grants = vec![grant.clone()];
         let found = decide(
@@ -108,6 +111,7 @@ impl Bench {
         request: &Request,
         caller: &PrincipalFacts,
     ) -> Answer {
+        self.asked += 1;
         self.key.policy.version.clone_from(version);
         self.key.policy.statements = statements;
         if request.resource == self.key.arn {

@@ -6,6 +6,7 @@ use super::knobs::{Kind, Kinds, PAIR, Use, equals};
 use super::pattern::variables;
 use super::solve::{Clause, Values};
 use super::space::{EQUALS, Setting, Slot};
+use super::workshop::Verdicts;
 use crate::access::{GrantConstraints, GrantFacts};
 use crate::kms::KmsAction;
 use crate::policy::{Effect, PolicyVersion};
@@ -53,10 +54,7 @@ impl Dnf {
 /// The settings of a knob by what a condition says to them.
 struct Judged {
     knob: usize,
-    absent: Values,
-    yes: Values,
-    open: Values,
-    why: Option<String>,
+    said: Verdicts,
 }
 
 /// Makes clauses.
@@ -90,9 +88,9 @@ impl Clauses<'_> {
             Some(Kind::One(knob)) => {
                 let judged = self.judge(asked, knob);
                 let mut held = Dnf::never();
-                held.or(Clause::of(knob, judged.yes.clone()));
-                if let Some(reason) = &judged.why {
-                    held.or(Clause::of(knob, judged.open.clone()).and(&self.read(&name(asked), reason)));
+                held.or(Clause::of(knob, judged.said.yes.clone()));
+                if let Some(reason) = &judged.said.why {
+                    held.or(Clause::of(knob, judged.said.open.clone()).and(&self.read(&name(asked), reason)));
                 }
                 held
             }
@@ -111,7 +109,7 @@ impl Clauses<'_> {
             Truth::Yes => Dnf::always(),
             Truth::No => Dnf::never(),
             Truth::Open(reason) => {
-                let aliases = self.builder.benches.get(asked.side).map(|bench| bench.aliases().to_vec());
+                let aliases = self.builder.shop.benches.get(asked.side).map(|bench| bench.aliases().to_vec());
                 Dnf::of(self.read(&format!("{} {aliases:?}", name(asked)), &reason))
             }
         }
@@ -129,23 +127,33 @@ impl Clauses<'_> {
     /// Judges the settings of a knob, all others left alone.
     fn judge(&mut self, asked: &Use<'_>, knob: usize) -> Judged {
         let settings = self.builder.space.settings(knob).to_vec();
-        let none = Values::none(settings.len());
-        let mut judged = Judged { knob, absent: none.clone(), yes: none.clone(), open: none, why: None };
+        let mut called = format!("{} {}", self.builder.request.action, name(asked));
+        if called.contains("${") {
+            // What variables stand for depends on the caller and on the key.
+            called = format!("{called} {} {}", self.builder.caller.arn, asked.side);
+        }
+        let question = (called, settings);
+        if let Some(said) = self.builder.shop.verdicts.get(&question) {
+            return Judged { knob, said: said.clone() };
+        }
+        let none = Values::none(question.1.len());
+        let mut said = Verdicts { absent: none.clone(), yes: none.clone(), open: none, why: None };
         let missing = self.kinds.missing.get(&asked.condition.key.to_ascii_lowercase()).copied();
-        for (at, setting) in settings.iter().enumerate() {
+        for (at, setting) in question.1.iter().enumerate() {
             if *setting == Setting::Absent {
-                judged.absent = judged.absent.with(at);
+                said.absent = said.absent.with(at);
             }
             match self.truth(asked, knob, setting, missing) {
-                Truth::Yes => judged.yes = judged.yes.with(at),
+                Truth::Yes => said.yes = said.yes.with(at),
                 Truth::No => {}
                 Truth::Open(reason) => {
-                    judged.open = judged.open.with(at);
-                    judged.why.get_or_insert(reason);
+                    said.open = said.open.with(at);
+                    said.why.get_or_insert(reason);
                 }
             }
         }
-        judged
+        self.builder.shop.verdicts.insert(question, said.clone());
+        Judged { knob, said }
     }
 
     fn truth(&mut self, asked: &Use<'_>, knob: usize, setting: &Setting, missing: Option<&'static str>) -> Truth {
@@ -171,21 +179,21 @@ impl Clauses<'_> {
     fn list(&mut self, asked: &Use<'_>, knobs: &[usize]) -> Dnf {
         let judged: Vec<Judged> = knobs.iter().map(|knob| self.judge(asked, *knob)).collect();
         let nothing =
-            judged.iter().fold(Clause::default(), |all, one| all.and(&Clause::of(one.knob, one.absent.clone())));
+            judged.iter().fold(Clause::default(), |all, one| all.and(&Clause::of(one.knob, one.said.absent.clone())));
         let operator = Operator::of(&asked.condition);
         let (base, set) = (operator.base.to_owned(), operator.set.to_owned());
         if base == "Null" {
             return self.null(asked, &judged, nothing);
         }
-        let why = judged.iter().find_map(|one| one.why.clone());
+        let why = judged.iter().find_map(|one| one.said.why.clone());
         let read = why.map(|reason| self.read(&name(asked), &reason));
         let mut held = Dnf::never();
         if set == "ForAllValues" {
             let all = |more: bool| {
                 judged.iter().fold(Clause::default(), |all, one| {
-                    let mut fitting = one.absent.union(&one.yes);
+                    let mut fitting = one.said.absent.union(&one.said.yes);
                     if more {
-                        fitting = fitting.union(&one.open);
+                        fitting = fitting.union(&one.said.open);
                     }
                     all.and(&Clause::of(one.knob, fitting))
                 })
@@ -197,9 +205,9 @@ impl Clauses<'_> {
             return held;
         }
         for one in &judged {
-            held.or(Clause::of(one.knob, one.yes.without(&one.absent)));
+            held.or(Clause::of(one.knob, one.said.yes.without(&one.said.absent)));
             if let Some(read) = &read {
-                held.or(Clause::of(one.knob, one.open.without(&one.absent)).and(read));
+                held.or(Clause::of(one.knob, one.said.open.without(&one.said.absent)).and(read));
             }
         }
         let request = self.builder.space.request([]);
@@ -218,7 +226,7 @@ impl Clauses<'_> {
         if says("false") {
             let sizes: Vec<usize> = judged.iter().map(|one| self.builder.space.settings(one.knob).len()).collect();
             for (one, size) in judged.iter().zip(sizes) {
-                held.or(Clause::of(one.knob, Values::all(size).without(&one.absent)));
+                held.or(Clause::of(one.knob, Values::all(size).without(&one.said.absent)));
             }
         }
         held

@@ -1,10 +1,11 @@
 //! What two states of a key say to one caller about one action, as clauses over the knobs of a request.
 
-use super::bench::{Bench, Truth, with_iam};
+use super::bench::{Truth, with_iam};
 use super::clauses::{Clauses, Dnf};
-use super::knobs::{Use, make_knobs};
+use super::knobs::{Kinds, Use, make_knobs};
 use super::solve::Clause;
 use super::space::{Setting, Slot, Space};
+use super::workshop::Workshop;
 use super::{Region, Sides};
 use crate::access::{GrantFacts, KeyFacts, PrincipalFacts, Request, Unknown};
 use crate::kms::KmsAction;
@@ -33,27 +34,21 @@ pub(super) struct Side {
     pub(super) denies: Vec<Clause>,
 }
 
-/// Two states, the region in question, and the requests that there are.
+/// Two states, for one caller and one action, and the requests that there are.
 pub(super) struct Formula {
+    able: PrincipalFacts,
+    request: Request,
+    kinds: Kinds,
     pub(super) space: Space,
     pub(super) old: Side,
     pub(super) new: Side,
-    /// Each of them is one way to be in the region.
-    pub(super) region: Vec<Clause>,
     /// What no request is.
     pub(super) never: Vec<Clause>,
 }
 
-/// Why there is no formula.
-pub(super) enum NoFormula {
-    /// The caller has nothing to do with the region.
-    Elsewhere,
-    TooLarge,
-}
-
 /// Builds formulas for one caller and one action.
 pub(super) struct Builder<'a> {
-    pub(super) benches: &'a mut [Bench; 2],
+    pub(super) shop: &'a mut Workshop,
     pub(super) caller: &'a PrincipalFacts,
     /// The caller with IAM policies that allow everything, so that conditions can be asked about alone.
     pub(super) able: PrincipalFacts,
@@ -61,45 +56,71 @@ pub(super) struct Builder<'a> {
     pub(super) space: Space,
 }
 
-impl<'a> Builder<'a> {
-    pub(super) fn new(
-        sides: &Sides<'a>,
-        benches: &'a mut [Bench; 2],
-        caller: &'a PrincipalFacts,
-        action: &str,
-    ) -> Self {
-        let space = Space::new(action, sides.new);
-        Self { benches, caller, able: with_iam(caller), request: space.request([]), space }
-    }
+/// Returns what two states say to a caller about an action; `None` if that takes too long.
+pub(super) fn formula(
+    sides: &Sides<'_>,
+    shop: &mut Workshop,
+    caller: &PrincipalFacts,
+    action: &str,
+) -> Option<Formula> {
+    let mut builder = Builder::new(sides, shop, caller, action);
+    let old = builder.parts(0, sides.old);
+    let new = builder.parts(1, sides.new);
+    let uses = uses(&[(0, &old), (1, &new)]);
+    let grants: Vec<&GrantFacts> =
+        [&old, &new].iter().flat_map(|parts| &parts.grants).map(|(grant, _)| grant).collect();
+    let kinds = make_knobs(&mut builder, &uses, &grants);
+    let mut clauses = Clauses { builder, kinds };
+    let (old, new) = (side(&mut clauses, 0, &old)?, side(&mut clauses, 1, &new)?);
+    let never = clauses.never();
+    let Clauses { builder: Builder { able, request, space, .. }, kinds } = clauses;
+    let old = Side { allows: old.allows.0, denies: old.denies.0 };
+    let new = Side { allows: new.allows.0, denies: new.denies.0 };
+    Some(Formula { able, request, kinds, space, old, new, never })
+}
 
-    /// Returns the formula for a region.
-    pub(super) fn formula(mut self, sides: &Sides<'a>, region: &Region<'_>) -> Result<Formula, NoFormula> {
-        let (within, lifted) = self.region_parts(region).ok_or(NoFormula::Elsewhere)?;
-        let old = self.parts(0, sides.old);
-        let new = self.parts(1, sides.new);
-        let uses = uses(&[(0, &old), (1, &new), (1, &within), (0, &lifted)]);
-        let grants: Vec<&GrantFacts> =
-            [&old, &new, &within].iter().flat_map(|parts| &parts.grants).map(|(g, _)| g).collect();
-        let kinds = make_knobs(&mut self, &uses, &grants);
-        let mut clauses = Clauses { builder: self, kinds };
-        let within = side(&mut clauses, 1, &within).ok_or(NoFormula::TooLarge)?.allows;
-        let lifted_denies = side(&mut clauses, 0, &lifted).ok_or(NoFormula::TooLarge)?.denies;
-        let region =
-            if region.lifted.is_some() { within.times(&lifted_denies).ok_or(NoFormula::TooLarge)? } else { within };
-        let old = side(&mut clauses, 0, &old).ok_or(NoFormula::TooLarge)?;
-        let new = side(&mut clauses, 1, &new).ok_or(NoFormula::TooLarge)?;
-        let never = clauses.never();
-        Ok(Formula {
-            space: clauses.builder.space,
-            old: Side { allows: old.allows.0, denies: old.denies.0 },
-            new: Side { allows: new.allows.0, denies: new.denies.0 },
-            region: region.0,
-            never,
-        })
+/// Returns a formula, and each way to be in a region, over its knobs; `None` if that takes too long.
+pub(super) fn within(
+    formula: Formula,
+    shop: &mut Workshop,
+    caller: &PrincipalFacts,
+    region: &Region<'_>,
+) -> Option<(Formula, Vec<Clause>)> {
+    let Formula { able, request, kinds, space, old, new, never } = formula;
+    let mut builder = Builder { shop, caller, able, request, space };
+    let parts = builder.region_parts(region);
+    let mut clauses = Clauses { builder, kinds };
+    let ways = match parts {
+        None => Dnf::never(),
+        Some((allow, None)) => side(&mut clauses, 1, &allow)?.allows,
+        Some((allow, Some(lifted))) => {
+            let allows = side(&mut clauses, 1, &allow)?.allows;
+            allows.times(&side(&mut clauses, 0, &lifted)?.denies)?
+        }
+    };
+    let Clauses { builder: Builder { able, request, space, .. }, kinds } = clauses;
+    Some((Formula { able, request, kinds, space, old, new, never }, ways.0))
+}
+
+/// Returns whether a caller has anything to do with a region.
+pub(super) fn is_concerned(
+    sides: &Sides<'_>,
+    shop: &mut Workshop,
+    (caller, action): (&PrincipalFacts, &str),
+    region: &Region<'_>,
+) -> bool {
+    let mut builder = Builder::new(sides, shop, caller, action);
+    builder.region_parts(region).is_some() && builder.shop.benches[1].reaches(&builder.request, caller)
+}
+
+impl<'a> Builder<'a> {
+    fn new(sides: &Sides<'_>, shop: &'a mut Workshop, caller: &'a PrincipalFacts, action: &str) -> Self {
+        let space = Space::new(action, sides.new);
+        Self { shop, caller, able: with_iam(caller), request: space.request([]), space }
     }
 
     /// Returns what admits to the region, and the deny that it is about; `None` if the caller is elsewhere.
-    fn region_parts(&mut self, region: &Region<'_>) -> Option<(Parts, Parts)> {
+    fn region_parts(&mut self, region: &Region<'_>) -> Option<(Parts, Option<Parts>)> {
         let mut within = Parts::default();
         match &region.allow.grant {
             Some(grant) => within.grants.extend(self.grant(1, grant)),
@@ -109,12 +130,12 @@ impl<'a> Builder<'a> {
                 &PolicyVersion::V2012,
             )),
         }
-        let mut lifted = Parts::default();
-        if let Some(deny) = region.lifted {
-            lifted.statements.push(self.statement(0, &deny.statement(Effect::Deny), &PolicyVersion::V2012)?);
+        if within.statements.is_empty() && within.grants.is_empty() {
+            return None;
         }
-        let somewhere = !within.statements.is_empty() || !within.grants.is_empty();
-        (somewhere && self.benches[1].reaches(&self.request, self.caller)).then_some((within, lifted))
+        let Some(deny) = region.lifted else { return Some((within, None)) };
+        let deny = self.statement(0, &deny.statement(Effect::Deny), &PolicyVersion::V2012)?;
+        Some((within, Some(Parts { statements: vec![deny], grants: Vec::new() })))
     }
 
     fn parts(&mut self, side: usize, key: &KeyFacts) -> Parts {
@@ -131,7 +152,7 @@ impl<'a> Builder<'a> {
     }
 
     fn statement(&mut self, side: usize, statement: &Statement, version: &PolicyVersion) -> Option<Part> {
-        let truth = self.benches.get_mut(side)?.applies(statement, version, &self.request, self.caller);
+        let truth = self.shop.benches.get_mut(side)?.applies(statement, version, &self.request, self.caller);
         let reading = match truth {
             Truth::No => return None,
             Truth::Yes => None,
@@ -152,7 +173,7 @@ impl<'a> Builder<'a> {
             new.constraints = None;
         }
         let granted = action.grantable && grant.operations.iter().any(|operation| operation == action.name);
-        match self.benches.get_mut(side)?.grants(&bare, &request, self.caller) {
+        match self.shop.benches.get_mut(side)?.grants(&bare, &request, self.caller) {
             _ if !granted => None,
             Truth::No => None,
             Truth::Yes => Some((grant.clone(), None)),
@@ -171,7 +192,7 @@ impl<'a> Builder<'a> {
             request.unknown = Unknown::Keys(open.clone());
         }
         let condition = (asked.condition.as_ref(), asked.version, asked.effect);
-        match self.benches.get_mut(asked.side) {
+        match self.shop.benches.get_mut(asked.side) {
             Some(bench) => bench.holds(condition, &request, &self.able),
             None => Truth::No,
         }
@@ -225,6 +246,9 @@ struct Sided {
 fn side(clauses: &mut Clauses<'_>, at: usize, parts: &Parts) -> Option<Sided> {
     let mut sided = Sided { allows: Dnf::never(), denies: Dnf::never() };
     for part in &parts.statements {
+        if clauses.builder.shop.is_exhausted() {
+            return None;
+        }
         let mut all = clauses.if_read(part.reading.as_ref());
         for condition in &part.conditions {
             let condition = std::borrow::Cow::Borrowed(condition);

@@ -1,10 +1,12 @@
 //! Which knobs a request has for some conditions and grants, and how each can be set.
 
+use super::bench::{Bench, Truth};
 use super::callers::test_of;
 use super::formula::Builder;
 use super::pattern::{Resolved, resolve, variables};
 use super::space::{EQUALS, SUBSET, Setting, Slot};
 use super::values::{Representatives, ValueTest, representatives};
+use super::workshop::CallerKind;
 use crate::access::{ContextValue, GrantFacts, Knowledge, PrincipalFacts, PrincipalType, Unknown};
 use crate::kms::{GRANT_OPERATIONS, KmsAction};
 use crate::policy::{Condition, ConditionOperator, Effect, PatternToken, PolicyVersion, TextTest};
@@ -122,26 +124,34 @@ struct Maker<'m, 'a, 'p> {
 impl Maker<'_, '_, '_> {
     /// Returns whether requests of the caller can differ in a key.
     fn varies(&mut self, key: &str) -> bool {
+        let action = self.builder.request.action.clone();
+        let asked = (key.to_owned(), action, CallerKind::of(&self.builder.able));
+        if let Some(known) = self.builder.shop.varies.get(&asked) {
+            return *known;
+        }
+        let varies = self.ask_whether_varies(key);
+        self.builder.shop.varies.insert(asked, varies);
+        varies
+    }
+
+    fn ask_whether_varies(&mut self, key: &str) -> bool {
         let caller = &self.builder.able;
         let own = caller.kind != PrincipalType::Service;
         match key {
             "aws:userid" => return own && caller.unique_id.is_none() && caller.kind != PrincipalType::Root,
             _ if key.starts_with("aws:resourceorg") => {
-                return self.builder.benches.iter().all(|bench| bench.org_is_unknown());
+                return self.builder.shop.benches.iter().all(Bench::org_is_unknown);
             }
             _ => {}
         }
         let caller = PrincipalFacts { knowledge: Knowledge::NameOnly, ..caller.clone() };
         let mut request = self.builder.space.bare();
         request.unknown = Unknown::Everything;
-        let null = Condition {
-            operator: ConditionOperator("Null".to_owned()),
-            key: key.to_owned(),
-            values: vec!["false".into()],
-        };
+        let operator = ConditionOperator("Null".to_owned());
+        let null = Condition { operator, key: key.to_owned(), values: vec!["false".into()] };
         let asked = (&null, &PolicyVersion::V2012, Effect::Allow);
-        let present = self.builder.benches[1].holds(asked, &request, &caller);
-        matches!(present, super::bench::Truth::Open(_))
+        let present = self.builder.shop.benches[1].holds(asked, &request, &caller);
+        matches!(present, Truth::Open(_))
     }
 
     /// Notes the keys that variables name and that have no fixed value.
@@ -157,7 +167,7 @@ impl Maker<'_, '_, '_> {
 
     fn known(&self, side: usize) -> BTreeMap<String, String> {
         let context =
-            self.builder.benches.get(side).map(|bench| bench.context(&self.builder.request, &self.builder.able));
+            self.builder.shop.benches.get(side).map(|bench| bench.context(&self.builder.request, &self.builder.able));
         let single = |(key, value)| match value {
             ContextValue::One(text) => Some((key, text)),
             ContextValue::Many(_) => None,
@@ -185,8 +195,12 @@ impl Maker<'_, '_, '_> {
     ) -> Vec<String> {
         let mut tests = self.tests(key);
         tests.extend(more);
-        let domain = domain.map(|pattern| TextTest::glob(&PatternToken::of_glob(pattern)));
-        let Representatives { texts, missing } = representatives(&tests, domain.as_ref());
+        let asked = format!("{key} {domain:?} {tests:?}");
+        let found = self.builder.shop.representatives.entry(asked).or_insert_with(|| {
+            let domain = domain.map(|pattern| TextTest::glob(&PatternToken::of_glob(pattern)));
+            representatives(&tests, domain.as_ref())
+        });
+        let Representatives { texts, missing } = found.clone();
         if let Some(reason) = missing {
             self.found.missing.insert(key.to_owned(), reason);
         }

@@ -59,6 +59,9 @@ pub(super) struct Representatives {
     pub(super) missing: Option<&'static str>,
 }
 
+/// How many representatives of one key are looked at.
+const MOST: usize = 400;
+
 /// How many steps the walk through the patterns of one key may take.
 const STEPS: u64 = 60_000;
 
@@ -101,6 +104,10 @@ pub(super) fn representatives(tests: &[ValueTest], domain: Option<&TextTest>) ->
     }
     let mut seen = BTreeSet::new();
     found.texts.retain(|text| seen.insert(text.clone()));
+    if found.texts.len() > MOST {
+        found.texts.truncate(MOST);
+        found.missing = Some("the values of a key have too many borders");
+    }
     if mixed {
         found.missing = Some("conditions compare a key as different types");
     }
