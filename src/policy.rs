@@ -4,6 +4,7 @@
 //! as inert with the reason, so that it is shown and compares equal to itself.
 
 mod canonical;
+mod classes;
 mod difference;
 mod glob;
 mod inclusion;
@@ -16,6 +17,7 @@ mod validate;
 mod write;
 
 pub use canonical::CanonicalPolicy;
+pub use classes::{PatternToken, TextClasses, TextTest, text_classes};
 pub use difference::{StatementChange, is_cosmetic, statement_changes};
 pub use glob::{glob_matches, glob_matches_ignore_case};
 pub use inclusion::{Inclusion, StepBudget, glob_included};

@@ -75,6 +75,11 @@ const OPERATORS: [(&str, &str, Comparison, Polarity); 27] = {
 };
 
 impl ConditionOperator {
+    /// Returns whether AWS knows the operator; a condition with another never holds.
+    pub fn is_known(&self) -> bool {
+        self.known().is_some()
+    }
+
     /// Returns what AWS understands by the operator; `None` if it knows none of that name.
     pub(super) fn known(&self) -> Option<Operator<'_>> {
         let text = self.0.as_str();
