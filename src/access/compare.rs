@@ -119,7 +119,8 @@ fn date(text: &str) -> Option<Timestamp> {
     let utc = |civil: DateTime| TimeZone::UTC.to_timestamp(civil).ok();
     let without_offset = || text.parse::<DateTime>().ok().and_then(utc);
     let day = || text.parse::<Date>().ok().map(|day| day.at(0, 0, 0, 0)).and_then(utc);
-    text.parse::<Timestamp>().ok().or_else(without_offset).or_else(day)
+    let month = || format!("{text}-01").parse::<Date>().ok().map(|day| day.at(0, 0, 0, 0)).and_then(utc);
+    text.parse::<Timestamp>().ok().or_else(without_offset).or_else(day).or_else(month)
 }
 
 fn boolean(text: &str) -> Option<bool> {

@@ -22,6 +22,8 @@ pub(super) struct Call<'a> {
     pub(super) key: Option<&'a KeyFacts>,
     /// The action, if it is one of KMS.
     pub(super) action: Option<&'static KmsAction>,
+    /// What statements have to cover: the resource of the request, `*` for actions that have none.
+    pub(super) resource: &'a str,
 }
 
 /// The value of a condition key.
@@ -148,7 +150,9 @@ impl<'a> Call<'a> {
         let on_key =
             action.map_or_else(|| after("kms:", &request.action).is_some(), |action| action.scope != ActionScope::Iam);
         let key = key.filter(|key| on_key && key.arn == request.resource);
-        Self { request, caller: Caller::new(principal), key, action }
+        let iam_only = action.is_some_and(|action| action.scope == ActionScope::Iam);
+        let resource = if iam_only { "*" } else { request.resource.as_str() };
+        Self { request, caller: Caller::new(principal), key, action, resource }
     }
 
     /// Returns the value of a condition key; `None` where the call has none.

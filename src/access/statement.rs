@@ -62,7 +62,7 @@ fn action_wild(pattern: &str, action: &str) -> bool {
 }
 
 fn resource_matches(resources: Option<&Resources>, version: &PolicyVersion, call: &Call<'_>) -> Truth {
-    let resource = call.request.resource.as_str();
+    let resource = call.resource;
     let one = |pattern: &String| match resolve(pattern, version, call) {
         Resolved::Plain(pattern) => wild(pattern, resource).into(),
         Resolved::Tokens { tokens, .. } => tokens_match(&tokens, resource).into(),
@@ -107,8 +107,10 @@ fn names_all_but(effect: Effect, entries: &[PrincipalEntry], caller: &Caller<'_>
     }
     match listed.sure {
         _ if caller.facts.permissions_boundary.is_some() => everybody,
-        Some(Match::Direct) => Matches::default(),
+        Some(_) if caller.is_service() || caller.is_listed_in_full(entries) => Matches::default(),
         Some(Match::Account) if caller.is_root() => Matches::default(),
+        Some(Match::Direct) if entries.iter().any(PrincipalEntry::is_everyone) => Matches::default(),
+        Some(Match::Direct) => open(Open::NotPrincipalIncomplete),
         Some(Match::Account) => open(Open::NotPrincipalAccount),
         Some(Match::ViaRole) => open(Open::NotPrincipalRole),
         None => listed.maybe.map_or(everybody, |(_, reason)| open(reason)),
