@@ -5,11 +5,11 @@ use super::context::Call;
 use super::facts::KeyFacts;
 use super::operator::condition_holds;
 use super::truth::{Open, Truth};
-use super::variable::{Resolved, resolve, tokens_match, wild};
+use super::variable::{Resolved, resolve, wild};
 use crate::kms::ALIASES_PER_KEY;
 use crate::policy::{
     Actions, Effect, PolicyDocument, PolicyVersion, PrincipalEntry, Principals, Resources, Statement,
-    glob_matches_ignore_case,
+    glob_matches_ignore_case, glob_tokens_match,
 };
 
 /// Whether statements of a document have resources; those of trust policies have none.
@@ -65,7 +65,7 @@ fn resource_matches(resources: Option<&Resources>, version: &PolicyVersion, call
     let resource = call.resource;
     let one = |pattern: &String| match resolve(pattern, version, call) {
         Resolved::Plain(pattern) => wild(pattern, resource).into(),
-        Resolved::Tokens { tokens, .. } => tokens_match(&tokens, resource).into(),
+        Resolved::Tokens { tokens, .. } => glob_tokens_match(&tokens, resource).into(),
         Resolved::Unresolved => Truth::False,
         Resolved::Open(open) => Truth::Unknown(open),
     };

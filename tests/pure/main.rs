@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 mod architecture;
+mod fuzz;
 mod generated;
 mod licences;
 mod links;
