@@ -90,7 +90,10 @@ pub fn all() -> Vec<Hostile> {
     let mut many = String::new();
     while many.len() < LONGEST - 400 {
         let separator = if many.is_empty() { "" } else { "," };
-        many += &format!("{separator}{}", statement("\"kms:*y*p*\"", "\"*:*:*:*:*:*\"", &on_context("StringLike", "\"*a*a*b\"")));
+        many += &format!(
+            "{separator}{}",
+            statement("\"kms:*y*p*\"", "\"*:*:*:*:*:*\"", &on_context("StringLike", "\"*a*a*b\""))
+        );
     }
     let hostile = Hostile::new;
     vec![
@@ -100,8 +103,16 @@ pub fn all() -> Vec<Hostile> {
         hostile("a resource of stars", alone("\"*\"", &quoted(&filled("*:", room)), "{}"), ""),
         hostile("many resources of stars", alone("\"*\"", &list(distinct, room), "{}"), ""),
         hostile("a value of stars", like("StringLike", &quoted(&(filled("*a", room) + "b"))), &long),
-        hostile("a value of stars and question marks", like("StringLike", &quoted(&(filled("*?a", room) + "b"))), &long),
-        hostile("a value of question marks", like("StringLike", &quoted(&(format!("*{}", filled("?", room)) + "b"))), &long),
+        hostile(
+            "a value of stars and question marks",
+            like("StringLike", &quoted(&(filled("*?a", room) + "b"))),
+            &long,
+        ),
+        hostile(
+            "a value of question marks",
+            like("StringLike", &quoted(&(format!("*{}", filled("?", room)) + "b"))),
+            &long,
+        ),
         hostile("many values of stars", like("StringLike", &list(|_| "*a*b".to_owned(), room)), &long),
         hostile("many different values of stars", like("StringLike", &list(|n| format!("*a{n}*b"), room)), &long),
         hostile("many values with question marks", like("StringNotLike", &list(|_| "*a?b".to_owned(), room)), &long),

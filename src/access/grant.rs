@@ -42,7 +42,9 @@ fn is_grantee(grantee: &Grantee, call: &Call<'_>) -> Truth {
 fn named(grantee: &Grantee, call: &Call<'_>) -> Option<Match> {
     match grantee {
         // KMS shows a service as the grantee principal where a service asked for the grant.
-        Grantee::Principal(name) if call.caller.is_service() => (*name == call.caller.facts.arn).then_some(Match::Direct),
+        Grantee::Principal(name) if call.caller.is_service() => {
+            (*name == call.caller.facts.arn).then_some(Match::Direct)
+        }
         Grantee::Principal(arn) => call.caller.named_by_arn(arn),
         Grantee::Service(name) => (call.caller.is_service() && *name == call.caller.facts.arn).then_some(Match::Direct),
     }

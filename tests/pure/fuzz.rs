@@ -29,19 +29,53 @@ fn the_corpus_of_calls_holds() {
 /// A text with the marks of policies, so that random ones get past the first character.
 fn policy_like() -> impl Strategy<Value = String> {
     let word = prop::sample::select(vec![
-        "{", "}", "[", "]", ":", ",", "\"", "\"Statement\"", "\"Effect\":\"Allow\"", "\"Action\":", "\"kms:*\"",
-        "\"Principal\":", "\"*\"", "\"Resource\":\"*\"", "\"Condition\":", "\"StringLike\"", "\"aws:username\"", "null",
-        "1.0", "true", "${", "é", "\\u0000", "-",
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        "\"",
+        "\"Statement\"",
+        "\"Effect\":\"Allow\"",
+        "\"Action\":",
+        "\"kms:*\"",
+        "\"Principal\":",
+        "\"*\"",
+        "\"Resource\":\"*\"",
+        "\"Condition\":",
+        "\"StringLike\"",
+        "\"aws:username\"",
+        "null",
+        "1.0",
+        "true",
+        "${",
+        "é",
+        "\\u0000",
+        "-",
     ]);
     prop::collection::vec(word, 0..40).prop_map(|words| words.concat())
 }
 
 fn json() -> impl Strategy<Value = serde_json::Value> {
     let name = prop::sample::select(vec![
-        "Version", "Statement", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "Condition",
-        "AWS", "StringLike", "Null", "Sid", "aws:username",
+        "Version",
+        "Statement",
+        "Effect",
+        "Principal",
+        "NotPrincipal",
+        "Action",
+        "NotAction",
+        "Resource",
+        "Condition",
+        "AWS",
+        "StringLike",
+        "Null",
+        "Sid",
+        "aws:username",
     ]);
-    let text = prop::sample::select(vec!["2012-10-17", "Allow", "Deny", "*", "kms:D*", "111122223333", "${*}", "a?b", ""]);
+    let text =
+        prop::sample::select(vec!["2012-10-17", "Allow", "Deny", "*", "kms:D*", "111122223333", "${*}", "a?b", ""]);
     let leaf = prop_oneof![
         8 => text.prop_map(serde_json::Value::from),
         1 => any::<bool>().prop_map(serde_json::Value::from),

@@ -107,9 +107,7 @@ fn all_covered(
     comparison: Comparison,
     budget: &mut StepBudget,
 ) -> bool {
-    narrow
-        .iter()
-        .all(|value| wide.contains(value) || is_covered_by_any(value, wide.iter(), comparison, budget))
+    narrow.iter().all(|value| wide.contains(value) || is_covered_by_any(value, wide.iter(), comparison, budget))
 }
 
 fn is_covered_by_any<'v>(
