@@ -56,7 +56,7 @@ pub fn glob_included(narrow: &str, wide: &[&str], budget: &mut StepBudget) -> In
     if let [only] = wide.as_slice()
         && !only.contains(['?', FRESH])
     {
-        budget.spend((narrow.len() + only.len()) / 16);
+        budget.spend(SEARCH_STEP + (narrow.len() + only.len()) / 16);
         return if takes_fresh(narrow, only) { Inclusion::Included } else { Inclusion::NotIncluded };
     }
     if !budget.spend(narrow.len() + wide.iter().map(|pattern| pattern.len()).sum::<usize>()) {

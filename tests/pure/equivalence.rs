@@ -105,8 +105,8 @@ fn callers() -> Vec<PrincipalFacts> {
 
 fn requests() -> Vec<Request> {
     let mut all = Vec::new();
-    for action in ["kms:Decrypt", "kms:DescribeKey", "kms:DisableKey", "kms:GenerateDataKey"] {
-        for via in [None, Some("s3.eu-west-1.amazonaws.com"), Some("xy")] {
+    for action in ["kms:Decrypt", "kms:DescribeKey", "kms:DisableKey"] {
+        for via in [None, Some("s3.eu-west-1.amazonaws.com")] {
             for context in [&[][..], &[("app", "a")], &[("app", "abc"), ("tenant", "t")], &[("App", "a*")]] {
                 let mut request = Request::new(action, KEY, "eu-west-1".parse().unwrap());
                 request.via_service = via.map(str::to_owned);
@@ -236,7 +236,7 @@ fn edit(document: &mut PolicyDocument, choice: usize, other: &Statement) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(250))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn rewriting_changes_no_decision(before in document(), choices in prop::collection::vec(0..1200_usize, 1..8)) {
