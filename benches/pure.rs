@@ -1,6 +1,9 @@
 //! Times what runs without AWS: reading a manifest, deciding a request, comparing policies, planning 200 keys.
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
+#[path = "../fuzz/hostile.rs"]
+mod hostile;
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use keywright::access::{self, Guardrails, KeyFacts, PrincipalFacts, Request};
 use keywright::desired::{DesiredKey, DesiredState, DesiredTarget};
@@ -151,6 +154,46 @@ fn decisions(criterion: &mut Criterion) {
     });
 }
 
+/// The key policy that the console makes, and a role whose identity policy it delegates to.
+fn console_decision(criterion: &mut Criterion) {
+    let text = r#"{"Version":"2012-10-17","Statement":[
+        {"Sid":"Enable IAM User Permissions","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"kms:*","Resource":"*"},
+        {"Sid":"Allow access for Key Administrators","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:role/admin"},
+         "Action":["kms:Create*","kms:Describe*","kms:Enable*","kms:List*","kms:Put*","kms:Update*","kms:Revoke*","kms:Disable*","kms:Get*","kms:Delete*","kms:TagResource","kms:UntagResource","kms:ScheduleKeyDeletion","kms:CancelKeyDeletion","kms:RotateKeyOnDemand"],"Resource":"*"},
+        {"Sid":"Allow use of the key","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:role/app"},
+         "Action":["kms:Encrypt","kms:Decrypt","kms:ReEncrypt*","kms:GenerateDataKey*","kms:DescribeKey"],"Resource":"*"},
+        {"Sid":"Allow attachment of persistent resources","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:role/app"},
+         "Action":["kms:CreateGrant","kms:ListGrants","kms:RevokeGrant"],"Resource":"*","Condition":{"Bool":{"kms:GrantIsForAWSResource":"true"}}}]}"#;
+    let iam = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["kms:Decrypt","kms:GenerateDataKey"],"Resource":"arn:aws:kms:*:111122223333:key/*"}]}"#;
+    let arn = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+    let region = || "eu-west-1".parse().unwrap();
+    let facts = KeyFacts::new(arn, "111122223333".parse().unwrap(), region(), PolicyDocument::parse(text).unwrap());
+    let mut who = PrincipalFacts::from_arn(&"arn:aws:iam::111122223333:role/etl".parse().unwrap());
+    who.identity_policies.push(PolicyDocument::parse(iam).unwrap());
+    let request = Request::new("kms:Decrypt", arn, region());
+    let guardrails = Guardrails::default();
+    assert_eq!(access::decide(&request, &who, Some(&facts), &guardrails), access::Decision::Allow);
+    criterion.bench_function("decide a request by the console's policy and IAM", |bench| {
+        bench.iter(|| access::decide(black_box(&request), &who, Some(&facts), &guardrails));
+    });
+}
+
+/// 32 KB of wildcards, and worse: none may take a tenth of a second.
+fn hostile_policies(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("hostile");
+    group.sample_size(10);
+    for hostile in hostile::all() {
+        let (key, document, guardrails) = (hostile.key(), hostile.document(), Guardrails::default());
+        group.bench_function(format!("decide: {}", hostile.name), |bench| {
+            bench.iter(|| access::decide(black_box(&hostile.request), &hostile.principal, Some(&key), &guardrails));
+        });
+        group.bench_function(format!("normalize: {}", hostile.name), |bench| {
+            bench.iter(|| black_box(&document).canonical());
+        });
+    }
+    group.finish();
+}
+
 fn policies(criterion: &mut Criterion) {
     let state = desired(&example());
     let target = state.targets.first().unwrap();
@@ -192,5 +235,5 @@ fn plans(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, manifests, decisions, policies, plans);
+criterion_group!(benches, manifests, decisions, console_decision, policies, hostile_policies, plans);
 criterion_main!(benches);

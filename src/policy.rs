@@ -19,7 +19,7 @@ mod write;
 pub use canonical::CanonicalPolicy;
 pub use classes::{PatternToken, TextClasses, TextTest, text_classes};
 pub use difference::{StatementChange, is_cosmetic, statement_changes};
-pub use glob::{glob_matches, glob_matches_ignore_case};
+pub use glob::{GlobToken, glob_matches, glob_matches_ignore_case, glob_tokens_match};
 pub use inclusion::{Inclusion, StepBudget, glob_included};
 pub use limits::{
     KEY_POLICY_BYTES, MANAGED_POLICY_CHARACTERS, PolicyLimit, ROLE_INLINE_POLICY_CHARACTERS, TRUST_POLICY_CHARACTERS,

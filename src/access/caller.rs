@@ -113,7 +113,7 @@ impl<'a> Caller<'a> {
 
     fn named_by_entry(&self, entry: &PrincipalEntry) -> Matches {
         match entry {
-            PrincipalEntry::Everyone => Matches::sure(Some(Match::Direct)),
+            entry if entry.is_everyone() => Matches::sure(Some(Match::Direct)),
             PrincipalEntry::Aws(text) if !self.is_service() => self.named_by_aws(text),
             PrincipalEntry::Service(name) if self.is_service() && *name == self.facts.arn => {
                 Matches::sure(Some(Match::Direct))
@@ -124,11 +124,19 @@ impl<'a> Caller<'a> {
             {
                 Matches::sure(Some(Match::Direct))
             }
-            PrincipalEntry::Aws(_)
+            PrincipalEntry::Everyone
+            | PrincipalEntry::Aws(_)
             | PrincipalEntry::Service(_)
             | PrincipalEntry::Federated(_)
             | PrincipalEntry::Other { .. } => Matches::default(),
         }
+    }
+
+    /// Returns whether some entries name the caller itself and everything that it belongs to: its account, and of a
+    /// session its role. Only then is it sure to be exempt from a deny to all but those.
+    pub(super) fn is_listed_in_full(&self, entries: &[PrincipalEntry]) -> bool {
+        let named = |wanted: Match| entries.iter().any(|entry| self.named_by_entry(entry).sure == Some(wanted));
+        named(Match::Direct) && (self.role.is_none() || named(Match::ViaRole)) && named(Match::Account)
     }
 
     fn named_by_aws(&self, text: &str) -> Matches {

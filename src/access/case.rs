@@ -302,6 +302,40 @@ mod tests {
         }
     }
 
+    /// Returns our own cases: every file of the folder, one for each rule.
+    fn own_cases() -> Vec<Case> {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/access/own");
+        let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        let read = |path: &std::path::PathBuf| {
+            let file = CaseFile::parse(&std::fs::read_to_string(path).unwrap());
+            let cases = file.unwrap_or_else(|error| panic!("{}: {error}", path.display())).cases;
+            let rule = path.file_stem().unwrap().to_str().unwrap().to_ascii_lowercase();
+            assert!(cases.iter().all(|case| case.id.starts_with(&format!("{rule}-"))), "{rule}");
+            cases
+        };
+        let cases: Vec<Case> = paths.iter().flat_map(read).collect();
+        let ids: std::collections::BTreeSet<&str> = cases.iter().map(|case| case.id.as_str()).collect();
+        assert!(paths.len() == 12 && ids.len() == cases.len() && cases.len() > 350);
+        cases
+    }
+
+    #[test]
+    fn every_rule_has_cases_of_our_own_that_are_decided_so() {
+        let mut wrong = Vec::new();
+        for case in own_cases() {
+            let found = case.evaluate();
+            let agrees = case.expected.map_or_else(
+                || case.contested && matches!(found.decision, Decision::Undetermined(_)),
+                |expected| expected.agrees(&found.decision),
+            );
+            if !agrees {
+                wrong.push(format!("{} ({}): {found:?}, not {:?}", case.id, case.title, case.expected));
+            }
+        }
+        assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    }
+
     #[test]
     fn the_derived_context_is_the_documented_one() {
         for case in cases() {
@@ -312,7 +346,7 @@ mod tests {
 
     #[test]
     fn every_answer_has_a_reason_and_the_short_way_agrees() {
-        for case in cases() {
+        for case in cases().into_iter().chain(own_cases()) {
             let found = case.evaluate();
             assert!(!found.trace.is_empty() && found.trace.iter().all(|entry| !entry.text.is_empty()), "{}", case.id);
             let decided = crate::access::decide(&case.request, &case.principal, case.key.as_ref(), &case.guardrails);

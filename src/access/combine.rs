@@ -4,7 +4,7 @@
 //! <https://docs.aws.amazon.com/kms/latest/developerguide/policy-evaluation.html>
 
 use super::context::Call;
-use super::facts::{Guardrails, Knowledge};
+use super::facts::{Guardrails, Knowledge, PrincipalType};
 use super::grant::{self, Retiring};
 use super::layer::{Held, Need, Part, Place, ResourceSaid, Said, judge};
 use super::statement::Kind;
@@ -126,9 +126,16 @@ impl<P: Part> CallerSide<P> {
 }
 
 /// Returns what the identity policies allow: a root user needs none, and those of others may not be known.
+/// Federated users have what both the user's policies and the session policy allow: without the latter, nothing.
+///
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_getfederationtoken.html>
 fn own_allow<P: Part>(call: &Call<'_>, read: P) -> P {
-    match call.caller.facts.knowledge {
+    let facts = call.caller.facts;
+    match facts.knowledge {
         _ if call.caller.is_root() => P::yes(Need::Identity),
+        Knowledge::Whole if facts.kind == PrincipalType::FederatedUser && facts.session_policy.is_none() => {
+            P::no(Need::Session)
+        }
         Knowledge::Whole | Knowledge::AccountOnly => read,
         Knowledge::NameOnly => read.or_open(Open::IdentityNotRead),
     }
@@ -300,6 +307,10 @@ fn ways_to_retire<P: Part>(call: &Call<'_>, caller_side: &CallerSide<P>) -> Vec<
         Some(match grant::retiring(grant, call)? {
             Retiring::Named => caller_side.grant_way(held(Need::Retirer)),
             Retiring::OfAccount => caller_side.own_way([held(Need::RetiringAccount)]),
+            Retiring::OfGranteeAccount => {
+                let open = Truth::Unknown(Open::AccountGrantee);
+                caller_side.grant_way(P::from(Held::new(Need::RetiringAccount, open, Some(Place::Grant(at)))))
+            }
         })
     });
     let ways: Vec<Way<P>> = ways.collect();
@@ -410,11 +421,11 @@ mod tests {
     fn a_deny_to_all_but_some_exempts_who_is_listed_unless_a_boundary_limits_it() {
         let user = "arn:aws:iam::111122223333:user/Alice";
         let mut but = Statement::deny("But", ["kms:*"]);
-        but.principals = Some(crate::policy::Principals::IsNot(aws(user)));
+        but.principals = Some(crate::policy::Principals::IsNot([aws(user), aws(ACCOUNT)].concat()));
         let guarded = key(vec![Statement::allow("All", ["kms:*"]).principals(vec![PrincipalEntry::Everyone]), but]);
         let mut alice = caller(user);
         assert_eq!(decided("kms:Decrypt", &alice, &guarded), Decision::Allow);
-        assert_eq!(decided("kms:Decrypt", &caller(ROLE), &guarded), Decision::ExplicitDeny);
+        assert_eq!(decided("kms:Decrypt", &caller(FAR_ROLE), &guarded), Decision::ExplicitDeny);
         alice.permissions_boundary = Some(PolicyDocument::new(vec![Statement::allow("All", ["*"])]));
         assert_eq!(decided("kms:Decrypt", &alice, &guarded), Decision::ExplicitDeny);
     }

@@ -3,8 +3,8 @@
 use super::context::Call;
 use super::operator::Test;
 use super::truth::{Open, Truth};
-use super::variable::{Resolved, Token, resolve, tokens_match, wild};
-use crate::policy::PolicyVersion;
+use super::variable::{Resolved, resolve, wild};
+use crate::policy::{GlobToken, PolicyVersion, glob_tokens_match};
 use core::net::IpAddr;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
@@ -63,7 +63,7 @@ fn text_holds(test: Test, value: &str, pattern: &Resolved<'_>) -> Truth {
         (_, Resolved::Unresolved) => Truth::False,
         (_, Resolved::Open(open)) => Truth::Unknown(*open),
         (Test::StringLike, Resolved::Plain(pattern)) => wild(pattern, value).into(),
-        (Test::StringLike, Resolved::Tokens { tokens, .. }) => tokens_match(tokens, value).into(),
+        (Test::StringLike, Resolved::Tokens { tokens, .. }) => glob_tokens_match(tokens, value).into(),
         (Test::Arn, Resolved::Plain(pattern)) => arn_matches(pattern, value).into(),
         (Test::Arn, Resolved::Tokens { tokens, before_resource }) => {
             let matches = Truth::from(arn_matches_tokens(tokens, value));
@@ -83,13 +83,13 @@ fn arn_matches(pattern: &str, value: &str) -> bool {
     complete(pattern) && complete(value) && patterns.zip(values).all(|(pattern, value)| wild(pattern, value))
 }
 
-fn arn_matches_tokens(pattern: &[Token], value: &str) -> bool {
-    let split = |token: &Token| *token == Token::Char(':');
-    let patterns: Vec<&[Token]> = pattern.splitn(6, split).collect();
+fn arn_matches_tokens(pattern: &[GlobToken], value: &str) -> bool {
+    let split = |token: &GlobToken| *token == GlobToken::Char(':');
+    let patterns: Vec<&[GlobToken]> = pattern.splitn(6, split).collect();
     let values: Vec<&str> = value.splitn(6, ':').collect();
     patterns.len() == 6
         && values.len() == 6
-        && patterns.iter().zip(values).all(|(pattern, value)| tokens_match(pattern, value))
+        && patterns.iter().zip(values).all(|(pattern, value)| glob_tokens_match(pattern, value))
 }
 
 /// Reads a number as conditions do; words such as `inf` are none.
@@ -121,7 +121,8 @@ pub fn date(text: &str) -> Option<Timestamp> {
     let utc = |civil: DateTime| TimeZone::UTC.to_timestamp(civil).ok();
     let without_offset = || text.parse::<DateTime>().ok().and_then(utc);
     let day = || text.parse::<Date>().ok().map(|day| day.at(0, 0, 0, 0)).and_then(utc);
-    text.parse::<Timestamp>().ok().or_else(without_offset).or_else(day)
+    let month = || format!("{text}-01").parse::<Date>().ok().map(|day| day.at(0, 0, 0, 0)).and_then(utc);
+    text.parse::<Timestamp>().ok().or_else(without_offset).or_else(day).or_else(month)
 }
 
 fn boolean(text: &str) -> Option<bool> {

@@ -91,7 +91,10 @@ pub(super) fn is_grantee(grantee: &Grantee, call: &Call<'_>) -> Truth {
 /// Returns how a grantee or retiring principal names the caller.
 fn named(grantee: &Grantee, call: &Call<'_>) -> Option<Match> {
     match grantee {
-        Grantee::Principal(_) if call.caller.is_service() => None,
+        // KMS shows a service as the grantee principal where a service asked for the grant.
+        Grantee::Principal(name) if call.caller.is_service() => {
+            (*name == call.caller.facts.arn).then_some(Match::Direct)
+        }
         Grantee::Principal(arn) => call.caller.named_by_arn(arn),
         Grantee::Service(name) => (call.caller.is_service() && *name == call.caller.facts.arn).then_some(Match::Direct),
     }
@@ -181,6 +184,8 @@ pub(super) enum Retiring {
     Named,
     /// As a principal of the account that issued the grant, or that may retire it, as far as its IAM allows.
     OfAccount,
+    /// As a principal of the account that is the grantee, where retiring is granted; AWS does not say whether.
+    OfGranteeAccount,
 }
 
 /// Returns how the caller may retire a grant, `None` if not at all; neither the key policy nor the grant's
@@ -195,9 +200,8 @@ pub(super) fn retiring(grant: &GrantFacts, call: &Call<'_>) -> Option<Retiring> 
         (Some(Match::Direct | Match::ViaRole), _) | (_, Some(Match::Direct | Match::ViaRole)) => Some(Retiring::Named),
         (_, Some(Match::Account)) if call.caller.is_root() => Some(Retiring::Named),
         (Some(Match::Account), _) => Some(Retiring::OfAccount),
-        (None, Some(Match::Account) | None) => {
-            call.caller.is_of_account(&grant.issuing_account).then_some(Retiring::OfAccount)
-        }
+        (None, _) if call.caller.is_of_account(&grant.issuing_account) => Some(Retiring::OfAccount),
+        (None, grantee) => grantee.map(|_| Retiring::OfGranteeAccount),
     }
 }
 

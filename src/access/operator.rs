@@ -228,6 +228,7 @@ mod tests {
             ("DateEquals", "2026-01-01T02:00:00+02:00", "2026-01-01T00:00:00Z", true),
             ("DateEquals", "1767225600", "2026-01-01T00:00:00Z", true),
             ("DateGreaterThan", "2026-01-02", "2026-01-01", true),
+            ("DateEquals", "2026-01", "2026-01-01T00:00Z", true),
             ("Bool", "true", "TRUE", true),
             ("Bool", "true", "1", true),
             ("Bool", "false", "no", false),

@@ -5,11 +5,11 @@ use super::context::Call;
 use super::facts::KeyFacts;
 use super::operator::condition_holds;
 use super::truth::{Open, Truth};
-use super::variable::{Resolved, resolve, tokens_match, wild};
+use super::variable::{Resolved, resolve, wild};
 use crate::kms::ALIASES_PER_KEY;
 use crate::policy::{
     Actions, Condition, Effect, PolicyDocument, PolicyVersion, PrincipalEntry, Principals, Resources, Statement,
-    glob_matches_ignore_case,
+    glob_matches_ignore_case, glob_tokens_match,
 };
 
 /// Whether statements of a document have resources; those of trust policies have none.
@@ -89,10 +89,10 @@ fn action_wild(pattern: &str, action: &str) -> bool {
 }
 
 fn resource_matches(resources: Option<&Resources>, version: &PolicyVersion, call: &Call<'_>) -> Truth {
-    let resource = call.request.resource.as_str();
+    let resource = call.resource;
     let one = |pattern: &String| match resolve(pattern, version, call) {
         Resolved::Plain(pattern) => wild(pattern, resource).into(),
-        Resolved::Tokens { tokens, .. } => tokens_match(&tokens, resource).into(),
+        Resolved::Tokens { tokens, .. } => glob_tokens_match(&tokens, resource).into(),
         Resolved::Unresolved => Truth::False,
         Resolved::Open(open) => Truth::Unknown(open),
     };
@@ -134,8 +134,10 @@ fn names_all_but(effect: Effect, entries: &[PrincipalEntry], caller: &Caller<'_>
     }
     match listed.sure {
         _ if caller.facts.permissions_boundary.is_some() => everybody,
-        Some(Match::Direct) => Matches::default(),
+        Some(_) if caller.is_service() || caller.is_listed_in_full(entries) => Matches::default(),
         Some(Match::Account) if caller.is_root() => Matches::default(),
+        Some(Match::Direct) if entries.iter().any(PrincipalEntry::is_everyone) => Matches::default(),
+        Some(Match::Direct) => open(Open::NotPrincipalIncomplete),
         Some(Match::Account) => open(Open::NotPrincipalAccount),
         Some(Match::ViaRole) => open(Open::NotPrincipalRole),
         None => listed.maybe.map_or(everybody, |(_, reason)| open(reason)),

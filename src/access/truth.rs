@@ -8,6 +8,7 @@ pub(super) enum Open {
     ArnVariable,
     NotPrincipalAccount,
     NotPrincipalRole,
+    NotPrincipalIncomplete,
     NotPrincipalAllow,
     LiveUniqueId,
     AccountGrantee,
@@ -39,6 +40,9 @@ impl Open {
             }
             Self::NotPrincipalRole => {
                 "a NotPrincipal deny lists the caller's role but not the session; AWS says that the session might be denied"
+            }
+            Self::NotPrincipalIncomplete => {
+                "a NotPrincipal deny lists the caller, but not its account (and, of a session, its role) as well; AWS says that the caller might be denied"
             }
             Self::NotPrincipalAllow => {
                 "an allow with NotPrincipal is not supported by AWS, and its effect not specified"

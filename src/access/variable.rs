@@ -4,36 +4,7 @@
 
 use super::context::{Call, Value};
 use super::truth::Open;
-use crate::policy::{PolicyVersion, glob_matches};
-
-/// One element of a pattern.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Token {
-    /// This character.
-    Char(char),
-    /// `*`.
-    AnyText,
-    /// `?`.
-    AnyChar,
-}
-
-impl Token {
-    fn of(c: char) -> Self {
-        match c {
-            '*' => Self::AnyText,
-            '?' => Self::AnyChar,
-            _ => Self::Char(c),
-        }
-    }
-
-    fn literal(self) -> char {
-        match self {
-            Self::Char(c) => c,
-            Self::AnyText => '*',
-            Self::AnyChar => '?',
-        }
-    }
-}
+use crate::policy::{GlobToken, PolicyVersion, glob_matches};
 
 /// A text of a policy after its variables were replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +13,7 @@ pub(super) enum Resolved<'p> {
     Plain(&'p str),
     /// Replaced; what a variable stood for is literal.
     Tokens {
-        tokens: Vec<Token>,
+        tokens: Vec<GlobToken>,
         /// Whether a variable stood before the fifth colon, outside the resource part of an ARN.
         before_resource: bool,
     },
@@ -57,9 +28,17 @@ impl Resolved<'_> {
     pub(super) fn literal(&self) -> Option<std::borrow::Cow<'_, str>> {
         match self {
             Self::Plain(text) => Some((*text).into()),
-            Self::Tokens { tokens, .. } => Some(tokens.iter().map(|token| token.literal()).collect::<String>().into()),
+            Self::Tokens { tokens, .. } => Some(tokens.iter().map(|token| plain(*token)).collect::<String>().into()),
             Self::Unresolved | Self::Open(_) => None,
         }
+    }
+}
+
+fn plain(token: GlobToken) -> char {
+    match token {
+        GlobToken::Char(c) => c,
+        GlobToken::AnyText => '*',
+        GlobToken::AnyChar => '?',
     }
 }
 
@@ -72,13 +51,13 @@ pub(super) fn resolve<'p>(text: &'p str, version: &PolicyVersion, call: &Call<'_
     let (mut rest, mut colons, mut before_resource) = (text, 0, false);
     while let Some((plain, variable, after)) = next_variable(rest) {
         colons += plain.matches(':').count();
-        tokens.extend(plain.chars().map(Token::of));
+        tokens.extend(plain.chars().map(GlobToken::of));
         match variable {
-            "*" | "?" | "$" => tokens.extend(variable.chars().map(Token::Char)),
+            "*" | "?" | "$" => tokens.extend(variable.chars().map(GlobToken::Char)),
             _ => {
                 before_resource |= colons < 5;
                 match value_of(variable, call) {
-                    Ok(Some(value)) => tokens.extend(value.chars().map(Token::Char)),
+                    Ok(Some(value)) => tokens.extend(value.chars().map(GlobToken::Char)),
                     Ok(None) => return Resolved::Unresolved,
                     Err(open) => return Resolved::Open(open),
                 }
@@ -86,7 +65,7 @@ pub(super) fn resolve<'p>(text: &'p str, version: &PolicyVersion, call: &Call<'_
         }
         rest = after;
     }
-    tokens.extend(rest.chars().map(Token::of));
+    tokens.extend(rest.chars().map(GlobToken::of));
     Resolved::Tokens { tokens, before_resource }
 }
 
@@ -127,36 +106,11 @@ pub(super) fn wild(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// Returns whether a text matches a pattern whose variables were replaced.
-pub(super) fn tokens_match(pattern: &[Token], text: &str) -> bool {
-    let text: Vec<char> = text.chars().collect();
-    let (mut at_pattern, mut at_text) = (0, 0);
-    // The last star and where its text ends: going back to an earlier one could only give this one less text.
-    let mut retry: Option<(usize, usize)> = None;
-    while let Some(&c) = text.get(at_text) {
-        match pattern.get(at_pattern) {
-            Some(Token::AnyText) => {
-                at_pattern += 1;
-                retry = Some((at_pattern, at_text));
-            }
-            Some(&token) if token == Token::AnyChar || token == Token::Char(c) => {
-                at_pattern += 1;
-                at_text += 1;
-            }
-            Some(_) | None => {
-                let Some((after_star, from)) = retry else { return false };
-                retry = Some((after_star, from + 1));
-                (at_pattern, at_text) = (after_star, from + 1);
-            }
-        }
-    }
-    pattern.iter().skip(at_pattern).all(|token| *token == Token::AnyText)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::facts::{ContextValue, PrincipalFacts, PrincipalType, Request};
     use super::*;
+    use crate::policy::glob_tokens_match;
 
     fn with_call<T>(test: impl FnOnce(&Call<'_>) -> T) -> T {
         let arn = "arn:aws:iam::111122223333:user/eng/Alice";
@@ -196,8 +150,8 @@ mod tests {
             else {
                 panic!("has a variable");
             };
-            assert!(tokens_match(&tokens, "x/y/a*"));
-            assert!(!tokens_match(&tokens, "x/ab"));
+            assert!(glob_tokens_match(&tokens, "x/y/a*"));
+            assert!(!glob_tokens_match(&tokens, "x/ab"));
         });
     }
 
@@ -205,9 +159,9 @@ mod tests {
     fn shortcuts_agree_with_the_search() {
         for pattern in ["", "*", "a*", "a", "a?", "*a", "a**"] {
             for text in ["", "a", "ab", "ba", "*"] {
-                let tokens: Vec<Token> = pattern.chars().map(Token::of).collect();
+                let tokens: Vec<GlobToken> = pattern.chars().map(GlobToken::of).collect();
                 assert_eq!(wild(pattern, text), glob_matches(pattern, text), "{pattern} {text}");
-                assert_eq!(tokens_match(&tokens, text), glob_matches(pattern, text), "{pattern} {text}");
+                assert_eq!(glob_tokens_match(&tokens, text), glob_matches(pattern, text), "{pattern} {text}");
             }
         }
     }

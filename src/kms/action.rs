@@ -27,7 +27,8 @@ pub struct KmsAction {
 }
 
 /// What kind of access an action is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Access {
     /// Lists resources or what belongs to them.
     List,
@@ -44,7 +45,8 @@ pub enum Access {
 }
 
 /// Which policies can allow an action.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ActionScope {
     /// The key policy, or IAM policies to which it delegates.
     Key,
@@ -57,7 +59,8 @@ pub enum ActionScope {
 }
 
 /// From which accounts an action can ever be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reach {
     /// The key's own account.
     OwnAccount,
@@ -155,7 +158,7 @@ mod tests {
 
     #[test]
     fn every_action_is_found_by_its_own_name() {
-        for action in ACTIONS {
+        for action in ACTIONS.iter() {
             assert_eq!(KmsAction::find(action.full).map(|a| a.name), Some(action.name));
             assert_eq!(action.full, format!("kms:{}", action.name));
         }

@@ -1,92 +1,56 @@
 //! The table of all KMS actions, sorted by name without case.
 
 use super::action::{Access, ActionScope, KmsAction, Reach};
+use serde::Deserialize;
+use std::sync::LazyLock;
 
-/// Turns one line per action into the table.
+/// Every action of AWS KMS, read once from `actions.json`, where its sources stand.
 ///
-/// The columns: access, scope, reach, `grantable` or `never`, `context` (an encryption context) or `plain`, and
-/// the condition keys of the action's own.
-macro_rules! actions {
-    ($($name:ident: $access:ident $scope:ident $reach:ident $grant:ident $context:ident [$($key:literal),*];)*) => {
-        /// Every action of AWS KMS.
-        ///
-        /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awskeymanagementservice.html>
-        pub const ACTIONS: &[KmsAction] = &[$(KmsAction {
-            name: stringify!($name),
-            full: concat!("kms:", stringify!($name)),
-            access: Access::$access,
-            scope: ActionScope::$scope,
-            reach: Reach::$reach,
-            grantable: actions!(@flag $grant),
-            takes_encryption_context: actions!(@flag $context),
-            condition_keys: &[$($key),*],
-        }),*];
-    };
-    (@flag grantable) => { true };
-    (@flag never) => { false };
-    (@flag context) => { true };
-    (@flag plain) => { false };
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awskeymanagementservice.html>
+pub static ACTIONS: LazyLock<Vec<KmsAction>> = LazyLock::new(|| {
+    #[expect(clippy::expect_used, reason = "the file is a part of the program, and the tests read it")]
+    let table: Table = serde_json::from_str(include_str!("actions.json")).expect("the table of actions is valid");
+    table.actions.into_iter().map(Row::into_action).collect()
+});
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table<'a> {
+    // For readers of the file.
+    #[serde(rename = "source", borrow)]
+    _source: Vec<&'a str>,
+    #[serde(borrow)]
+    actions: Vec<Row<'a>>,
 }
 
-actions! {
-    CancelKeyDeletion: Write Key OwnAccount never plain [];
-    ConnectCustomKeyStore: Write Iam OwnAccount never plain [];
-    CreateAlias: Write KeyAndAlias OwnAccount never plain [];
-    CreateCustomKeyStore: Write Iam OwnAccount never plain [];
-    CreateGrant: Permissions Key AnyAccount grantable plain ["kms:EncryptionContext:", "kms:EncryptionContextKeys", "kms:GrantConstraintSourceArn", "kms:GrantConstraintType", "kms:GrantIsForAWSResource", "kms:GrantOperations", "kms:GranteePrincipal", "kms:GranteeServicePrincipal", "kms:RetiringPrincipal", "kms:RetiringServicePrincipal"];
-    CreateKey: Write Iam OwnAccount never plain ["aws:RequestTag/", "aws:TagKeys", "kms:BypassPolicyLockoutSafetyCheck", "kms:KeyOrigin", "kms:KeySpec", "kms:KeyUsage", "kms:MultiRegion", "kms:MultiRegionKeyType"];
-    Decapsulate: Crypto Key AnyAccount grantable plain [];
-    Decrypt: Crypto Key AnyAccount grantable context ["kms:EncryptionAlgorithm", "kms:EncryptionContext:", "kms:EncryptionContextKeys", "kms:RequestAlias", "kms:RecipientAttestation:"];
-    DeleteAlias: Write KeyAndAlias OwnAccount never plain [];
-    DeleteCustomKeyStore: Write Iam OwnAccount never plain [];
-    DeleteImportedKeyMaterial: Write Key OwnAccount never plain [];
-    DeriveSharedSecret: Crypto Key AnyAccount grantable plain ["kms:KeyAgreementAlgorithm", "kms:RequestAlias", "kms:RecipientAttestation:"];
-    DescribeCustomKeyStores: Read Iam OwnAccount never plain [];
-    DescribeKey: Read Key AnyAccount grantable plain ["kms:RequestAlias"];
-    DisableKey: Write Key OwnAccount never plain ["kms:TrailingDaysWithoutKeyUsage"];
-    DisableKeyRotation: Write Key OwnAccount never plain [];
-    DisconnectCustomKeyStore: Write Iam OwnAccount never plain [];
-    EnableKey: Write Key OwnAccount never plain [];
-    EnableKeyRotation: Write Key OwnAccount never plain ["kms:RotationPeriodInDays"];
-    Encapsulate: Crypto Key AnyAccount grantable plain [];
-    Encrypt: Crypto Key AnyAccount grantable context ["kms:EncryptionAlgorithm", "kms:EncryptionContext:", "kms:EncryptionContextKeys", "kms:RequestAlias"];
-    GenerateDataKey: Crypto Key AnyAccount grantable context ["kms:EncryptionAlgorithm", "kms:EncryptionContext:", "kms:EncryptionContextKeys", "kms:RequestAlias", "kms:RecipientAttestation:"];
-    GenerateDataKeyPair: Crypto Key AnyAccount grantable context ["kms:DataKeyPairSpec", "kms:EncryptionAlgorithm", "kms:EncryptionContext:", "kms:EncryptionContextKeys", "kms:RequestAlias", "kms:RecipientAttestation:"];
-    GenerateDataKeyPairWithoutPlaintext: Crypto Key AnyAccount grantable context ["kms:DataKeyPairSpec", "kms:EncryptionAlgorithm", "kms:EncryptionContext:", "kms:EncryptionContextKeys", "kms:RequestAlias"];
-    GenerateDataKeyWithoutPlaintext: Crypto Key AnyAccount grantable context ["kms:EncryptionAlgorithm", "kms:EncryptionContext:", "kms:EncryptionContextKeys", "kms:RequestAlias"];
-    GenerateMac: Crypto Key AnyAccount grantable plain ["kms:MacAlgorithm", "kms:RequestAlias"];
-    GenerateRandom: Write Iam OwnAccount never plain ["kms:RecipientAttestation:"];
-    GetKeyLastUsage: Read Key OwnAccount never plain [];
-    GetKeyPolicy: Read Key OwnAccount never plain [];
-    GetKeyRotationStatus: Read Key AnyAccount never plain [];
-    GetParametersForImport: Read Key OwnAccount never plain ["kms:WrappingAlgorithm", "kms:WrappingKeySpec"];
-    GetPublicKey: Read Key AnyAccount grantable plain ["kms:RequestAlias"];
-    ImportKeyMaterial: Write Key OwnAccount never plain ["kms:ExpirationModel", "kms:ValidTo"];
-    ListAliases: List Iam OwnAccount never plain [];
-    ListGrants: List Key AnyAccount never plain ["kms:GrantIsForAWSResource"];
-    ListKeyPolicies: List Key OwnAccount never plain [];
-    ListKeyRotations: List Key OwnAccount never plain [];
-    ListKeys: List Iam OwnAccount never plain [];
-    ListResourceTags: List Key OwnAccount never plain [];
-    ListRetirableGrants: List Iam OwnAccount never plain [];
-    PutKeyPolicy: Permissions Key OwnAccount never plain ["kms:BypassPolicyLockoutSafetyCheck"];
-    ReEncryptFrom: Crypto Key AnyAccount grantable context ["kms:EncryptionAlgorithm", "kms:EncryptionContext:", "kms:EncryptionContextKeys", "kms:ReEncryptOnSameKey", "kms:RequestAlias"];
-    ReEncryptTo: Crypto Key AnyAccount grantable context ["kms:EncryptionAlgorithm", "kms:EncryptionContext:", "kms:EncryptionContextKeys", "kms:ReEncryptOnSameKey", "kms:RequestAlias"];
-    ReplicateKey: Write Key OwnAccount never plain ["kms:ReplicaRegion"];
-    RetireGrant: Permissions Grant AnyAccount grantable plain ["kms:EncryptionContext:", "kms:EncryptionContextKeys", "kms:GrantConstraintType"];
-    RevokeGrant: Permissions Key AnyAccount never plain ["kms:GrantIsForAWSResource"];
-    RotateKeyOnDemand: Write Key OwnAccount never plain [];
-    ScheduleKeyDeletion: Write Key OwnAccount never plain ["kms:ScheduleKeyDeletionPendingWindowInDays", "kms:TrailingDaysWithoutKeyUsage"];
-    Sign: Crypto Key AnyAccount grantable plain ["kms:MessageType", "kms:RequestAlias", "kms:SigningAlgorithm"];
-    SynchronizeMultiRegionKey: Write Key OwnAccount never plain [];
-    TagResource: Tagging Key OwnAccount never plain ["aws:RequestTag/", "aws:TagKeys"];
-    UntagResource: Tagging Key OwnAccount never plain ["aws:TagKeys"];
-    UpdateAlias: Write KeyAndAlias OwnAccount never plain [];
-    UpdateCustomKeyStore: Write Iam OwnAccount never plain [];
-    UpdateKeyDescription: Write Key OwnAccount never plain [];
-    UpdatePrimaryRegion: Write Key OwnAccount never plain ["kms:PrimaryRegion"];
-    Verify: Crypto Key AnyAccount grantable plain ["kms:MessageType", "kms:RequestAlias", "kms:SigningAlgorithm"];
-    VerifyMac: Crypto Key AnyAccount grantable plain ["kms:MacAlgorithm", "kms:RequestAlias"];
+/// One action as it stands in the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row<'a> {
+    action: &'a str,
+    access: Access,
+    scope: ActionScope,
+    reach: Reach,
+    grantable: bool,
+    encryption_context: bool,
+    #[serde(borrow)]
+    condition_keys: Vec<&'a str>,
+}
+
+impl Row<'static> {
+    fn into_action(self) -> KmsAction {
+        KmsAction {
+            name: self.action.strip_prefix("kms:").unwrap_or(self.action),
+            full: self.action,
+            access: self.access,
+            scope: self.scope,
+            reach: self.reach,
+            grantable: self.grantable,
+            takes_encryption_context: self.encryption_context,
+            // Read once and for good, like the text.
+            condition_keys: self.condition_keys.leak(),
+        }
+    }
 }
 
 /// Every action that uses key material, as policies write it; what a deny of cryptography lists.
@@ -109,3 +73,73 @@ pub const CRYPTOGRAPHIC_ACTIONS: &[&str] = &[
     "kms:Verify",
     "kms:VerifyMac",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+    use std::collections::BTreeSet;
+
+    fn texts(value: &Value) -> Option<Vec<&str>> {
+        value.as_array().map(|items| items.iter().map(|item| item.as_str().unwrap()).collect())
+    }
+
+    /// Returns the condition keys that are an action's own, from the facts of AWS's references.
+    fn own_keys(facts: &Value, scope: ActionScope) -> Option<BTreeSet<String>> {
+        let described = |key: &str| key == "kms:CallerAccount" || key == "kms:ViaService" || key == "aws:ResourceTag/";
+        let keys = texts(&facts["condition_keys"])?.into_iter();
+        let keys = keys.map(|key| key.split("${").next().unwrap_or_default()).filter(|key| !described(key));
+        let on_key = |key: &&str| {
+            let of_key = super::super::RESOURCE_CONDITION_KEYS.contains(key);
+            scope == ActionScope::Iam || !of_key
+        };
+        let mut keys: BTreeSet<String> = keys.filter(on_key).map(str::to_owned).collect();
+        if facts["recipient_attestation_keys"] == true {
+            keys.insert("kms:RecipientAttestation:".to_owned());
+        }
+        Some(keys)
+    }
+
+    #[test]
+    fn the_table_agrees_with_the_facts_of_the_references() {
+        let text = include_str!("../../tests/data/kms/kms-actions.json");
+        let facts: Value = serde_json::from_str(text).unwrap();
+        let rows = facts["actions"].as_array().unwrap();
+        let mut names: Vec<&str> = rows.iter().map(|row| row["action"].as_str().unwrap()).collect();
+        names.sort_by_key(|name| name.to_ascii_lowercase());
+        assert_eq!(names, ACTIONS.iter().map(|action| action.full).collect::<Vec<_>>());
+        for row in rows {
+            let action = KmsAction::find(row["action"].as_str().unwrap()).unwrap();
+            let name = action.name;
+            assert_eq!(action.grantable, row["grantable"].as_bool().unwrap(), "{name}");
+            assert_eq!(action.reach == Reach::AnyAccount, row["cross_account"] == "yes", "{name}");
+            let scope = match texts(&row["effective_in"]).unwrap().as_slice() {
+                ["key_policy"] => ActionScope::Key,
+                ["iam_policy"] => ActionScope::Iam,
+                ["iam_policy", "key_policy"] if row["resource_types"].to_string().contains("alias") => {
+                    ActionScope::KeyAndAlias
+                }
+                // `ReplicateKey`, which besides needs `CreateKey` in the other Region.
+                ["iam_policy", "key_policy"] => ActionScope::Key,
+                ["grant", "iam_policy"] => ActionScope::Grant,
+                other => panic!("{name}: {other:?}"),
+            };
+            assert_eq!(action.scope, scope, "{name}");
+            // The references do not know the two newest actions yet.
+            if let Some(levels) = texts(&row["access_levels"]) {
+                let fits = match action.access {
+                    Access::Permissions => levels.contains(&"Permissions management"),
+                    Access::Tagging => levels.contains(&"Tagging"),
+                    Access::List => levels == ["List"],
+                    Access::Read => levels == ["Read"],
+                    Access::Write | Access::Crypto => levels == ["Write"] || levels == ["Read"],
+                };
+                assert!(fits, "{name}: {levels:?}");
+            }
+            if let Some(keys) = own_keys(row, scope) {
+                let ours: BTreeSet<String> = action.condition_keys.iter().map(|key| (*key).to_owned()).collect();
+                assert_eq!(ours, keys, "{name}");
+            }
+        }
+    }
+}

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 /// Enough for every policy that AWS accepts, unless it was written to be expensive; beyond it, patterns that
 /// include others stay beside them.
-const STEPS: u64 = 2_000_000;
+const STEPS: u64 = 400_000;
 
 /// A list of more resources is kept together where there are principals: each of them times each principal would
 /// be too much. Key policies have one resource.

@@ -137,6 +137,17 @@ pub enum ConditionValue {
     Number(String),
 }
 
+impl PrincipalEntry {
+    /// Returns whether the entry stands for everybody.
+    pub fn is_everyone(&self) -> bool {
+        match self {
+            Self::Everyone => true,
+            Self::Aws(text) => text == "*",
+            Self::Service(_) | Self::Federated(_) | Self::Other { .. } => false,
+        }
+    }
+}
+
 impl ConditionValue {
     /// Returns the value as the text that AWS compares.
     pub fn as_text(&self) -> &str {

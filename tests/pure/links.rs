@@ -92,3 +92,21 @@ fn every_complete_manifest_in_the_documents_is_valid() {
     }
     assert!(loaded >= 4, "{loaded} manifests were found: the search is broken");
 }
+
+/// The page on access cites worked cases; each of them exists, and no table row is left behind when cases move.
+#[test]
+fn every_case_that_the_page_on_access_cites_exists() {
+    let folder = root().join("tests/data/access/own");
+    let texts = std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
+    let cases = texts.collect::<String>();
+    let page = std::fs::read_to_string(root().join("docs/access.md")).unwrap();
+    let words = page.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+    let is_case = |word: &&str| {
+        let parts = word.strip_prefix('s').and_then(|rest| rest.split_once('-'));
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        parts.is_some_and(|(rule, number)| digits(rule) && digits(number))
+    };
+    let cited: Vec<&str> = words.filter(is_case).collect();
+    let missing: Vec<&&str> = cited.iter().filter(|id| !cases.contains(&format!("\"id\": \"{id}\""))).collect();
+    assert!(cited.len() > 10 && missing.is_empty(), "{missing:?}");
+}

@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 mod architecture;
+mod classes;
+mod equivalence;
+mod fuzz;
 mod generated;
 mod licences;
 mod links;

@@ -95,7 +95,7 @@ fn without_covered(values: BTreeSet<String>, comparison: Comparison, budget: &mu
         Comparison::Plain | Comparison::IgnoreCase => values,
         Comparison::Wildcard | Comparison::Arn => values
             .iter()
-            .filter(|value| !values.iter().any(|other| other != *value && is_covered(value, other, comparison, budget)))
+            .filter(|value| !is_covered_by_any(value, values.iter().filter(|other| other != value), comparison, budget))
             .cloned()
             .collect(),
     }
@@ -107,9 +107,24 @@ fn all_covered(
     comparison: Comparison,
     budget: &mut StepBudget,
 ) -> bool {
-    narrow
-        .iter()
-        .all(|value| wide.contains(value) || wide.iter().any(|other| is_covered(value, other, comparison, budget)))
+    narrow.iter().all(|value| wide.contains(value) || is_covered_by_any(value, wide.iter(), comparison, budget))
+}
+
+fn is_covered_by_any<'v>(
+    narrow: &str,
+    wide: impl Iterator<Item = &'v String>,
+    comparison: Comparison,
+    budget: &mut StepBudget,
+) -> bool {
+    for other in wide {
+        if budget.is_spent() {
+            return false;
+        }
+        if is_covered(narrow, other, comparison, budget) {
+            return true;
+        }
+    }
+    false
 }
 
 fn is_covered(narrow: &str, wide: &str, comparison: Comparison, budget: &mut StepBudget) -> bool {

@@ -76,7 +76,15 @@ fn wild(patterns: &Patterns) -> Vec<&str> {
 
 /// Returns whether one of the patterns, other than itself, includes a pattern.
 fn is_included(pattern: &str, wide: &[&str], budget: &mut StepBudget) -> bool {
-    wide.iter().any(|other| *other != pattern && glob_included(pattern, &[other], budget) == Inclusion::Included)
+    for other in wide.iter().filter(|other| **other != pattern) {
+        if budget.is_spent() {
+            return false;
+        }
+        if glob_included(pattern, &[other], budget) == Inclusion::Included {
+            return true;
+        }
+    }
+    false
 }
 
 /// Returns whether whatever the first set excludes is excluded by the second one.
