@@ -18,10 +18,16 @@ pub(super) fn find(view: &StatementView<'_>, key: Option<&LintKey<'_>>) -> Vec<L
     let judge = |condition: &ConditionView<'_>| {
         let place = Place { view, condition };
         if condition.operator.is_none() {
-            return vec![place.without_effect(&rule::UNKNOWN_OPERATOR, format!("AWS knows no operator `{}`", condition.condition.operator.0))];
+            return vec![place.without_effect(
+                &rule::UNKNOWN_OPERATOR,
+                format!("AWS knows no operator `{}`", condition.condition.operator.0),
+            )];
         }
         if condition.condition.values.is_empty() {
-            return vec![place.without_effect(&rule::EMPTY_CONDITION_VALUES, format!("`{}` has no values", condition.condition.key))];
+            return vec![place.without_effect(
+                &rule::EMPTY_CONDITION_VALUES,
+                format!("`{}` has no values", condition.condition.key),
+            )];
         }
         let mut found: Vec<LintFinding> = place.key().into_iter().collect();
         found.extend(place.set_operator());
@@ -83,7 +89,8 @@ impl Place<'_, '_> {
     fn unknown_key(&self, key: &str) -> Option<LintFinding> {
         let prefix = key.split_once(':').map(|(prefix, _)| prefix.to_ascii_lowercase());
         let judged = prefix.is_none_or(|prefix| prefix == "aws" || prefix == "kms");
-        let finding = self.without_effect(&rule::UNKNOWN_CONDITION_KEY, format!("neither KMS nor AWS has a condition key `{key}`"));
+        let finding = self
+            .without_effect(&rule::UNKNOWN_CONDITION_KEY, format!("neither KMS nor AWS has a condition key `{key}`"));
         let known = did_you_mean(key, condition_keys());
         let finding = known.map_or(finding.clone(), |known| finding.remedy(format!("write `{known}`")));
         judged.then_some(finding)
@@ -98,7 +105,8 @@ impl Place<'_, '_> {
 
     /// Actions that are named, not only covered by a pattern, are meant.
     fn partial(&self, key: &str) -> Option<LintFinding> {
-        let named = |action: &&&KmsAction| self.view.patterns().iter().any(|name| name.eq_ignore_ascii_case(action.full));
+        let named =
+            |action: &&&KmsAction| self.view.patterns().iter().any(|name| name.eq_ignore_ascii_case(action.full));
         let without = self.view.actions.iter().filter(named).filter(|action| !action.knows_condition_key(key));
         let names: Vec<String> = without.map(|action| format!("`{}`", action.full)).collect();
         let absent = self.condition.holds_on_absence();
@@ -121,12 +129,16 @@ impl Place<'_, '_> {
         let many = is_multi_valued_condition_key(key);
         match (self.condition.set(), many) {
             ("", true) if self.condition.base() != "Null" => {
-                let message = format!("`{key}` has many values, and `{}` has no set operator", self.condition.condition.operator.0);
+                let message = format!(
+                    "`{key}` has many values, and `{}` has no set operator",
+                    self.condition.condition.operator.0
+                );
                 Some(self.found(&rule::MISSING_SET_OPERATOR, message))
             }
             ("ForAllValues:", true) => self.for_all_values(key),
             ("ForAllValues:", false) if condition_key_exists(key) => {
-                let rejected = self.condition.is_about("kms:EncryptionContext:") || self.condition.is_about("aws:RequestTag/");
+                let rejected =
+                    self.condition.is_about("kms:EncryptionContext:") || self.condition.is_about("aws:RequestTag/");
                 let follows = if rejected { "KMS rejects it" } else { "it holds also where the key is absent" };
                 let message = format!("`{key}` has one value, and `ForAllValues` stands on it: {follows}");
                 Some(self.found(&rule::SET_OPERATOR_ON_SINGLE_VALUE, message))
@@ -158,13 +170,16 @@ impl Place<'_, '_> {
             return None;
         }
         let wildcards = self.condition.has_wildcards();
-        let impossible = |value: &str| why_impossible(value, wildcards, region).map(|why| format!("`{value}` never occurs: {why}"));
+        let impossible =
+            |value: &str| why_impossible(value, wildcards, region).map(|why| format!("`{value}` never occurs: {why}"));
         let wrong: Vec<String> = self.condition.values().filter_map(impossible).collect();
         let all = wrong.len() == self.condition.condition.values.len();
         match (wrong.is_empty(), all) {
             (true, _) => None,
             (false, true) => Some(self.without_effect(&rule::IMPOSSIBLE_VIA_SERVICE, wrong.join("; "))),
-            (false, false) => Some(self.found(&rule::IMPOSSIBLE_VIA_SERVICE, wrong.join("; ")).severity(LintSeverity::Low)),
+            (false, false) => {
+                Some(self.found(&rule::IMPOSSIBLE_VIA_SERVICE, wrong.join("; ")).severity(LintSeverity::Low))
+            }
         }
     }
 }

@@ -42,7 +42,9 @@ fn judge(subject: &Subject<'_>, grant: &GrantFacts) -> Vec<LintFinding> {
         return all;
     }
     let operations = and_list(&grant.operations);
-    all.extend(whose(who, grantee).map(|(rule, whose)| found(rule, format!("it lets {whose} `{grantee}` {operations}"))));
+    all.extend(
+        whose(who, grantee).map(|(rule, whose)| found(rule, format!("it lets {whose} `{grantee}` {operations}"))),
+    );
     if grant.operations.iter().any(|operation| operation == "CreateGrant") {
         all.push(found(&rule::GRANTING_GRANT, format!("`{grantee}` may pass it on: {operations}")));
     }
@@ -74,7 +76,8 @@ fn impossible(subject: &Subject<'_>, grant: &GrantFacts) -> Option<String> {
     let (spec, usage) = (facts.key_spec.parse::<KeySpec>().ok()?, facts.key_usage.parse::<KeyUsage>().ok()?);
     let possible = |action: &KmsAction| action.access != Access::Crypto || can(action.name, spec, usage);
     let operations = grant.operations.iter().filter_map(|operation| KmsAction::find(operation));
-    let vain = operations.filter(|action| !possible(action) || (action.name == "GetPublicKey" && !spec.is_asymmetric()));
+    let vain =
+        operations.filter(|action| !possible(action) || (action.name == "GetPublicKey" && !spec.is_asymmetric()));
     let vain: Vec<&str> = vain.map(|action| action.name).collect();
     let known = subject.key.place == KnownPlace::Arn;
     (known && !vain.is_empty()).then(|| format!("a key of spec {spec} and usage {usage} cannot {}", and_list(&vain)))

@@ -62,7 +62,8 @@ fn every_key(
     version: &PolicyVersion,
     view: &StatementView<'_>,
 ) -> Option<LintFinding> {
-    let actions: Vec<&'static KmsAction> = view.actions.iter().copied().filter(|action| OPENING.contains(&action.full)).collect();
+    let actions: Vec<&'static KmsAction> =
+        view.actions.iter().copied().filter(|action| OPENING.contains(&action.full)).collect();
     if !view.allows() || actions.is_empty() {
         return None;
     }
@@ -71,7 +72,8 @@ fn every_key(
     let by_use = super::trial::is_one_of;
     let any_use = view.conditions.iter().all(|condition| !by_use(condition, &BY_USE));
     let statements = [view];
-    let outcome = |except: &[&str]| Trial::new(&key, vec![caller.clone()], &actions).choosing(&statements, except).run();
+    let outcome =
+        |except: &[&str]| Trial::new(&key, vec![caller.clone()], &actions).choosing(&statements, except).run();
     let never = ["kms:RequestAlias"];
     let directly = outcome(&[&never[..], &BY_USE[..]].concat());
     let (severity, how) = match (directly, any_use) {
@@ -84,7 +86,10 @@ fn every_key(
     };
     let names: Vec<String> = actions.iter().map(|action| format!("`{}`", action.full)).collect();
     let resources = view.resources().join(", ");
-    let message = format!("it allows {} under every key that delegates to IAM (`{resources}`){how}", crate::text::and_list(&names));
+    let message = format!(
+        "it allows {} under every key that delegates to IAM (`{resources}`){how}",
+        crate::text::and_list(&names)
+    );
     let finding = LintFinding::of(&rule::DECRYPT_ALL_KEYS, view.place.clone(), message);
     Some(finding.severity(severity).controls(controls(kind)))
 }
@@ -92,7 +97,9 @@ fn every_key(
 /// <https://docs.aws.amazon.com/securityhub/latest/userguide/kms-controls.html>
 fn controls(kind: IdentityPolicyKind) -> &'static [&'static str] {
     match kind {
-        IdentityPolicyKind::CustomerManaged => &["Security Hub KMS.1", "AWS Config iam-customer-policy-blocked-kms-actions"],
+        IdentityPolicyKind::CustomerManaged => {
+            &["Security Hub KMS.1", "AWS Config iam-customer-policy-blocked-kms-actions"]
+        }
         IdentityPolicyKind::Inline => &["Security Hub KMS.2", "AWS Config iam-inline-policy-blocked-kms-actions"],
         IdentityPolicyKind::AwsManaged => &[],
     }
@@ -106,11 +113,16 @@ fn unnamed_key(identity: &LintIdentity<'_>, view: &StatementView<'_>) -> Option<
         Resources::Is(patterns) => (patterns, true),
         Resources::IsNot(patterns) => (patterns, false),
     };
-    let arns = if named { patterns.iter().map(|pattern| likeness(pattern, partition, &account)).collect() } else { vec![None] };
+    let arns = if named {
+        patterns.iter().map(|pattern| likeness(pattern, partition, &account)).collect()
+    } else {
+        vec![None]
+    };
     let plain = || format!("arn:{partition}:kms:eu-west-1:{account}:{UNNAMED_KEY}");
-    let arn = arns.into_iter().map(|arn| arn.unwrap_or_else(plain)).find(|arn| {
-        patterns.iter().any(|pattern| glob_matches(pattern, arn)) == named
-    })?;
+    let arn = arns
+        .into_iter()
+        .map(|arn| arn.unwrap_or_else(plain))
+        .find(|arn| patterns.iter().any(|pattern| glob_matches(pattern, arn)) == named)?;
     let parts: Vec<&str> = arn.split(':').collect();
     let [_, _, _, region, owner, _] = parts.as_slice() else { return None };
     let (region, owner): (Region, AccountId) = (region.parse().ok()?, owner.parse().ok()?);

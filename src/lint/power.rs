@@ -25,7 +25,10 @@ pub(super) fn find(subject: &Subject<'_>, view: &StatementView<'_>) -> Vec<LintF
     }
     let mut all = Vec::new();
     if view.uses_the_key() && view.actions.iter().any(|action| is_administration(action)) {
-        all.push(found(&rule::ADMINISTERS_AND_USES, format!("{} may change the key and use it: {}", words(&holders), what(view))));
+        all.push(found(
+            &rule::ADMINISTERS_AND_USES,
+            format!("{} may change the key and use it: {}", words(&holders), what(view)),
+        ));
     }
     all.extend(create_grant(subject, view, &holders));
     all.extend(replication(subject, view, &holders));
@@ -64,7 +67,9 @@ fn escalates(view: &StatementView<'_>, holders: &[Who<'_>]) -> bool {
     let crowd = holders.iter().any(|who| match who {
         Who::Everyone => !narrowed,
         Who::Service(_) => true,
-        Who::OwnAccount | Who::Own(..) | Who::OtherAccount(_) | Who::Other(..) | Who::Dangling(_) | Who::Nobody(..) => false,
+        Who::OwnAccount | Who::Own(..) | Who::OtherAccount(_) | Who::Other(..) | Who::Dangling(_) | Who::Nobody(..) => {
+            false
+        }
     });
     view.covers("kms:PutKeyPolicy") && (crowd || (view.uses_the_key() && !view.covers_everything()))
 }
@@ -93,11 +98,14 @@ fn create_grant(subject: &Subject<'_>, view: &StatementView<'_>, holders: &[Who<
 
 fn fences_grants(condition: &ConditionView<'_>) -> bool {
     let valued = !condition.is_negated() && condition.values().next().is_some();
-    let for_resources = condition.is_about("kms:GrantIsForAWSResource") && condition.values().all(|value| value == "true");
+    let for_resources =
+        condition.is_about("kms:GrantIsForAWSResource") && condition.values().all(|value| value == "true");
     let to_whom = condition.is_about("kms:GranteePrincipal") || condition.is_about("kms:GranteeServicePrincipal");
     // Each CreateGrant names its operations, so that `ForAllValues` is a fence here; `ForAnyValue` is none.
     let of_what = condition.is_about("kms:GrantOperations") && condition.set() != "ForAnyValue:";
-    valued && condition.base() != "Null" && (of_what || ((for_resources || to_whom) && condition.demands_fixed_values()))
+    valued
+        && condition.base() != "Null"
+        && (of_what || ((for_resources || to_whom) && condition.demands_fixed_values()))
 }
 
 /// Returns whether denies keep every holder from granting a use to a person.

@@ -32,7 +32,8 @@ fn not_principal(view: &StatementView<'_>) -> Option<LintFinding> {
             LintFinding::of(&rule::NOT_PRINCIPAL_ALLOW, view.place.clone(), message)
         }
         Effect::Deny => {
-            let message = format!("it denies everybody but {} of NotPrincipal", crate::text::plural(entries.len(), "entry"));
+            let message =
+                format!("it denies everybody but {} of NotPrincipal", crate::text::plural(entries.len(), "entry"));
             LintFinding::of(&rule::NOT_PRINCIPAL_DENY, view.place.clone(), message)
         }
     })
@@ -44,16 +45,15 @@ fn nobody(subject: &Subject<'_>, view: &StatementView<'_>) -> Vec<LintFinding> {
         return Vec::new();
     };
     let found = |entry: &PrincipalEntry| match subject.who_is(entry) {
-        Who::Nobody(text, why) => {
-            Some(LintFinding::of(&rule::IMPOSSIBLE_PRINCIPAL, view.place.clone(), format!("`{text}` matches nobody: {why}")))
-        }
+        Who::Nobody(text, why) => Some(LintFinding::of(
+            &rule::IMPOSSIBLE_PRINCIPAL,
+            view.place.clone(),
+            format!("`{text}` matches nobody: {why}"),
+        )),
         Who::Dangling(id) => Some(LintFinding::of(&rule::DANGLING_PRINCIPAL, view.place.clone(), dangling(id))),
-        Who::Everyone
-        | Who::OwnAccount
-        | Who::Own(..)
-        | Who::OtherAccount(_)
-        | Who::Other(..)
-        | Who::Service(_) => None,
+        Who::Everyone | Who::OwnAccount | Who::Own(..) | Who::OtherAccount(_) | Who::Other(..) | Who::Service(_) => {
+            None
+        }
     };
     entries.iter().filter_map(found).collect()
 }
@@ -72,12 +72,7 @@ fn other_accounts(subject: &Subject<'_>, view: &StatementView<'_>) -> Vec<LintFi
         match who {
             Who::Other(arn, _) => named.push(format!("`{arn}`")),
             Who::OtherAccount(account) => whole.push(format!("account {account}")),
-            Who::Everyone
-            | Who::OwnAccount
-            | Who::Own(..)
-            | Who::Service(_)
-            | Who::Dangling(_)
-            | Who::Nobody(..) => {}
+            Who::Everyone | Who::OwnAccount | Who::Own(..) | Who::Service(_) | Who::Dangling(_) | Who::Nobody(..) => {}
         }
     }
     let organization = names_everyone(view.statement) && view.demands("aws:PrincipalOrgID");
@@ -132,7 +127,8 @@ fn delegated(subject: &Subject<'_>, view: &StatementView<'_>) -> Option<LintFind
 /// Returns whether a condition asks for multi-factor authentication.
 pub(super) fn asks_for_mfa(view: &StatementView<'_>) -> bool {
     view.conditions.iter().any(|condition| {
-        let present = condition.is_about("aws:MultiFactorAuthPresent") && condition.values().any(|value| value == "true");
+        let present =
+            condition.is_about("aws:MultiFactorAuthPresent") && condition.values().any(|value| value == "true");
         (present || condition.is_about("aws:MultiFactorAuthAge")) && condition.demands_values()
     })
 }

@@ -7,6 +7,7 @@ use super::trial::{HOSTS, OF_SERVICES, Outcome, Trial, instance};
 use super::view::{ConditionView, StatementView};
 use crate::access::{ContextValue, KeyFacts, PrincipalFacts, PrincipalType};
 use crate::ids::{AccountId, PrincipalArn};
+use crate::kms::ActionScope;
 use crate::policy::{PolicyDocument, PrincipalEntry, Principals, Statement, glob_matches};
 
 /// Condition keys that tell who calls, or for whom a service does. A value of one of them is fixed if its part before
@@ -56,7 +57,9 @@ pub(super) fn names_everyone(statement: &Statement) -> bool {
 
 /// Returns whether a condition of fixed value tells who calls.
 pub(super) fn is_fenced(view: &StatementView<'_>) -> bool {
-    view.conditions.iter().any(|condition| WHO.iter().any(|(key, end)| condition.is_about(key) && fixes(condition, *end)))
+    view.conditions
+        .iter()
+        .any(|condition| WHO.iter().any(|(key, end)| condition.is_about(key) && fixes(condition, *end)))
 }
 
 fn fixes(condition: &ConditionView<'_>, end: Option<char>) -> bool {
@@ -82,15 +85,19 @@ fn judge(subject: &Subject<'_>, view: &StatementView<'_>) -> Option<LintFinding>
         Outcome::Denied => None,
         Outcome::Refused => match try_calls(subject, view, Network::AsNamed) {
             Outcome::Allowed { action, .. } => Some(
-                found(format!("every account may call {action} from the network that is named; a place is not a caller"))
-                    .severity(LintSeverity::Medium)
-                    .controls(&[]),
+                found(format!(
+                    "every account may call {action} from the network that is named; a place is not a caller"
+                ))
+                .severity(LintSeverity::Medium)
+                .controls(&[]),
             ),
             Outcome::Denied => None,
             Outcome::Refused => Some(
-                found("`*` is allowed without a condition of fixed value on who calls, though no caller was found whom \
+                found(
+                    "`*` is allowed without a condition of fixed value on who calls, though no caller was found whom \
                        the conditions admit; Security Hub calls this public"
-                    .to_owned())
+                        .to_owned(),
+                )
                 .severity(LintSeverity::Medium),
             ),
         },
@@ -102,14 +109,14 @@ fn try_calls(subject: &Subject<'_>, view: &StatementView<'_>, network: Network) 
     let denies: Vec<&StatementView<'_>> = subject.statements.iter().filter(|other| other.denies()).collect();
     let relevant: Vec<&StatementView<'_>> = denies.into_iter().chain([view]).collect();
     let mut facts = subject.key.facts.clone();
-    facts.policy = PolicyDocument {
-        statements: relevant.iter().map(|view| view.statement.clone()).collect(),
-        ..facts.policy
-    };
+    facts.policy =
+        PolicyDocument { statements: relevant.iter().map(|view| view.statement.clone()).collect(), ..facts.policy };
     (facts.grants, facts.ram_policy) = (Vec::new(), None);
     let stranger = unnamed_account(subject.key.facts);
     let callers = strangers(&relevant, &facts, &stranger);
-    let trial = Trial::new(&facts, callers, &view.actions);
+    // Key policies have no say in actions without a key, nor in retiring grants.
+    let actions: Vec<_> = view.actions.iter().copied().filter(|action| action.scope == ActionScope::Key).collect();
+    let trial = Trial::new(&facts, callers, &actions);
     let elsewhere: Vec<&str> = OF_SERVICES.iter().chain(WHERE).copied().collect();
     let trial = match network {
         Network::Elsewhere => trial.choosing(&relevant, &elsewhere),
@@ -194,7 +201,8 @@ fn source(pattern: &str, account: &AccountId) -> Option<String> {
     let [.., owner, resource] = parts.as_mut_slice() else {
         return pattern.starts_with('*').then(|| format!("arn:aws:sns:eu-west-1:{account}:unnamed"));
     };
-    if owner.is_empty() && !resource.contains(['*', '?']) || !glob_matches(owner, account.as_str()) && !owner.is_empty() {
+    if owner.is_empty() && !resource.contains(['*', '?']) || !glob_matches(owner, account.as_str()) && !owner.is_empty()
+    {
         return None;
     }
     if !owner.is_empty() {
@@ -209,7 +217,8 @@ fn from_where<'a>(trial: Trial<'a>, views: &[&StatementView<'_>]) -> Trial<'a> {
     let conditions = || views.iter().flat_map(|view| &view.conditions);
     let mut trial = trial;
     for key in WHERE.iter().filter(|key| conditions().any(|condition| condition.is_about(key))) {
-        let values = if key.ends_with("Ip") { HOSTS.iter().map(|host| one(host)).collect() } else { vec![one("vpc-0unnamed")] };
+        let values =
+            if key.ends_with("Ip") { HOSTS.iter().map(|host| one(host)).collect() } else { vec![one("vpc-0unnamed")] };
         trial = trial.with(key, values.into_iter().chain([None]).collect());
     }
     trial

@@ -28,7 +28,8 @@ fn rotation(subject: &Subject<'_>) -> Option<LintFinding> {
     match subject.key.state.unwrap_or(KeyState::Enabled) {
         KeyState::Enabled | KeyState::Updating => Some(found("the key is not rotated automatically")),
         KeyState::Disabled => {
-            let resting = "the key is not rotated automatically; it is disabled, and KMS takes the setting once it is enabled";
+            let resting =
+                "the key is not rotated automatically; it is disabled, and KMS takes the setting once it is enabled";
             Some(found(resting).severity(LintSeverity::Info).controls(&[]))
         }
         KeyState::Creating
@@ -56,7 +57,8 @@ fn aliases(subject: &Subject<'_>) -> Option<LintFinding> {
     let count = subject.key.facts.aliases.len();
     let mut conditions = subject.allows().flat_map(|view| &view.conditions);
     let depends = conditions.any(|condition| condition.is_about("kms:ResourceAliases"));
-    let message = format!("the key has {count} aliases; above {ALIASES_PER_KEY} no allow by `kms:ResourceAliases` counts");
+    let message =
+        format!("the key has {count} aliases; above {ALIASES_PER_KEY} no allow by `kms:ResourceAliases` counts");
     (depends && count > ALIASES_PER_KEY).then(|| LintFinding::of(&rule::TOO_MANY_ALIASES, LintPlace::Key, message))
 }
 
@@ -73,7 +75,9 @@ fn length(subject: &Subject<'_>) -> Option<LintFinding> {
             let message = format!("the policy has {bytes} of {limit} bytes");
             Some(LintFinding::of(&rule::POLICY_NEAR_LIMIT, LintPlace::Policy, message))
         }
-        PolicyLimit::IllegalCharacter { .. } | PolicyLimit::NoPrincipal { .. } | PolicyLimit::RepeatedCondition { .. } => None,
+        PolicyLimit::IllegalCharacter { .. }
+        | PolicyLimit::NoPrincipal { .. }
+        | PolicyLimit::RepeatedCondition { .. } => None,
     })
 }
 

@@ -3,10 +3,10 @@
 use super::model::{KnownPlace, LintFinding, LintPlace, LintSeverity};
 use super::rule;
 use super::subject::Subject;
-use super::view::{PolicyKind, StatementView, of_kms};
+use super::view::{PolicyKind, StatementView, matched, of_kms};
 use crate::kms::{ACTIONS, ActionScope, KmsAction};
 use crate::policy::{
-    Actions, Effect, PolicyDocument, PolicyVersion, Principals, Resources, glob_matches, glob_matches_ignore_case,
+    Actions, Effect, PolicyDocument, PolicyVersion, PrincipalEntry, Principals, Resources, Statement, glob_matches,
 };
 use crate::text::did_you_mean;
 use std::collections::BTreeSet;
@@ -55,8 +55,7 @@ fn why_inert(view: &StatementView<'_>) -> Option<String> {
 fn unknown_actions(view: &StatementView<'_>) -> Vec<LintFinding> {
     let Some(Actions::Is(patterns) | Actions::IsNot(patterns)) = &view.statement.actions else { return Vec::new() };
     let ours = |pattern: &&String| view.kind == PolicyKind::Key || of_kms(pattern);
-    let matches = |pattern: &str| ACTIONS.iter().any(|action| glob_matches_ignore_case(pattern, action.full));
-    let unknown = patterns.iter().filter(ours).filter(|pattern| !matches(pattern));
+    let unknown = patterns.iter().filter(ours).filter(|pattern| matched(pattern).is_empty());
     let found = |pattern: &String| {
         let message = format!("KMS has no action `{pattern}`");
         let finding = LintFinding::of(&rule::UNKNOWN_ACTION, view.place.clone(), message);
@@ -91,7 +90,8 @@ fn not_elements(view: &StatementView<'_>) -> Option<LintFinding> {
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html>
 fn literal_variables(view: &StatementView<'_>, version: &PolicyVersion) -> Option<LintFinding> {
     let values = view.conditions.iter().flat_map(|condition| &condition.condition.values);
-    let mut texts = values.map(crate::policy::ConditionValue::as_text).chain(view.resources().iter().map(String::as_str));
+    let mut texts =
+        values.map(crate::policy::ConditionValue::as_text).chain(view.resources().iter().map(String::as_str));
     let literal = texts.find(|text| text.contains("${")).filter(|_| *version != PolicyVersion::V2012)?;
     let message = format!("`{literal}` is plain text in a document of version 2008-10-17");
     Some(LintFinding::of(&rule::LITERAL_VARIABLE, view.place.clone(), message))
@@ -115,25 +115,62 @@ fn repeated_sids(views: &[StatementView<'_>]) -> Vec<LintFinding> {
     let sids = views.iter().filter_map(|view| Some((view, view.statement.sid.as_deref()?)));
     let repeated = sids.filter(|(_, sid)| !sid.is_empty() && !seen.insert(*sid));
     let found = |(view, sid): (&StatementView<'_>, &str)| {
-        LintFinding::of(&rule::REPEATED_SID, view.place.clone(), format!("an earlier statement has the Sid `{sid}` too"))
+        LintFinding::of(
+            &rule::REPEATED_SID,
+            view.place.clone(),
+            format!("an earlier statement has the Sid `{sid}` too"),
+        )
     };
     repeated.map(found).collect()
 }
 
 /// Takes statements away from the end for as long as the document means the same.
 fn redundant(document: &PolicyDocument, views: &[StatementView<'_>]) -> Vec<LintFinding> {
-    let mut rest = document.clone();
+    let mut kept: Vec<&StatementView<'_>> = views.iter().collect();
     let mut found = Vec::new();
-    for (index, view) in views.iter().enumerate().rev().filter(|(_, view)| !view.actions.is_empty()) {
-        let mut less = rest.clone();
-        less.statements.remove(index);
-        if less.same_permissions(&rest) {
+    for view in views.iter().rev().filter(|view| !view.actions.is_empty()) {
+        let others: Vec<&StatementView<'_>> = kept.iter().copied().filter(|other| may_say(other, view)).collect();
+        if !others.is_empty() && is_said_by(document, view, &others) {
             let message = "other statements say the same already".to_owned();
             found.push(LintFinding::of(&rule::REDUNDANT_STATEMENT, view.place.clone(), message));
-            rest = less;
+            kept.retain(|other| other.place != view.place);
         }
     }
     found
+}
+
+/// Returns whether a statement could say a part of another: the cheap question before the dear one.
+fn may_say(other: &StatementView<'_>, view: &StatementView<'_>) -> bool {
+    let (theirs, ours) = (names(other.statement), names(view.statement));
+    let shared = theirs.contains(&"*") || ours.is_empty() || ours.iter().any(|name| theirs.contains(name));
+    let narrower = other.conditions.iter().any(|condition| {
+        view.conditions.iter().all(|own| !own.condition.key.eq_ignore_ascii_case(&condition.condition.key))
+    });
+    let acts = other.actions.iter().any(|action| view.covers(action.full));
+    other.place != view.place && other.statement.effect == view.statement.effect && shared && acts && !narrower
+}
+
+fn is_said_by(document: &PolicyDocument, view: &StatementView<'_>, others: &[&StatementView<'_>]) -> bool {
+    let said: BTreeSet<&str> = others.iter().flat_map(|other| &other.actions).map(|action| action.name).collect();
+    if !view.actions.iter().all(|action| said.contains(action.name)) {
+        return false;
+    }
+    let only = |views: &[&StatementView<'_>]| PolicyDocument {
+        statements: views.iter().map(|view| view.statement.clone()).collect(),
+        ..document.clone()
+    };
+    only(others).same_permissions(&only(&[others, &[view]].concat()))
+}
+
+/// Returns the entries of a statement's principal, accounts by their ids.
+fn names(statement: &Statement) -> Vec<&str> {
+    let Some(Principals::Is(entries) | Principals::IsNot(entries)) = &statement.principals else { return Vec::new() };
+    entries.iter().map(account_or_name).collect()
+}
+
+fn account_or_name(entry: &PrincipalEntry) -> &str {
+    let name = entry.kind_and_value().1;
+    name.strip_suffix(":root").and_then(|root| root.rsplit(':').next()).unwrap_or(name)
 }
 
 /// Finds what a statement of a key policy says in vain.

@@ -3,7 +3,9 @@
 
 use super::view::{ConditionView, StatementView};
 use crate::access::{ContextValue, Decision, Guardrails, KeyFacts, PrincipalFacts, PrincipalType, Request, decide};
+use crate::ids::Region;
 use crate::kms::{KmsAction, is_multi_valued_condition_key};
+use crate::services::Service;
 use std::collections::BTreeMap;
 
 /// How many calls are tried at most; a policy with more combinations is not decided.
@@ -93,7 +95,8 @@ impl<'a> Trial<'a> {
                 asked.entry(condition.condition.key.to_ascii_lowercase()).or_default().push(condition);
             }
         }
-        self.choices.extend(asked.into_values().filter_map(|conditions| choice(&conditions)));
+        let region = &self.key.region;
+        self.choices.extend(asked.into_values().filter_map(|conditions| choice(&conditions, region)));
         self
     }
 
@@ -144,12 +147,16 @@ impl<'a> Trial<'a> {
     }
 }
 
-fn choice(conditions: &[&ConditionView<'_>]) -> Option<Choice> {
+fn choice(conditions: &[&ConditionView<'_>], region: &Region) -> Option<Choice> {
     let key = conditions.first()?.condition.key.clone();
     let mut texts: Vec<String> = conditions.iter().flat_map(|condition| asked_for(condition)).collect();
-    texts.dedup();
-    texts.truncate(MOST_VALUES - 2);
-    texts.push("unnamed".to_owned());
+    texts.truncate(MOST_VALUES);
+    if key.eq_ignore_ascii_case("kms:ViaService") {
+        texts.retain(|text| is_possible_via_service(text));
+        texts.extend(Service::ALL.iter().map(|service| service.via_service(region)));
+    } else {
+        texts.push("unnamed".to_owned());
+    }
     let values = if is_multi_valued_condition_key(&key) {
         let all = texts.iter().filter(|text| *text != "unnamed").cloned().collect();
         let each = texts.iter().map(|text| ContextValue::Many(vec![text.clone()]));
@@ -158,6 +165,12 @@ fn choice(conditions: &[&ConditionView<'_>]) -> Option<Choice> {
         texts.into_iter().map(|text| Some(ContextValue::One(text))).chain([None]).collect()
     };
     Some(Choice { key, values })
+}
+
+/// Returns whether services forward calls under a name: it has a service, a Region and AWS's domain.
+fn is_possible_via_service(text: &str) -> bool {
+    let place = text.strip_suffix(".amazonaws.com").and_then(|rest| rest.rsplit_once('.'));
+    place.is_some_and(|(_, region)| region.parse::<Region>().is_ok())
 }
 
 /// Returns values that satisfy a condition, or just do not.

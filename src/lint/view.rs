@@ -5,6 +5,7 @@ use crate::kms::{ACTIONS, KmsAction};
 use crate::policy::{
     Actions, Condition, Effect, Operator, Polarity, PolicyDocument, Resources, Statement, glob_matches_ignore_case,
 };
+use std::collections::BTreeSet;
 
 /// Which kind of policy a statement stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,15 +125,28 @@ fn covered(statement: &Statement) -> Vec<&'static KmsAction> {
     if statement.inert.is_some() || statement.resources.is_none() {
         return Vec::new();
     }
-    let any = |patterns: &[String], action: &KmsAction| {
-        patterns.iter().any(|pattern| glob_matches_ignore_case(pattern, action.full))
-    };
-    let covers = |action: &&KmsAction| match &statement.actions {
-        None => false,
-        Some(Actions::Is(patterns)) => any(patterns, action),
-        Some(Actions::IsNot(patterns)) => !any(patterns, action),
-    };
-    ACTIONS.iter().filter(covers).collect()
+    match &statement.actions {
+        None => Vec::new(),
+        Some(Actions::Is(patterns)) => {
+            let mut found: Vec<&'static KmsAction> = patterns.iter().flat_map(|pattern| matched(pattern)).collect();
+            found.sort_by_key(|action| action.name);
+            found.dedup_by_key(|action| action.name);
+            found
+        }
+        Some(Actions::IsNot(patterns)) => {
+            let excepted: BTreeSet<&str> =
+                patterns.iter().flat_map(|pattern| matched(pattern)).map(|one| one.name).collect();
+            ACTIONS.iter().filter(|action| !excepted.contains(action.name)).collect()
+        }
+    }
+}
+
+/// Returns the actions of KMS that a pattern matches; most patterns are names, and need no search.
+pub(super) fn matched(pattern: &str) -> Vec<&'static KmsAction> {
+    if pattern.contains(['*', '?']) {
+        return ACTIONS.iter().filter(|action| glob_matches_ignore_case(pattern, action.full)).collect();
+    }
+    KmsAction::find(pattern).filter(|_| of_kms(pattern)).into_iter().collect()
 }
 
 impl ConditionView<'_> {
@@ -183,7 +197,8 @@ impl ConditionView<'_> {
 
     /// Returns whether it demands that the key is there and has one of some values.
     pub(super) fn demands_values(&self) -> bool {
-        self.operator.is_some() && !self.holds_on_absence() && !self.is_negated() && self.values().next().is_some()
+        let compares = self.operator.is_some_and(|operator| operator.base != "Null") && !self.is_negated();
+        compares && !self.holds_on_absence() && self.values().next().is_some()
     }
 
     /// Returns whether `*` and `?` in its values stand for other text.
