@@ -23,8 +23,8 @@ mod verdict;
 pub use case::{Case, CaseError, CaseFile, Expected};
 pub use context::derive_context;
 pub use facts::{
-    ContextValue, CreateGrantRequest, GrantConstraints, GrantFacts, Grantee, Guardrails, KeyFacts, PrincipalFacts,
-    PrincipalType, Request, RequestContext,
+    ContextValue, CreateGrantRequest, GrantConstraints, GrantFacts, Grantee, Guardrails, KeyFacts, Knowledge,
+    PrincipalFacts, PrincipalType, Request, RequestContext, Unknown,
 };
 pub use verdict::{Decision, Evaluation, Layer, TraceEntry};
 
@@ -52,6 +52,17 @@ pub fn decide(
     guardrails: &Guardrails,
 ) -> Decision {
     combine::find(&Call::new(request, principal, key), guardrails).decision()
+}
+
+/// Returns whether a call is allowed; `None` where that is open: a condition key is [`Unknown`], or AWS's
+/// documentation leaves it open. The cheapest of the questions, for searches over many requests.
+pub fn is_allowed(
+    request: &Request,
+    principal: &PrincipalFacts,
+    key: Option<&KeyFacts>,
+    guardrails: &Guardrails,
+) -> Option<bool> {
+    combine::find(&Call::new(request, principal, key), guardrails).allowed()
 }
 
 /// Decides whether a caller may assume a role: its trust policy, and for the caller's own side its identity policies.
@@ -342,6 +353,29 @@ mod tests {
         }
 
         #[test]
+        fn what_is_decided_without_a_key_is_so_for_every_value_of_it(world in world(), all in prop::bool::ANY) {
+            let ask = |request: &Request| is_allowed(request, &world.principal, Some(&world.key), &world.guardrails);
+            let mut open = Request { via_service: None, encryption_context: [].into(), ..world.request.clone() };
+            let keys = ["kms:encryptioncontext:", "kms:encryptioncontextkeys", "kms:viaservice", "kms:grantoperations"];
+            open.unknown =
+                if all { Unknown::Everything } else { Unknown::Keys(keys.map(str::to_owned).into()) };
+            let decided = ask(&open);
+            prop_assert!(decided.is_none() || decided == ask(&world.request), "{:?}", decided);
+        }
+
+        #[test]
+        fn what_is_decided_by_name_alone_is_so_with_its_policies(world in world()) {
+            let mut allows = world.principal.clone();
+            for document in &mut allows.identity_policies {
+                document.statements.retain(|statement| statement.effect == Effect::Allow);
+            }
+            let name = PrincipalFacts { identity_policies: Vec::new(), knowledge: Knowledge::NameOnly, ..allows.clone() };
+            let ask = |who: &PrincipalFacts| is_allowed(&world.request, who, Some(&world.key), &world.guardrails);
+            let decided = ask(&name);
+            prop_assert!(decided.is_none() || decided == ask(&allows), "{:?}", decided);
+        }
+
+        #[test]
         fn order_does_not_matter(mut world in world()) {
             let before = world.decide().0;
             world.key.policy.statements.reverse();
@@ -359,6 +393,35 @@ mod tests {
             prop_assert!(!found.trace.is_empty());
             prop_assert!(found.trace.iter().all(|entry| !entry.text.is_empty()));
         }
+    }
+
+    #[test]
+    fn conditions_on_keys_that_are_not_known_stay_open() {
+        let role = PrincipalFacts::from_arn(&"arn:aws:iam::111122223333:role/App".parse().unwrap());
+        let policy = PolicyDocument::new(vec![
+            Statement::allow("A", ["kms:Decrypt", "kms:DescribeKey"])
+                .principals(vec![PrincipalEntry::Aws(role.arn.clone())])
+                .when("StringEquals", "kms:EncryptionContext:app", ["x"]),
+        ]);
+        let key = KeyFacts::new(KEY, "111122223333".parse().unwrap(), "eu-west-1".parse().unwrap(), policy);
+        let ask = |action: &str, unknown: Unknown, context: &[(&str, &str)]| {
+            let mut request = Request::new(action, KEY, "eu-west-1".parse().unwrap());
+            request.unknown = unknown;
+            request.encryption_context =
+                context.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            is_allowed(&request, &role, Some(&key), &Guardrails::default())
+        };
+        assert_eq!(ask("kms:Decrypt", Unknown::Nothing, &[]), Some(false));
+        assert_eq!(ask("kms:Decrypt", Unknown::Everything, &[]), None);
+        assert_eq!(ask("kms:Decrypt", Unknown::Everything, &[("app", "x")]), Some(true));
+        assert_eq!(ask("kms:Decrypt", Unknown::Everything, &[("app", "y")]), Some(false));
+        // Calls of DescribeKey carry no encryption context.
+        assert_eq!(ask("kms:DescribeKey", Unknown::Everything, &[]), Some(false));
+        let listed = |key: &str| Unknown::Keys([key.to_owned()].into());
+        assert_eq!(ask("kms:Decrypt", listed("kms:encryptioncontext:app"), &[]), None);
+        assert_eq!(ask("kms:Decrypt", listed("kms:encryptioncontext:"), &[]), None);
+        assert_eq!(ask("kms:Decrypt", listed("kms:encryptioncontext:other"), &[]), Some(false));
+        assert_eq!(ask("kms:Decrypt", listed("kms:encryptioncontext:other"), &[("app", "x")]), Some(true));
     }
 
     #[test]

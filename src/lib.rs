@@ -31,3 +31,4 @@ pub mod source;
 pub mod synth;
 pub mod text;
 pub mod verify;
+pub mod world;

@@ -15,7 +15,6 @@ mod order;
 mod roles;
 mod scope;
 mod summary;
-mod world;
 
 #[cfg(test)]
 mod tests;

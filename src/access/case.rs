@@ -3,8 +3,8 @@
 mod raw;
 
 use super::facts::{
-    ContextValue, CreateGrantRequest, GrantConstraints, GrantFacts, Grantee, Guardrails, KeyFacts, PrincipalFacts,
-    PrincipalType, Request, RequestContext,
+    ContextValue, CreateGrantRequest, GrantConstraints, GrantFacts, Grantee, Guardrails, KeyFacts, Knowledge,
+    PrincipalFacts, PrincipalType, Request, RequestContext, Unknown,
 };
 use super::verdict::{Decision, Evaluation};
 use crate::ids::{AccountId, Region};
@@ -159,6 +159,7 @@ fn request(raw: RawRequest, region: Region) -> Request {
         grant_is_for_aws_resource: raw.grant_is_for_aws_resource,
         retire_grant_id: raw.retire_grant_id,
         context: raw.context.into_iter().map(|(name, value)| (name, value.map(ContextValue::from))).collect(),
+        unknown: Unknown::Nothing,
     }
 }
 
@@ -205,6 +206,7 @@ fn principal(raw: RawPrincipal) -> Result<PrincipalFacts, String> {
         session_policy: optional("principal.session_policy", raw.session_policy)?,
         service_linked_role: raw.service_linked_role,
         management_account: raw.management_account,
+        knowledge: Knowledge::Whole,
     })
 }
 

@@ -4,7 +4,7 @@
 //! <https://docs.aws.amazon.com/kms/latest/developerguide/policy-evaluation.html>
 
 use super::context::Call;
-use super::facts::Guardrails;
+use super::facts::{Guardrails, Knowledge};
 use super::grant::{self, Retiring};
 use super::layer::{Held, Need, Place, ResourceSaid, Said, judge};
 use super::statement::Kind;
@@ -47,6 +47,16 @@ impl Findings {
         self.ways.iter().rev().max_by_key(|way| way_holds(way).rank())
     }
 
+    /// Returns whether the call is allowed, `None` where that is open.
+    pub(super) fn allowed(&self) -> Option<bool> {
+        let best = self.best().map_or(Truth::False, way_holds);
+        match (self.deny.truth, best, self.open) {
+            (Truth::True, _, _) | (_, Truth::False, None) => Some(false),
+            (Truth::False, Truth::True, _) => Some(true),
+            (Truth::Unknown(_) | Truth::False, _, _) => None,
+        }
+    }
+
     pub(super) fn decision(&self) -> Decision {
         let best = self.best().map_or(Truth::False, way_holds);
         match (self.deny.truth, best, self.open) {
@@ -79,7 +89,7 @@ impl CallerSide {
         let if_any = |any: bool, said: &Said| if any { said.allow } else { Held::NOTHING };
         Self {
             deny: [&boundary, &session, &scp].iter().fold(identity.deny, |deny, said| deny.surer(said.deny)),
-            identity: if call.caller.is_root() { Held::yes(Need::Identity) } else { identity.allow },
+            identity: own_allow(call, identity.allow),
             boundary: if_any(facts.permissions_boundary.is_some(), &boundary),
             session: if_any(facts.session_policy.is_some(), &session),
             scp: scp.allow,
@@ -114,6 +124,15 @@ impl CallerSide {
             limit(self.session, Open::GrantAndSessionPolicy),
             limit(self.scp, Open::GrantAndScp),
         ])
+    }
+}
+
+/// Returns what the identity policies allow: a root user needs none, and those of others may not be known.
+fn own_allow(call: &Call<'_>, read: Held) -> Held {
+    match call.caller.facts.knowledge {
+        _ if call.caller.is_root() => Held::yes(Need::Identity),
+        Knowledge::Whole => read,
+        Knowledge::NameOnly => Held { truth: read.truth.or_open(Open::IdentityNotRead), ..read },
     }
 }
 

@@ -5,7 +5,8 @@
 
 use super::caller::Caller;
 use super::facts::{
-    ContextValue, CreateGrantRequest, KeyFacts, PrincipalFacts, PrincipalType, Request, RequestContext,
+    ContextValue, CreateGrantRequest, KeyFacts, Knowledge, PrincipalFacts, PrincipalType, Request, RequestContext,
+    Unknown,
 };
 use super::truth::Open;
 use crate::kms::{ActionScope, KmsAction};
@@ -158,7 +159,96 @@ impl<'a> Call<'a> {
                 ContextValue::Many(texts) => Value::Many(texts.iter().map(String::as_str).collect()),
             });
         }
-        self.derived(key)
+        if self.request.unknown == Unknown::Nothing {
+            return self.derived(key);
+        }
+        if self.request.unknown.lists(key) {
+            return self.can_carry(key).then_some(Value::Open(Open::NotGiven));
+        }
+        self.derived(key).or_else(|| self.may_have(key).then_some(Value::Open(Open::NotGiven)))
+    }
+
+    /// Returns whether a call of the action can carry a key that is made from the request's parts.
+    fn can_carry(&self, key: &str) -> bool {
+        if after(ENCRYPTION_CONTEXT, key).is_some() || key.eq_ignore_ascii_case("kms:EncryptionContextKeys") {
+            return self.carries_encryption_context();
+        }
+        match NAMED.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)) {
+            Some((_, Named::Grant(_))) => self.key.is_some() && self.is_action("CreateGrant"),
+            Some((_, Named::Request(_))) => self.key.is_some(),
+            Some((_, Named::Caller(_) | Named::Key(_))) | None => true,
+        }
+    }
+
+    /// Returns whether such a call can have a key that was not given, where all such keys are open.
+    fn may_have(&self, key: &str) -> bool {
+        self.request.unknown == Unknown::Everything
+            && self.can_carry(key)
+            && match NAMED.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)) {
+                Some((_, Named::Caller(CallerKey::OrgId))) => self.is_half_known(),
+                Some((_, Named::Caller(_) | Named::Key(_))) => false,
+                Some((_, Named::Grant(_))) => self.request.grant.is_none(),
+                Some((_, Named::Request(RequestKey::EncryptionContextKeys))) => self.has_open_pairs(),
+                Some((_, Named::Request(RequestKey::ViaService))) => !self.caller.is_service(),
+                Some((name, Named::Request(_))) => self.knows(name),
+                None => self.may_have_unnamed(key),
+            }
+    }
+
+    fn may_have_unnamed(&self, key: &str) -> bool {
+        if let Some(pair) = after(ENCRYPTION_CONTEXT, key) {
+            return self.is_open_pair(pair);
+        }
+        let begins = |prefix: &str| after(prefix, key).is_some();
+        if begins(PRINCIPAL_TAG) || begins("aws:PrincipalOrg") {
+            return self.is_half_known();
+        }
+        if begins(RESOURCE_TAG) || begins("aws:ResourceOrg") {
+            return false;
+        }
+        if begins("aws:SourceArn") || begins("aws:SourceAccount") || begins("aws:SourceOrg") {
+            return self.caller.is_service();
+        }
+        !(begins("kms:") || begins("aws:RequestTag/") || begins("aws:TagKeys")) || self.knows(key)
+    }
+
+    /// Returns whether the action has a condition key of its own; of actions that are not in the table nobody knows.
+    fn knows(&self, key: &str) -> bool {
+        self.action.is_none_or(|action| action.knows_condition_key(key))
+    }
+
+    fn is_half_known(&self) -> bool {
+        self.caller.facts.knowledge == Knowledge::NameOnly && !self.caller.is_service()
+    }
+
+    fn carries_encryption_context(&self) -> bool {
+        let takes = self.is_action("CreateGrant") || self.action.is_some_and(|action| action.takes_encryption_context);
+        self.key.is_some() && takes
+    }
+
+    /// Returns whether the encryption context may have pairs that are not known.
+    pub(super) fn has_open_pairs(&self) -> bool {
+        match &self.request.unknown {
+            Unknown::Nothing => false,
+            Unknown::Keys(keys) => keys.iter().any(|key| after(ENCRYPTION_CONTEXT, key).is_some()),
+            Unknown::Everything if self.is_action("CreateGrant") => self.request.grant.is_none(),
+            Unknown::Everything => self.request.encryption_context.is_empty(),
+        }
+    }
+
+    /// Returns whether the encryption context may have a pair of a key.
+    pub(super) fn is_open_pair(&self, key: &str) -> bool {
+        match &self.request.unknown {
+            Unknown::Nothing => false,
+            Unknown::Keys(_) => self.request.unknown.lists(&format!("{ENCRYPTION_CONTEXT}{key}")),
+            Unknown::Everything => self.has_open_pairs(),
+        }
+    }
+
+    /// Returns whether parameters of a new grant are not known.
+    pub(super) fn grant_is_unknown(&self) -> bool {
+        self.has_open_pairs()
+            || NAMED.iter().any(|(name, named)| matches!(named, Named::Grant(_)) && self.request.unknown.lists(name))
     }
 
     fn derived(&self, key: &str) -> Option<Value<'a>> {

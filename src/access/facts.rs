@@ -3,7 +3,7 @@
 use crate::ids::{AccountId, PrincipalArn, PrincipalKind, Region};
 use crate::kms::{KeySpec, KeyUsage, Origin};
 use crate::policy::PolicyDocument;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One API call to be judged. Calls on two resources (`CreateAlias`, `ReEncrypt`) are two requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,32 @@ pub struct Request {
     pub retire_grant_id: Option<String>,
     /// Further condition keys, merged last; `None` removes a key that would be derived.
     pub context: BTreeMap<String, Option<ContextValue>>,
+    /// Which condition keys may have a value that nobody has said; what depends on them stays open.
+    pub unknown: Unknown,
+}
+
+/// Which condition keys of a request are not known.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Unknown {
+    /// None: a key that is not given is not there.
+    #[default]
+    Nothing,
+    /// These, folded to lower case; one that ends in `:` or `/` stands for all keys that begin so. They are open
+    /// even where a part of them is given.
+    Keys(BTreeSet<String>),
+    /// All that are not given and that such a call can have.
+    Everything,
+}
+
+impl Unknown {
+    /// Returns whether a key, in any case, is one of those listed.
+    pub fn lists(&self, key: &str) -> bool {
+        let Self::Keys(keys) = self else { return false };
+        keys.iter().any(|listed| {
+            let head = key.get(..listed.len()).is_some_and(|head| head.eq_ignore_ascii_case(listed));
+            head && (listed.len() == key.len() || listed.ends_with([':', '/']))
+        })
+    }
 }
 
 impl Request {
@@ -44,6 +70,7 @@ impl Request {
             grant_is_for_aws_resource: None,
             retire_grant_id: None,
             context: BTreeMap::new(),
+            unknown: Unknown::Nothing,
         }
     }
 }
@@ -122,6 +149,19 @@ pub struct PrincipalFacts {
     pub service_linked_role: bool,
     /// Whether the account is its organization's management account.
     pub management_account: bool,
+    /// How much of it is known.
+    pub knowledge: Knowledge,
+}
+
+/// How much is known of a caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Knowledge {
+    /// Everything: what is not given is not there.
+    #[default]
+    Whole,
+    /// Who it is. It may have tags, an organization and identity policies that were not read: the latter can only
+    /// add what the key's policy delegates, and what they might deny is left aside.
+    NameOnly,
 }
 
 impl PrincipalFacts {
@@ -141,6 +181,7 @@ impl PrincipalFacts {
             session_policy: None,
             service_linked_role: false,
             management_account: false,
+            knowledge: Knowledge::Whole,
         }
     }
 

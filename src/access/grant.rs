@@ -21,8 +21,9 @@ pub(super) fn allows(grant: &GrantFacts, call: &Call<'_>) -> Truth {
     let new = (action.name == "CreateGrant").then_some(call.request.grant.as_ref());
     let narrower = match new {
         Some(None) => Truth::Unknown(Open::ChildGrantUnknown),
+        Some(Some(_)) if call.grant_is_unknown() => Truth::Unknown(Open::NotGiven),
         Some(Some(new)) => is_narrower(new, grant).into(),
-        None if action.takes_encryption_context => context_fits(&grant.constraints, &call.request.encryption_context),
+        None if action.takes_encryption_context => context_fits(&grant.constraints, call),
         None => Truth::True,
     };
     grantee.and(source_fits(&grant.constraints, call)).and(narrower)
@@ -56,26 +57,43 @@ fn source_fits(constraints: &GrantConstraints, call: &Call<'_>) -> Truth {
     }
 }
 
-/// Returns whether the encryption context of a call satisfies the constraints.
+/// Returns whether the encryption context of a call satisfies the constraints; open where pairs are not known that
+/// would decide it.
 ///
 /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_GrantConstraints.html>
-fn context_fits(constraints: &GrantConstraints, given: &BTreeMap<String, String>) -> Truth {
-    let equals = constraints
-        .encryption_context_equals
-        .as_ref()
-        .map_or(Truth::True, |wanted| if wanted.len() == given.len() { contains(given, wanted) } else { Truth::False });
+fn context_fits(constraints: &GrantConstraints, call: &Call<'_>) -> Truth {
+    let equals = constraints.encryption_context_equals.as_ref();
     let subset = constraints.encryption_context_subset.as_ref();
-    equals.and(subset.map_or(Truth::True, |wanted| contains(given, wanted)))
+    let exactly = |wanted| contains(call, wanted).and(has_no_more(call, wanted));
+    equals.map_or(Truth::True, exactly).and(subset.map_or(Truth::True, |wanted| contains(call, wanted)))
 }
 
-/// Returns whether a map has all pairs of another; open where only the case of keys differs.
-fn contains(given: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> Truth {
+/// Returns whether a call has no other pairs than some that it has.
+fn has_no_more(call: &Call<'_>, wanted: &BTreeMap<String, String>) -> Truth {
+    let given = &call.request.encryption_context;
+    let wanted_key = |key: &String| wanted.keys().any(|other| other.eq_ignore_ascii_case(key));
+    if given.len() > wanted.len() || !given.keys().all(wanted_key) {
+        Truth::False
+    } else if call.has_open_pairs() {
+        Truth::Unknown(Open::NotGiven)
+    } else {
+        (given.len() == wanted.len()).into()
+    }
+}
+
+/// Returns whether a call has all of some pairs; open where only the case of keys differs.
+fn contains(call: &Call<'_>, wanted: &BTreeMap<String, String>) -> Truth {
+    let given = &call.request.encryption_context;
     Truth::all(wanted.iter().map(|(key, value)| {
         if given.get(key) == Some(value) {
             return Truth::True;
         }
         let folded = given.iter().any(|(other, given)| other.eq_ignore_ascii_case(key) && given == value);
-        if folded { Truth::Unknown(Open::ConstraintKeyCase) } else { Truth::False }
+        match (folded, given.contains_key(key)) {
+            (true, _) => Truth::Unknown(Open::ConstraintKeyCase),
+            (false, false) if call.is_open_pair(key) => Truth::Unknown(Open::NotGiven),
+            (false, _) => Truth::False,
+        }
     }))
 }
 
@@ -133,6 +151,7 @@ pub(super) fn retiring(grant: &GrantFacts, call: &Call<'_>) -> Option<Retiring> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::facts::{PrincipalFacts, Request, Unknown};
 
     fn pairs(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
@@ -157,7 +176,35 @@ mod tests {
             (equals(&[("Department", "IT"), ("Purpose", "Test")]), Truth::True),
             (GrantConstraints::default(), Truth::True),
         ] {
-            assert_eq!(context_fits(&constraints, &given), expected, "{constraints:?}");
+            assert_eq!(fits(&constraints, &given, Unknown::Nothing), expected, "{constraints:?}");
+        }
+    }
+
+    fn fits(constraints: &GrantConstraints, given: &BTreeMap<String, String>, unknown: Unknown) -> Truth {
+        let key = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd";
+        let mut request = Request::new("kms:Decrypt", key, "eu-west-1".parse().unwrap());
+        (request.encryption_context, request.unknown) = (given.clone(), unknown);
+        let caller = PrincipalFacts::from_arn(&"arn:aws:iam::111122223333:role/App".parse().unwrap());
+        context_fits(constraints, &Call::new(&request, &caller, None))
+    }
+
+    #[test]
+    fn pairs_that_are_not_known_leave_it_open() {
+        let open = Truth::Unknown(Open::NotGiven);
+        let (one, two) = ([("a", "1")], [("a", "1"), ("b", "2")]);
+        let listed = |key: &str| Unknown::Keys([format!("kms:encryptioncontext:{key}")].into());
+        for (constraints, given, unknown, expected) in [
+            (subset(&one), &[][..], Unknown::Everything, open),
+            (subset(&one), &one[..], Unknown::Everything, Truth::True),
+            (subset(&two), &one, Unknown::Everything, Truth::False),
+            (subset(&two), &one, listed("b"), open),
+            (subset(&two), &one, listed("c"), Truth::False),
+            (equals(&one), &one, listed("c"), open),
+            (equals(&one), &two, listed("c"), Truth::False),
+            (equals(&two), &one, listed("b"), open),
+            (equals(&two), &[("a", "2")], listed("b"), Truth::False),
+        ] {
+            assert_eq!(fits(&constraints, &pairs(given), unknown), expected, "{constraints:?} {given:?}");
         }
     }
 

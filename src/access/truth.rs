@@ -1,8 +1,6 @@
 //! Three-valued truth: yes, no, or open, with the reason why it is open.
 
 /// Why a part of a decision is open: AWS's documentation is silent or contradicts itself, or a fact is missing.
-///
-/// Residual evaluation over unknown context keys is to add its own reasons here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Open {
     MultiValuedWithoutSetOperator,
@@ -21,6 +19,8 @@ pub(super) enum Open {
     ContextKeyCase,
     ChildGrantUnknown,
     KeyUnknown,
+    NotGiven,
+    IdentityNotRead,
 }
 
 impl Open {
@@ -69,6 +69,10 @@ impl Open {
             }
             Self::ChildGrantUnknown => {
                 "the call is allowed by a grant, for narrower grants only, and the new grant is not known"
+            }
+            Self::NotGiven => "it depends on condition keys that were not given",
+            Self::IdentityNotRead => {
+                "the key leaves it to the IAM policies of the caller's account, and the caller's were not read"
             }
             Self::KeyUnknown => "the call is on a key, and the key's policy and grants are not known",
         }

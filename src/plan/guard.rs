@@ -5,7 +5,7 @@ use super::keys::{self, KeyGoal};
 use super::scope::{self, Ownership};
 use super::{
     AccountPlan, Action, Blocker, BlockerKind, Finding, Orphan, Outcome, Owner, PlanInput, PlanPurpose, TargetPlan,
-    order, world,
+    order,
 };
 use crate::access::PrincipalFacts;
 use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK, TAG_STRAY};
@@ -15,7 +15,7 @@ use crate::ids::{AliasName, KeyName};
 use crate::live::{LiveKey, LiveTarget};
 use crate::policy::{PolicyDocument, glob_matches};
 use crate::review::MissingWay;
-use crate::{review, synth};
+use crate::{review, synth, world};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A target's plan before its steps are numbered.

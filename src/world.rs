@@ -1,14 +1,58 @@
-//! The facts that access decisions need, from desired and live state, built in one place.
+//! The facts that questions about access look at, from desired and live state, built in one place.
+
+mod manifest;
+
+pub use manifest::{key_under, of_manifest};
 
 use crate::access::{KeyFacts, PrincipalFacts};
 use crate::desired::{DesiredKey, DesiredState, DesiredTarget, Principal};
-use crate::ids::{KeyArn, KeyId, PrincipalKind};
+use crate::ids::{KeyArn, KeyId, PrincipalKind, TargetName};
 use crate::live::{Caller, LiveKey};
 use crate::policy::PolicyDocument;
+use crate::source::Loc;
 use std::collections::BTreeMap;
 
+/// Keys and principals, as a manifest declares them or as they were read.
+#[derive(Debug, Clone, Default)]
+pub struct World {
+    /// The keys, in order of target and name.
+    pub keys: Vec<WorldKey>,
+    /// Everybody who is known by name, in order of ARN, each only once.
+    pub principals: Vec<WorldPrincipal>,
+    /// What nobody has read and what could make an answer wrong, in words: `service control policies`.
+    pub gaps: Vec<String>,
+}
+
+/// A key.
+#[derive(Debug, Clone)]
+pub struct WorldKey {
+    /// How people call it: its name in the manifest, else an alias, else its id.
+    pub name: String,
+    /// The target that it is in.
+    pub target: TargetName,
+    /// The key's facts.
+    pub facts: KeyFacts,
+    /// Where the manifest declares it.
+    pub loc: Option<Loc>,
+    /// For each statement of the policy the places of the manifest that it comes from; empty where there is none.
+    pub origins: Vec<Vec<Loc>>,
+}
+
+/// Somebody.
+#[derive(Debug, Clone)]
+pub struct WorldPrincipal {
+    /// How people call it: the role's name in the manifest, else the ARN.
+    pub name: String,
+    /// The principal's facts.
+    pub facts: PrincipalFacts,
+    /// Who may become it, for roles whose trust is known.
+    pub trust: Option<PolicyDocument>,
+    /// Where the manifest declares it.
+    pub loc: Option<Loc>,
+}
+
 /// Returns a key's facts under a policy; a key that does not exist yet gets an id of zeros.
-pub(in crate::plan) fn key_facts(
+pub fn key_facts(
     target: &DesiredTarget,
     key: &DesiredKey,
     tags: &BTreeMap<String, String>,
@@ -19,6 +63,8 @@ pub(in crate::plan) fn key_facts(
     let mut facts = KeyFacts::new(arn.to_string(), target.account.clone(), target.region.clone(), policy);
     facts.aliases = key.aliases.iter().map(|alias| alias.value.to_string()).collect();
     facts.tags.clone_from(tags);
+    key.spec().name().clone_into(&mut facts.key_spec);
+    key.usage().name().clone_into(&mut facts.key_usage);
     facts.grants = live
         .and_then(|key| key.grants.known())
         .map(|grants| grants.iter().map(|grant| grant.facts.clone()).collect())
@@ -33,7 +79,7 @@ fn placeholder(target: &DesiredTarget) -> KeyArn {
 }
 
 /// Returns the caller as decisions see it. Its identity policies are not read: what they add is not counted.
-pub(in crate::plan) fn caller(caller: &Caller) -> PrincipalFacts {
+pub fn caller(caller: &Caller) -> PrincipalFacts {
     let mut facts = PrincipalFacts::from_arn(&caller.arn);
     if caller.principal.kind() == PrincipalKind::Role {
         facts.role_arn = Some(caller.principal.to_string());
@@ -43,12 +89,12 @@ pub(in crate::plan) fn caller(caller: &Caller) -> PrincipalFacts {
 
 /// Returns somebody who stands for a principal: the role itself, or for Identity Center a role of the right name.
 /// `None` for principals that are many.
-pub(in crate::plan) fn stand_in(principal: &Principal, target: &DesiredTarget) -> Option<PrincipalFacts> {
+pub fn stand_in(principal: &Principal, target: &DesiredTarget) -> Option<PrincipalFacts> {
     principal.stand_in(target.region.partition()).map(|arn| PrincipalFacts::from_arn(&arn))
 }
 
 /// Returns the names by which people know ARNs.
-pub(in crate::plan) fn names(desired: &DesiredState, target: &DesiredTarget) -> BTreeMap<String, String> {
+pub fn names(desired: &DesiredState, target: &DesiredTarget) -> BTreeMap<String, String> {
     desired
         .account(&target.account)
         .map(|account| {

@@ -1,0 +1,119 @@
+//! The world as a manifest declares it: what will be once it is applied.
+
+use super::{World, WorldKey, WorldPrincipal, key_facts};
+use crate::access::{KeyFacts, Knowledge, PrincipalFacts, PrincipalType};
+use crate::desired::{DesiredAccount, DesiredKey, DesiredState, DesiredTarget, Principal};
+use crate::services::service_pin;
+use crate::synth;
+use std::collections::BTreeMap;
+
+/// Returns the keys of a manifest under the policies that they will have, and everybody whom it names.
+///
+/// Of managed roles the identity policies and the trust are known, of others nothing but the name. Organizations
+/// and whole accounts are nobody in particular, so they are not among the principals.
+pub fn of_manifest(state: &DesiredState) -> World {
+    let keys = state.targets.iter().flat_map(|target| target.keys.iter().map(move |key| world_key(state, target, key)));
+    let mut principals: BTreeMap<String, WorldPrincipal> = BTreeMap::new();
+    for known in state.accounts.iter().flat_map(|account| roles(state, account)) {
+        principals.entry(known.facts.arn.clone()).or_insert(known);
+    }
+    for target in &state.targets {
+        for principal in named(target) {
+            if let Some(found) = stranger(principal, target) {
+                principals.entry(found.facts.arn.clone()).or_insert(found);
+            }
+        }
+    }
+    World {
+        keys: keys.collect(),
+        principals: principals.into_values().collect(),
+        gaps: vec![
+            "identity policies of roles that keywright does not manage".to_owned(),
+            "service and resource control policies".to_owned(),
+            "VPC endpoint policies".to_owned(),
+        ],
+    }
+}
+
+/// Returns a declared key under the policy that it will have.
+pub fn key_under(state: &DesiredState, target: &DesiredTarget, key: &DesiredKey) -> KeyFacts {
+    key_facts(target, key, &synth::key_tags(state, key), None, synth::key_policy(target, key))
+}
+
+fn world_key(state: &DesiredState, target: &DesiredTarget, key: &DesiredKey) -> WorldKey {
+    let facts = key_under(state, target, key);
+    let origins = facts.policy.statements.iter().map(|_| vec![key.loc]).collect();
+    WorldKey { name: key.name.to_string(), target: target.name.clone(), facts, loc: Some(key.loc), origins }
+}
+
+/// Returns the roles that a manifest makes or refers to in an account.
+fn roles<'s>(state: &'s DesiredState, account: &'s DesiredAccount) -> impl Iterator<Item = WorldPrincipal> + 's {
+    account.known_roles.iter().map(move |(name, known)| {
+        let mut facts = PrincipalFacts::from_arn(&known.arn.principal());
+        let role = account.roles.iter().find(|role| role.arn == known.arn);
+        facts.knowledge = if role.is_some() { Knowledge::Whole } else { Knowledge::NameOnly };
+        if let Some(role) = role {
+            facts.tags = synth::role_tags(state, role);
+            facts.identity_policies = synth::identity_policies(state, account, role).into_values().collect();
+        }
+        let trust = role.map(|role| synth::trust_policy(account, role));
+        WorldPrincipal { name: name.to_string(), facts, trust, loc: Some(known.loc) }
+    })
+}
+
+/// Returns everybody whom the keys of a target name.
+fn named(target: &DesiredTarget) -> impl Iterator<Item = &Principal> {
+    let staff = target.deployers.iter().chain(&target.planners).chain(&target.verifier);
+    staff.chain(target.keys.iter().flat_map(named_by_key))
+}
+
+fn named_by_key(key: &DesiredKey) -> impl Iterator<Item = &Principal> {
+    let admins = key.admins.iter().map(|admin| &admin.0);
+    let users = key.users.iter().map(|user| &user.principal);
+    admins.chain(&key.deleters).chain(&key.auditors).chain(users)
+}
+
+/// Returns somebody whom the manifest only names.
+fn stranger(principal: &Principal, target: &DesiredTarget) -> Option<WorldPrincipal> {
+    let mut facts = match principal {
+        Principal::Service(name) => {
+            let pin = service_pin(name, &target.region, &target.account);
+            PrincipalFacts::new(PrincipalType::Service, pin.principal, None)
+        }
+        Principal::Role { .. } | Principal::Arn(_) | Principal::IdentityCenter { .. } => {
+            PrincipalFacts::from_arn(&principal.stand_in(target.region.partition())?)
+        }
+        Principal::Account(_) | Principal::Organization(_) => return None,
+    };
+    if facts.kind != PrincipalType::Service {
+        facts.knowledge = Knowledge::NameOnly;
+    }
+    Some(WorldPrincipal { name: principal.name(), facts, trust: None, loc: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest;
+    use crate::source::SourceMap;
+
+    #[test]
+    fn the_example_names_everybody_once() {
+        let mut sources = SourceMap::default();
+        for entry in std::fs::read_dir("examples/data-classes").unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                sources.add(path.to_string_lossy(), std::fs::read_to_string(&path).unwrap());
+            }
+        }
+        let state = manifest::load(&sources).state.unwrap();
+        let world = of_manifest(&state);
+        assert_eq!(world.keys.len(), state.targets.iter().map(|target| target.keys.len()).sum::<usize>());
+        assert!(world.keys.iter().all(|key| key.origins.len() == key.facts.policy.statements.len()));
+        let arns: std::collections::BTreeSet<&str> = world.principals.iter().map(|p| p.facts.arn.as_str()).collect();
+        assert_eq!(arns.len(), world.principals.len());
+        let managed = state.accounts.iter().map(|account| account.roles.len()).sum::<usize>();
+        assert_eq!(world.principals.iter().filter(|p| p.trust.is_some()).count(), managed);
+        assert!(world.principals.iter().all(|p| p.trust.is_some() == (p.facts.knowledge == Knowledge::Whole)));
+    }
+}
