@@ -10,6 +10,7 @@ mod draft;
 mod file;
 mod guard;
 mod keys;
+mod lints;
 mod model;
 mod order;
 mod roles;

@@ -5,6 +5,7 @@ mod difference;
 mod imply;
 mod limits;
 mod line;
+mod lints;
 mod lockout;
 mod model;
 mod rule;
@@ -14,6 +15,7 @@ mod words;
 
 pub use change::{ReviewInput, access_change};
 pub use limits::policy_sizes;
+pub use lints::{KeyLints, beyond_declaration, declared_key, key_lints};
 pub use lockout::{LockedOut, MissingWay, keeps_a_way_in};
 pub use model::{AccessChange, AccessLine, Risk, Witness};
 pub use separation::{BothDuties, separation};

@@ -101,7 +101,7 @@ codes! {
     UnknownAction = "unknown-action": "The statement names an action that KMS does not have, so this part of it matches nothing. `kms:ReEncrypt` is no action: write `kms:ReEncryptFrom` and `kms:ReEncryptTo`.";
     IneffectiveAction = "ineffective-action": "The action exists, but a key policy cannot allow it: it works on no key, so only IAM policies allow it, or it is decided by the grant itself (`kms:RetireGrant`).";
     WrongResource = "wrong-resource": "The Resource of a key policy is `*`, which means this key. Any other value that does not match the key's own ARN makes the statement match nothing.";
-    NotElementAllow = "not-element-allow": "An allow with NotAction or NotResource allows everything else, including what AWS adds later.";
+    NotElementAllow = "not-element-allow": "An allow with `NotAction` or `NotResource` allows everything else, including what AWS adds later.";
     RepeatedSid = "repeated-sid": "Two statements have the same Sid. KMS takes them, but tools and people confuse them, and IAM rejects them.";
     RedundantStatement = "redundant-statement": "Without this statement the policy would mean the same: others say it already.";
     InvalidVersion = "invalid-version": "The policy's Version is neither 2012-10-17 nor 2008-10-17. AWS rejects such a policy; nobody should rely on what it does.";
@@ -110,7 +110,7 @@ codes! {
     // ---- lints: conditions (lint) ----
     UnknownOperator = "unknown-operator": "AWS knows no such condition operator. The condition is never met: an allow allows nothing, and a deny denies nothing.";
     UnknownConditionKey = "unknown-condition-key": "Neither KMS nor AWS sets a condition key of this name, so a condition on it never holds, or always does when it is negated.";
-    DeadCondition = "dead-condition": "No action of the statement carries the condition key. The condition is never met, or always met where absence satisfies it: encryption context, for one, is not sent with DescribeKey.";
+    DeadCondition = "dead-condition": "No action of the statement carries the condition key. The condition is never met, or always met where absence satisfies it: encryption context, for one, is not sent with `DescribeKey`.";
     PartialCondition = "partial-condition": "Some actions of the statement do not carry the condition key. For these the condition is never met, or always met where absence satisfies it. Give them a statement of their own.";
     EmptyConditionValues = "empty-condition-values": "The condition has no values: it is never met, or always met if its operator is negated.";
     ForAllValuesAllow = "for-all-values-allow": "`ForAllValues` holds also where the key is absent, so in an allow it does not fence. Demand the key with `Null: false` beside it.";
@@ -121,8 +121,8 @@ codes! {
     MfaCondition = "mfa-condition": "The sessions of roles and of federated users carry no sign of multi-factor authentication in calls to KMS, so they never meet this condition. Demand it in the role's trust policy.";
 
     // ---- lints: principals (lint) ----
-    NotPrincipalAllow = "not-principal-allow": "An allow with NotPrincipal allows everybody else, anonymous callers and other accounts too. KMS rejects it, and AWS does not support it.";
-    NotPrincipalDeny = "not-principal-deny": "A deny with NotPrincipal is easily wrong: it must list account, role and session, and it denies everybody who has a permissions boundary. Deny `*` with a condition on `aws:PrincipalArn` in its place.";
+    NotPrincipalAllow = "not-principal-allow": "An allow with `NotPrincipal` allows everybody else, anonymous callers and other accounts too. KMS rejects it, and AWS does not support it.";
+    NotPrincipalDeny = "not-principal-deny": "A deny with `NotPrincipal` is easily wrong: it must list account, role and session, and it denies everybody who has a permissions boundary. Deny `*` with a condition on `aws:PrincipalArn` in its place.";
     ImpossiblePrincipal = "impossible-principal": "The entry never matches a caller of KMS: wildcards inside an ARN, groups, instance profiles, canonical ids, identity providers and other partitions are no principals of a key policy.";
     DanglingPrincipal = "dangling-principal": "IAM put this unique id in the place of a principal that was deleted. A new role or user of the same name does not match it. Write the ARN again to bind it, or remove the entry.";
     PublicAccess = "public-access": "Callers of accounts and services that the policy does not name can use the key: an allow to `*` has no condition of fixed value on who calls. Wildcards, policy variables, negated operators, `IfExists` and `ForAllValues` do not fence, nor does `kms:ViaService` alone.";
@@ -138,7 +138,7 @@ codes! {
     UnconditionedCreateGrant = "unconditioned-create-grant": "Whoever may create grants without a condition can give anybody any use of the key. Fence it with `kms:GrantIsForAWSResource`, `kms:GrantOperations` or `kms:GranteePrincipal`. The console's administrators get it through `kms:Create*`.";
     UnfencedReplication = "unfenced-replication": "A replica has a key policy of its own, chosen by whoever creates it. Fence `kms:ReplicateKey` with `kms:ReplicaRegion`, and give it to few.";
     AbacControl = "abac-control": "Tags or aliases decide who may use the key, and whoever may change them decides it too.";
-    NoPolicyAdministrator = "no-policy-administrator": "No principal is left that may call PutKeyPolicy. Only AWS Support can recover the key.";
+    NoPolicyAdministrator = "no-policy-administrator": "No principal is left that may call `PutKeyPolicy`. Only AWS Support can recover the key.";
 
     // ---- lints: grants (lint) ----
     PersonGrant = "person-grant": "A grant gives access to a person or to a whole account. Grants outlive every change of the policy; people come through roles.";

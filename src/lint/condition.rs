@@ -20,13 +20,13 @@ pub(super) fn find(view: &StatementView<'_>, key: Option<&LintKey<'_>>) -> Vec<L
         if condition.operator.is_none() {
             return vec![place.without_effect(
                 &rule::UNKNOWN_OPERATOR,
-                format!("AWS knows no operator `{}`", condition.condition.operator.0),
+                &format!("AWS knows no operator `{}`", condition.condition.operator.0),
             )];
         }
         if condition.condition.values.is_empty() {
             return vec![place.without_effect(
                 &rule::EMPTY_CONDITION_VALUES,
-                format!("`{}` has no values", condition.condition.key),
+                &format!("`{}` has no values", condition.condition.key),
             )];
         }
         let mut found: Vec<LintFinding> = place.key().into_iter().collect();
@@ -50,7 +50,7 @@ impl Place<'_, '_> {
     }
 
     /// Returns a finding of a condition that is never met, or always, with what follows for the statement.
-    fn without_effect(&self, rule: &'static Rule, message: String) -> LintFinding {
+    fn without_effect(&self, rule: &'static Rule, message: &str) -> LintFinding {
         let (follows, severity) = match (self.view.statement.effect, self.condition.holds_on_absence()) {
             (Effect::Allow, false) => ("the statement allows nothing", LintSeverity::Medium),
             (Effect::Allow, true) => ("the condition fences nothing", LintSeverity::High),
@@ -81,8 +81,8 @@ impl Place<'_, '_> {
         if !ours || !placed || self.view.actions.is_empty() {
             return None;
         }
-        let carries = |action: &&KmsAction| action.knows_condition_key(key);
-        if self.view.actions.iter().any(|action| carries(&action)) { self.partial(key) } else { Some(self.dead(key)) }
+        let carries = |action: &&'static KmsAction| action.knows_condition_key(key);
+        if self.view.actions.iter().any(carries) { self.partial(key) } else { Some(self.dead(key)) }
     }
 
     /// Keys of other services and of identity providers may come with a session; those of AWS and KMS are all known.
@@ -90,7 +90,7 @@ impl Place<'_, '_> {
         let prefix = key.split_once(':').map(|(prefix, _)| prefix.to_ascii_lowercase());
         let judged = prefix.is_none_or(|prefix| prefix == "aws" || prefix == "kms");
         let finding = self
-            .without_effect(&rule::UNKNOWN_CONDITION_KEY, format!("neither KMS nor AWS has a condition key `{key}`"));
+            .without_effect(&rule::UNKNOWN_CONDITION_KEY, &format!("neither KMS nor AWS has a condition key `{key}`"));
         let known = did_you_mean(key, condition_keys());
         let finding = known.map_or(finding.clone(), |known| finding.remedy(format!("write `{known}`")));
         judged.then_some(finding)
@@ -100,7 +100,7 @@ impl Place<'_, '_> {
         let names: Vec<&str> = self.view.actions.iter().map(|action| action.full).take(3).collect();
         let more = if self.view.actions.len() > names.len() { " and no other action of the statement" } else { "" };
         let message = format!("calls of {}{more} do not carry `{key}`", and_list(&names));
-        self.without_effect(&rule::DEAD_CONDITION, message)
+        self.without_effect(&rule::DEAD_CONDITION, &message)
     }
 
     /// Actions that are named, not only covered by a pattern, are meant.
@@ -108,9 +108,9 @@ impl Place<'_, '_> {
         let named =
             |action: &&&KmsAction| self.view.patterns().iter().any(|name| name.eq_ignore_ascii_case(action.full));
         let without = self.view.actions.iter().filter(named).filter(|action| !action.knows_condition_key(key));
-        let names: Vec<String> = without.map(|action| format!("`{}`", action.full)).collect();
+        let affected: Vec<String> = without.map(|action| format!("`{}`", action.full)).collect();
         let absent = self.condition.holds_on_absence();
-        if names.is_empty() || (self.condition.base() == "Null" && absent) {
+        if affected.is_empty() || (self.condition.base() == "Null" && absent) {
             return None;
         }
         let follows = match (self.view.statement.effect, absent) {
@@ -119,7 +119,7 @@ impl Place<'_, '_> {
             (Effect::Deny, false) => "it is never denied here",
             (Effect::Deny, true) => "it is always denied",
         };
-        let message = format!("{} carries no `{key}`: {follows}", and_list(&names));
+        let message = format!("{} carries no `{key}`: {follows}", and_list(&affected));
         Some(self.found(&rule::PARTIAL_CONDITION, message))
     }
 
@@ -176,7 +176,7 @@ impl Place<'_, '_> {
         let all = wrong.len() == self.condition.condition.values.len();
         match (wrong.is_empty(), all) {
             (true, _) => None,
-            (false, true) => Some(self.without_effect(&rule::IMPOSSIBLE_VIA_SERVICE, wrong.join("; "))),
+            (false, true) => Some(self.without_effect(&rule::IMPOSSIBLE_VIA_SERVICE, &wrong.join("; "))),
             (false, false) => {
                 Some(self.found(&rule::IMPOSSIBLE_VIA_SERVICE, wrong.join("; ")).severity(LintSeverity::Low))
             }

@@ -132,6 +132,6 @@ fn constraint_text(constraints: &GrantConstraints) -> String {
 
 /// <https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html#grants-per-key>
 fn near_limit(count: usize) -> Option<LintFinding> {
-    let message = format!("the key has {count} of {GRANTS_PER_KEY} grants");
+    let message = format!("it has {count} of {GRANTS_PER_KEY} grants");
     (count * 10 > GRANTS_PER_KEY * 9).then(|| LintFinding::of(&rule::GRANTS_NEAR_LIMIT, LintPlace::Key, message))
 }

@@ -80,7 +80,7 @@ fn is_administration(action: &KmsAction) -> bool {
     on_key && (matches!(action.access, Access::Write | Access::Tagging) || action.full == "kms:PutKeyPolicy")
 }
 
-/// CreateGrant by a policy is as much as every operation that a grant can contain.
+/// `CreateGrant` by a policy is as much as every operation that a grant can contain.
 ///
 /// <https://docs.aws.amazon.com/kms/latest/developerguide/create-grant-overview.html>
 fn create_grant(subject: &Subject<'_>, view: &StatementView<'_>, holders: &[Who<'_>]) -> Option<LintFinding> {

@@ -83,7 +83,7 @@ rules! {
     PARTIAL_CONDITION: PartialCondition Low []
         "give these actions a statement of their own, without the condition",
         "Actions that only a pattern such as `kms:*` covers, and `Null: true`, which asks for absence.";
-    EMPTY_CONDITION_VALUES: EmptyConditionValues Medium []
+    EMPTY_CONDITION_VALUES: EmptyConditionValues High []
         "list the values, or remove the condition",
         "";
     FOR_ALL_VALUES_ALLOW: ForAllValuesAllow Medium []

@@ -26,10 +26,10 @@ fn rotation(subject: &Subject<'_>) -> Option<LintFinding> {
     }
     let found = |message: &str| LintFinding::of(&rule::ROTATION_OFF, LintPlace::Key, message.to_owned());
     match subject.key.state.unwrap_or(KeyState::Enabled) {
-        KeyState::Enabled | KeyState::Updating => Some(found("the key is not rotated automatically")),
+        KeyState::Enabled | KeyState::Updating => Some(found("it is not rotated automatically")),
         KeyState::Disabled => {
             let resting =
-                "the key is not rotated automatically; it is disabled, and KMS takes the setting once it is enabled";
+                "it is not rotated automatically; it is disabled, and KMS takes the setting once it is enabled";
             Some(found(resting).severity(LintSeverity::Info).controls(&[]))
         }
         KeyState::Creating
@@ -48,7 +48,7 @@ fn shape(subject: &Subject<'_>) -> Option<KeyShape> {
 
 fn deletion(subject: &Subject<'_>) -> Option<LintFinding> {
     let waits = matches!(subject.key.state, Some(KeyState::PendingDeletion | KeyState::PendingReplicaDeletion));
-    let message = "the key is waiting to be deleted".to_owned();
+    let message = "it is waiting to be deleted".to_owned();
     waits.then(|| LintFinding::of(&rule::DELETION_SCHEDULED, LintPlace::Key, message))
 }
 
@@ -57,8 +57,7 @@ fn aliases(subject: &Subject<'_>) -> Option<LintFinding> {
     let count = subject.key.facts.aliases.len();
     let mut conditions = subject.allows().flat_map(|view| &view.conditions);
     let depends = conditions.any(|condition| condition.is_about("kms:ResourceAliases"));
-    let message =
-        format!("the key has {count} aliases; above {ALIASES_PER_KEY} no allow by `kms:ResourceAliases` counts");
+    let message = format!("it has {count} aliases; above {ALIASES_PER_KEY} no allow by `kms:ResourceAliases` counts");
     (depends && count > ALIASES_PER_KEY).then(|| LintFinding::of(&rule::TOO_MANY_ALIASES, LintPlace::Key, message))
 }
 
@@ -68,11 +67,11 @@ fn length(subject: &Subject<'_>) -> Option<LintFinding> {
     let limits = key_policy_text_limits(&" ".repeat(bytes));
     limits.into_iter().find_map(|limit| match limit {
         PolicyLimit::TooLong { bytes, limit } => {
-            let message = format!("the policy has {bytes} bytes, KMS takes {limit}");
+            let message = format!("it has {bytes} bytes, KMS takes {limit}");
             Some(LintFinding::of(&rule::POLICY_TOO_LARGE, LintPlace::Policy, message))
         }
         PolicyLimit::NearlyTooLong { bytes, limit } => {
-            let message = format!("the policy has {bytes} of {limit} bytes");
+            let message = format!("it has {bytes} of {limit} bytes");
             Some(LintFinding::of(&rule::POLICY_NEAR_LIMIT, LintPlace::Policy, message))
         }
         PolicyLimit::IllegalCharacter { .. }

@@ -217,5 +217,6 @@ impl ConditionView<'_> {
 fn is_fixed(value: &str, wildcards: bool) -> bool {
     let account = value.starts_with("arn:").then(|| value.split(':').nth(4)).flatten();
     let part = account.filter(|account| !account.is_empty()).unwrap_or(value);
-    !part.contains("${") && !(wildcards && part.contains(['*', '?']))
+    let open = part.contains("${") || (wildcards && part.contains(['*', '?']));
+    !open
 }

@@ -5,7 +5,7 @@ use super::keys::{self, KeyGoal};
 use super::scope::{self, Ownership};
 use super::{
     AccountPlan, Action, Blocker, BlockerKind, Finding, Orphan, Outcome, Owner, PlanInput, PlanPurpose, TargetPlan,
-    order,
+    lints, order,
 };
 use crate::access::PrincipalFacts;
 use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK, TAG_STRAY};
@@ -58,6 +58,9 @@ pub(in crate::plan) fn draft_target<'a>(
         let found = if let Ownership::Ours { key, .. } = &ownership { Some(*key) } else { None };
         known.extend(found.map(|key| key.arn.clone()));
         record(&mut draft.plan, &goal, found);
+        if let Some(key) = found {
+            lints::note(target, &goal, key, live, &mut sheet);
+        }
         if !matches!(ownership, Ownership::Refused(_)) {
             let change = access_change(input, target, &goal, found);
             draft.plan.access.gains.extend(change.gains);

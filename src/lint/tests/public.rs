@@ -48,8 +48,11 @@ fn statement() -> impl Strategy<Value = Statement> {
     })
 }
 
+/// A caller, and what its requests carry besides.
+type Stranger = (PrincipalFacts, Vec<(&'static str, Option<&'static str>)>);
+
 /// Returns callers of an account that no policy here names, and services that call for it or for nobody.
-fn strangers() -> Vec<(PrincipalFacts, Vec<(&'static str, Option<&'static str>)>)> {
+fn strangers() -> Vec<Stranger> {
     let mut all = Vec::new();
     for name in ["role/unnamed", "role/app", "user/unnamed"] {
         for org in [None, Some("o-0theirs000")] {

@@ -10,7 +10,6 @@ use crate::synth;
 use crate::synth::sample::{direct, foreign, key, role, sso, target, user, via};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
-use std::collections::BTreeSet;
 
 /// Returns what is found in the policy that a key gets.
 fn found(key: DesiredKey) -> Vec<LintFinding> {
@@ -65,7 +64,7 @@ fn desired() -> impl Strategy<Value = DesiredKey> {
             users: users.into_iter().map(|(who, can, access)| user(who, &can, access)).collect(),
             admins: admins.into_iter().map(KeyAdmin).collect(),
             deleters: if deletes { vec![role("key-deleter")] } else { Vec::new() },
-            services: BTreeSet::from_iter(Service::ALL.iter().copied()),
+            services: Service::ALL.iter().copied().collect(),
             required_context: required.into_iter().collect(),
             delegation,
             separation,
