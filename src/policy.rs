@@ -29,6 +29,7 @@ pub use model::{
     Actions, Condition, ConditionOperator, ConditionValue, Effect, Inert, PolicyDocument, PolicyVersion,
     PrincipalEntry, Principals, Resources, Statement,
 };
+pub(crate) use operator::{Operator, Polarity};
 pub use parse::PolicyParseError;
 pub use validate::{
     PolicyRejection, RejectionKind, validate_identity_policy, validate_key_policy, validate_trust_policy,
