@@ -1,9 +1,11 @@
 //! KMS, IAM and the tagging API of one account and Region in memory, for tests: a simple, honest model with faults
 //! that strike before or after a call takes effect.
 
+mod identity_policy;
+
 use super::{
-    CallerReader, IdentityPolicyReader, IdentityReader, IdentityWriter, KeyReader, KeyWriter, LockoutCheck, NewKey,
-    NewRole, PortError, PortErrorKind, PortResult,
+    CallerReader, IdentityReader, IdentityWriter, KeyReader, KeyWriter, LockoutCheck, NewKey, NewRole, PortError,
+    PortErrorKind, PortResult,
 };
 use crate::ids::{AccountId, AliasName, KeyArn, KeyId, PrincipalArn, Region, RoleArn, RoleName};
 use crate::kms::{KeySpec, KeyState, KeyUsage, Origin};
@@ -411,16 +413,6 @@ impl IdentityReader for FakeAws {
 
     async fn oidc_provider_exists(&self, _: &AccountId, provider: &str) -> PortResult<bool> {
         self.run("iam:GetOpenIDConnectProvider", &provider, |state| Ok(state.providers.contains(provider)))
-    }
-}
-
-impl IdentityPolicyReader for FakeAws {
-    async fn caller_policies(&self, caller: &Caller) -> PortResult<CallerPolicies> {
-        self.run("iam:ListAttachedRolePolicies", &caller.principal, |state| Ok(state.caller_policies.clone()))
-    }
-
-    async fn managed_policy(&self, arn: &str) -> PortResult<Option<PolicyDocument>> {
-        self.run("iam:GetPolicyVersion", &arn, |state| Ok(state.managed_policies.get(arn).cloned()))
     }
 }
 
