@@ -117,7 +117,12 @@ fn report(input: PlanInput<'_>, target: &DesiredTarget, live: &LiveTarget, reach
             (Code::DelegatedDeployer, message)
         }
         Reach::Not(lacking) => {
-            help = format!("{help}{}", statement_that_lacks(target, lacking));
+            help = if lacking.iter().all(|(_, way)| matches!(way.why, WhyNot::Denied(_))) {
+                // To be named does not help against a denial.
+                format!("run as {wanted}, or exempt `{caller}` from that denial")
+            } else {
+                format!("{help}{}", statement_that_lacks(target, lacking))
+            };
             (Code::NotADeployer, format!("{nobody}, and {}", in_words(lacking)))
         }
         Reach::NotDelegated => (Code::NotADeployer, nobody),

@@ -97,7 +97,7 @@ impl DutyConflict {
         let trusts: BTreeSet<String> = hops
             .filter_map(|pair| Some(format!("take `{}` out of the trust of `{}`", pair.first()?, pair.last()?)))
             .collect();
-        let revoke = self.uses.by.iter().filter(|by| by.ends_with("a grant")).map(|by| format!("revoke {by}"));
+        let revoke = self.uses.by.iter().filter(|by| by.starts_with("the grant ")).map(|by| format!("revoke {by}"));
         let ways: Vec<String> = trusts.into_iter().chain(revoke).collect();
         if ways.is_empty() {
             "name different principals for the two, or deny the administrators its use: `separation = \"enforced\"`"

@@ -164,6 +164,7 @@ pub(super) fn place(entry: &TraceEntry) -> String {
         Layer::Trust => "the trust policy",
     };
     match (&entry.id, entry.statement) {
+        (Some(id), None) if entry.layer == Layer::Grant => format!("the grant `{id}`"),
         (Some(id), _) => format!("the statement `{id}` of {layer}"),
         (None, Some((_, statement))) => format!("statement {} of {layer}", statement.saturating_add(1)),
         (None, None) => layer.to_owned(),

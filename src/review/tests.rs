@@ -182,8 +182,7 @@ fn a_way_in_is_certain_or_none() {
         identity_policies: vec![PolicyDocument::new(vec![statement])],
         ..caller("admin")
     };
-    type Case = (Vec<Statement>, PrincipalFacts, Option<&'static str>);
-    let cases: Vec<Case> = vec![
+    let cases: Vec<(Vec<Statement>, PrincipalFacts, Option<&'static str>)> = vec![
         (vec![named()], caller("admin"), None),
         (vec![named()], caller("other"), Some("no statement of the key policy allows")),
         (vec![named(), deny], caller("admin"), Some("the statement `Freeze` of the key policy denies")),

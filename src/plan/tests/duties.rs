@@ -54,7 +54,7 @@ fn a_grant_that_lets_who_becomes_the_administrator_use_the_key_is_told() {
         let [(found, message)] = told(&plan)[..] else { panic!("{:?}", told(&plan)) };
         assert_eq!(found, severity);
         assert!(message.contains("deploy → assumes key-admin → DisableKey, PutKeyPolicy"), "{message}");
-        assert!(message.contains("deploy → Decrypt by the statement `0f1e` of a grant"), "{message}");
+        assert!(message.contains("deploy → Decrypt by the grant `0f1e`"), "{message}");
     }
 }
 

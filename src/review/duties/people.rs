@@ -4,7 +4,7 @@ use super::DutyCertainty;
 use super::acts::without_delegation;
 use crate::access::{Decision, Grantee, Knowledge, PrincipalFacts, PrincipalType, Request, Unknown, evaluate_trust};
 use crate::ids::{PrincipalArn, PrincipalKind, Region};
-use crate::policy::{Condition, Effect, PolicyDocument, PrincipalEntry, Principals, Statement};
+use crate::policy::{Condition, ConditionValue, Effect, PolicyDocument, PrincipalEntry, Principals, Statement};
 use crate::source::Loc;
 use crate::synth::VERIFY_SESSION_NAME;
 use crate::world::World;
@@ -172,7 +172,7 @@ fn of_statement(statement: &Statement) -> Vec<PrincipalArn> {
             && matches!(condition.operator.0.as_str(), "ArnEquals" | "ArnLike" | "StringEquals" | "StringLike")
     });
     // One of those that the pattern matches stands for all; a pattern of several parts stands for none.
-    let patterns = pinned.flat_map(|condition| &condition.values).map(|value| value.as_text());
+    let patterns = pinned.flat_map(|condition| &condition.values).map(ConditionValue::as_text);
     let stand_ins =
         patterns.filter(|pattern| !pattern.contains('*')).filter_map(|text| text.replace('?', "0").parse().ok());
     by_name.chain(stand_ins).collect()
