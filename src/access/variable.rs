@@ -28,13 +28,13 @@ impl Resolved<'_> {
     pub(super) fn literal(&self) -> Option<std::borrow::Cow<'_, str>> {
         match self {
             Self::Plain(text) => Some((*text).into()),
-            Self::Tokens { tokens, .. } => Some(tokens.iter().map(|token| literal(*token)).collect::<String>().into()),
+            Self::Tokens { tokens, .. } => Some(tokens.iter().map(|token| plain(*token)).collect::<String>().into()),
             Self::Unresolved | Self::Open(_) => None,
         }
     }
 }
 
-fn literal(token: GlobToken) -> char {
+fn plain(token: GlobToken) -> char {
     match token {
         GlobToken::Char(c) => c,
         GlobToken::AnyText => '*',
@@ -67,6 +67,11 @@ pub(super) fn resolve<'p>(text: &'p str, version: &PolicyVersion, call: &Call<'_
     }
     tokens.extend(rest.chars().map(GlobToken::of));
     Resolved::Tokens { tokens, before_resource }
+}
+
+/// Returns a text in which nothing is a variable, as one of a document of the current version.
+pub(super) fn literal(text: &str) -> String {
+    text.replace("${", "${$}{")
 }
 
 /// Splits a text at its first variable: what is before it, what is inside the braces, what is after it.
