@@ -24,6 +24,7 @@ mod variable;
 mod verdict;
 
 pub use case::{Case, CaseError, CaseFile, Expected};
+pub use compare::{date as read_date, number as read_number};
 pub use context::derive_context;
 pub use facts::{
     ContextValue, CreateGrantRequest, GrantConstraints, GrantFacts, Grantee, Guardrails, KeyFacts, Knowledge,

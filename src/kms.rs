@@ -2,6 +2,7 @@
 
 mod action;
 mod capability;
+mod condition;
 mod limit;
 mod quota;
 mod shape;
@@ -10,6 +11,10 @@ mod table;
 
 pub use action::{Access, ActionScope, GRANT_OPERATIONS, KmsAction, RESOURCE_CONDITION_KEYS, Reach};
 pub use capability::{Capability, UnknownCapability};
+pub use condition::{
+    GLOBAL_CONDITION_KEYS, MULTI_VALUED_CONDITION_KEYS, OLD_CONDITION_KEYS, UNPLACED_CONDITION_KEYS,
+    condition_key_exists, condition_keys, is_multi_valued_condition_key, renamed_condition_key,
+};
 pub use limit::*;
 pub use quota::{RequestQuota, request_rate, symmetric_rate};
 pub use shape::{KeyShape, KeySpec, KeyUsage, Origin, UnknownName};

@@ -13,6 +13,7 @@ pub mod envelope;
 pub mod exit;
 pub mod ids;
 pub mod kms;
+pub mod lint;
 pub mod live;
 pub mod manifest;
 pub mod plan;

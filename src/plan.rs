@@ -12,6 +12,7 @@ mod duties;
 mod file;
 mod guard;
 mod keys;
+mod lints;
 mod lockout;
 mod model;
 mod order;

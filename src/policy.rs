@@ -4,6 +4,7 @@
 //! as inert with the reason, so that it is shown and compares equal to itself.
 
 mod canonical;
+mod classes;
 mod difference;
 mod glob;
 mod inclusion;
@@ -16,6 +17,7 @@ mod validate;
 mod write;
 
 pub use canonical::CanonicalPolicy;
+pub use classes::{PatternToken, TextClasses, TextTest, text_classes};
 pub use difference::{StatementChange, is_cosmetic, statement_changes};
 pub use glob::{GlobToken, glob_matches, glob_matches_ignore_case, glob_tokens_match};
 pub use inclusion::{Inclusion, StepBudget, glob_included};
@@ -27,6 +29,7 @@ pub use model::{
     Actions, Condition, ConditionOperator, ConditionValue, Effect, Inert, PolicyDocument, PolicyVersion,
     PrincipalEntry, Principals, Resources, Statement,
 };
+pub(crate) use operator::{Operator, Polarity};
 pub use parse::PolicyParseError;
 pub use validate::{
     PolicyRejection, RejectionKind, validate_identity_policy, validate_key_policy, validate_trust_policy,

@@ -1,15 +1,19 @@
 //! Access reviewed: what changes between two states, who keeps a way back in, whose duties are separate.
 
+mod alike;
 mod change;
+mod decide;
 mod difference;
 mod duties;
 mod imply;
 mod limits;
 mod line;
+mod lints;
 mod lockout;
 mod matrix;
 mod model;
 mod rule;
+mod search;
 mod sharpen;
 mod symbolic;
 mod who_can;
@@ -17,11 +21,12 @@ mod witness;
 mod words;
 
 pub use change::{ReviewInput, access_change};
-pub use duties::{Certainty, Duty, DutyConflict, duties, duty_diagnostics};
+pub use duties::{Duty, DutyCertainty, DutyConflict, duties, duty_diagnostics};
 pub use limits::policy_sizes;
+pub use lints::{KeyLints, beyond_declaration, declared_key, key_lints};
 pub use lockout::{Candidate, LockedOut, MissingWay, NoWay, Standing, WhyNot, keeps_a_way_in, no_way};
 pub use matrix::{MatrixRow, matrix};
-pub use model::{AccessChange, AccessLine, Risk, Witness};
+pub use model::{AccessChange, AccessLine, Certainty, Risk, Witness};
 pub use who_can::{Answer, Verdict, WhoCan, can, who_can};
 
 #[cfg(test)]

@@ -92,8 +92,8 @@ fn arn_matches_tokens(pattern: &[GlobToken], value: &str) -> bool {
         && patterns.iter().zip(values).all(|(pattern, value)| glob_tokens_match(pattern, value))
 }
 
-/// Reads a number; words such as `inf` are none.
-fn number(text: &str) -> Option<f64> {
+/// Reads a number as conditions do; words such as `inf` are none.
+pub fn number(text: &str) -> Option<f64> {
     let digits = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'));
     digits.then(|| text.parse().ok()).flatten()
 }
@@ -108,8 +108,10 @@ fn number_holds(comparison: Comparison, key: &str, value: &str, pattern: &str) -
     ordering.is_some_and(|ordering| comparison.holds(ordering))
 }
 
-/// Reads a point in time: seconds since 1970, or ISO 8601; without an offset it is UTC.
-fn date(text: &str) -> Option<Timestamp> {
+/// Reads a point in time as conditions do: seconds since 1970, or ISO 8601; without an offset it is UTC.
+///
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_Date>
+pub fn date(text: &str) -> Option<Timestamp> {
     if let Some(seconds) = number(text) {
         let nanoseconds = seconds * 1e9;
         // The range of time stamps is checked by the constructor.

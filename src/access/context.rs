@@ -189,7 +189,7 @@ impl<'a> Call<'a> {
         self.request.unknown == Unknown::Everything
             && self.can_carry(key)
             && match NAMED.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)) {
-                Some((_, Named::Caller(CallerKey::OrgId))) => self.is_half_known(),
+                Some((_, Named::Caller(CallerKey::OrgId))) => self.may_be_in_organization(),
                 Some((_, Named::Caller(_) | Named::Key(_))) => false,
                 Some((_, Named::Grant(_))) => self.request.grant.is_none(),
                 Some((_, Named::Request(RequestKey::EncryptionContextKeys))) => self.has_open_pairs(),
@@ -204,7 +204,10 @@ impl<'a> Call<'a> {
             return self.is_open_pair(pair);
         }
         let begins = |prefix: &str| after(prefix, key).is_some();
-        if begins(PRINCIPAL_TAG) || begins("aws:PrincipalOrg") {
+        if begins("aws:PrincipalOrg") {
+            return self.may_be_in_organization();
+        }
+        if begins(PRINCIPAL_TAG) {
             return self.is_half_known();
         }
         if begins(RESOURCE_TAG) || begins("aws:ResourceOrg") {
@@ -223,6 +226,11 @@ impl<'a> Call<'a> {
 
     fn is_anybody(&self) -> bool {
         self.caller.facts.knowledge == Knowledge::AccountOnly
+    }
+
+    /// Returns whether the caller's account may be in an organization: no account tells of its own that it is in none.
+    fn may_be_in_organization(&self) -> bool {
+        self.caller.facts.org_id.is_none() && !self.caller.is_service()
     }
 
     fn is_half_known(&self) -> bool {

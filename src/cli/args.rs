@@ -45,7 +45,7 @@ Exit codes:
 pub enum Command {
     /// Write a first manifest for data classes and the services that hold their data
     Init(InitOptions),
-    /// Parse and validate the manifest, and report every error at once
+    /// Parse, validate and lint the manifest, and report every error at once
     Check(CheckOptions),
     /// Show what would change, and who would gain or lose which access
     Plan(PlanOptions),

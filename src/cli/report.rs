@@ -55,8 +55,13 @@ pub fn render_text(diagnostics: &[Diagnostic], sources: &SourceMap, look: Look) 
     out
 }
 
-/// Returns sorted diagnostics as a JSON document, names and messages as they are.
+/// Returns sorted diagnostics as the text of a JSON document, names and messages as they are.
 pub fn render_json(diagnostics: &[Diagnostic], sources: &SourceMap) -> String {
+    json::to_text(&to_json(diagnostics, sources))
+}
+
+/// Returns sorted diagnostics as a JSON document, names and messages as they are.
+pub fn to_json(diagnostics: &[Diagnostic], sources: &SourceMap) -> serde_json::Value {
     let entries: Vec<serde_json::Value> = shown(diagnostics)
         .map(|diagnostic| {
             let position = diagnostic.labels.first().and_then(|label| sources.position(label.loc));
@@ -71,12 +76,12 @@ pub fn render_json(diagnostics: &[Diagnostic], sources: &SourceMap) -> String {
             })
         })
         .collect();
-    json::to_text(&serde_json::json!({
+    serde_json::json!({
         "format_version": json::FORMAT_VERSION,
         "errors": count(diagnostics, Severity::Error),
         "warnings": count(diagnostics, Severity::Warning),
         "diagnostics": entries,
-    }))
+    })
 }
 
 fn count(diagnostics: &[Diagnostic], severity: Severity) -> usize {

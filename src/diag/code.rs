@@ -95,6 +95,66 @@ codes! {
     // ---- running (cli, read, apply) ----
     WrongAccount = "wrong-account": "The credentials belong to another account than the target names. Nothing was read or written; choose the right profile or role.";
     StalePlan = "stale-plan": "The live state, the manifest, the caller or the version of keywright changed after the plan was saved, or the plan is older than 24 hours. Nothing was written; plan again and review.";
+
+    // ---- lints: statements (lint) ----
+    InertStatement = "inert-statement": "AWS ignores the statement: an element is missing, empty or malformed, most often Action or Resource. A deny that is ignored denies nothing.";
+    UnknownAction = "unknown-action": "The statement names an action that KMS does not have, so this part of it matches nothing. `kms:ReEncrypt` is no action: write `kms:ReEncryptFrom` and `kms:ReEncryptTo`.";
+    IneffectiveAction = "ineffective-action": "The action exists, but a key policy cannot allow it: it works on no key, so only IAM policies allow it, or it is decided by the grant itself (`kms:RetireGrant`).";
+    WrongResource = "wrong-resource": "The Resource of a key policy is `*`, which means this key. Any other value that does not match the key's own ARN makes the statement match nothing.";
+    NotElementAllow = "not-element-allow": "An allow with `NotAction` or `NotResource` allows everything else, including what AWS adds later.";
+    RepeatedSid = "repeated-sid": "Two statements have the same Sid. KMS takes them, but tools and people confuse them, and IAM rejects them.";
+    RedundantStatement = "redundant-statement": "Without this statement the policy would mean the same: others say it already.";
+    InvalidVersion = "invalid-version": "The policy's Version is neither 2012-10-17 nor 2008-10-17. AWS rejects such a policy; nobody should rely on what it does.";
+    LiteralVariable = "literal-variable": "Policy variables are replaced under Version 2012-10-17 alone. In this document `${…}` is plain text, which no request contains.";
+
+    // ---- lints: conditions (lint) ----
+    UnknownOperator = "unknown-operator": "AWS knows no such condition operator. The condition is never met: an allow allows nothing, and a deny denies nothing.";
+    UnknownConditionKey = "unknown-condition-key": "Neither KMS nor AWS sets a condition key of this name, so a condition on it never holds, or always does when it is negated.";
+    DeadCondition = "dead-condition": "No action of the statement carries the condition key. The condition is never met, or always met where absence satisfies it: encryption context, for one, is not sent with `DescribeKey`.";
+    PartialCondition = "partial-condition": "Some actions of the statement do not carry the condition key. For these the condition is never met, or always met where absence satisfies it. Give them a statement of their own.";
+    EmptyConditionValues = "empty-condition-values": "The condition has no values: it is never met, or always met if its operator is negated.";
+    ForAllValuesAllow = "for-all-values-allow": "`ForAllValues` holds also where the key is absent, so in an allow it does not fence. Demand the key with `Null: false` beside it.";
+    SetOperatorOnSingleValue = "set-operator-on-single-value": "A set operator stands on a key that has one value. KMS rejects `ForAllValues` on encryption context and request tags, and elsewhere it holds where the key is absent.";
+    MissingSetOperator = "missing-set-operator": "The key has many values, and the condition has no set operator. AWS does not say what that means; write `ForAnyValue:` or `ForAllValues:`.";
+    BinaryCondition = "binary-condition": "No condition key of KMS is binary, so `BinaryEquals` is not defined for any of them.";
+    ImpossibleViaService = "impossible-via-service": "`kms:ViaService` never has this value. It is a service's short name, the key's own Region and `amazonaws.com`, as in `s3.eu-west-1.amazonaws.com`, in every partition.";
+    MfaCondition = "mfa-condition": "The sessions of roles and of federated users carry no sign of multi-factor authentication in calls to KMS, so they never meet this condition. Demand it in the role's trust policy.";
+
+    // ---- lints: principals (lint) ----
+    NotPrincipalAllow = "not-principal-allow": "An allow with `NotPrincipal` allows everybody else, anonymous callers and other accounts too. KMS rejects it, and AWS does not support it.";
+    NotPrincipalDeny = "not-principal-deny": "A deny with `NotPrincipal` is easily wrong: it must list account, role and session, and it denies everybody who has a permissions boundary. Deny `*` with a condition on `aws:PrincipalArn` in its place.";
+    ImpossiblePrincipal = "impossible-principal": "The entry never matches a caller of KMS: wildcards inside an ARN, groups, instance profiles, canonical ids, identity providers and other partitions are no principals of a key policy.";
+    DanglingPrincipal = "dangling-principal": "IAM put this unique id in the place of a principal that was deleted. A new role or user of the same name does not match it. Write the ARN again to bind it, or remove the entry.";
+    PublicAccess = "public-access": "Callers of accounts and services that the policy does not name can use the key: an allow to `*` has no condition of fixed value on who calls. Wildcards, policy variables, negated operators, `IfExists` and `ForAllValues` do not fence, nor does `kms:ViaService` alone.";
+    CrossAccountAccess = "cross-account-access": "The policy lets principals of another account in. They also need an IAM policy of their own account, and that account decides which of its principals get one.";
+    ImpossibleCrossAccount = "impossible-cross-account": "The statement allows principals of other accounts an action that never works from another account.";
+    IamDelegated = "iam-delegated": "The policy leaves it to the IAM policies of its account who may do what. It is AWS's default and gives nobody but the root user access by itself; who can use the key is found in IAM.";
+    SharedByRam = "shared-by-ram": "The key has a second, read-only policy from a resource share. It allows access beside the key policy; it is changed in AWS RAM.";
+
+    // ---- lints: escalation (lint) ----
+    FullControl = "full-control": "The statement gives a principal every action, so that one identity administers the key and uses it, and gets whatever KMS adds.";
+    AdministersAndUses = "administers-and-uses": "One statement lets the same principals change the key and use it. Whoever can do both needs nobody else's consent.";
+    PolicyEscalation = "policy-escalation": "Somebody who is not an administrator can change the key policy, and so give itself every other access.";
+    UnconditionedCreateGrant = "unconditioned-create-grant": "Whoever may create grants without a condition can give anybody any use of the key. Fence it with `kms:GrantIsForAWSResource`, `kms:GrantOperations` or `kms:GranteePrincipal`. The console's administrators get it through `kms:Create*`.";
+    UnfencedReplication = "unfenced-replication": "A replica has a key policy of its own, chosen by whoever creates it. Fence `kms:ReplicateKey` with `kms:ReplicaRegion`, and give it to few.";
+    AbacControl = "abac-control": "Tags or aliases decide who may use the key, and whoever may change them decides it too.";
+    NoPolicyAdministrator = "no-policy-administrator": "No principal is left that may call `PutKeyPolicy`. Only AWS Support can recover the key.";
+
+    // ---- lints: grants (lint) ----
+    PersonGrant = "person-grant": "A grant gives access to a person or to a whole account. Grants outlive every change of the policy; people come through roles.";
+    ForeignGrant = "foreign-grant": "A grant gives access to a principal of another account. It does not show in the key policy.";
+    GrantingGrant = "granting-grant": "The grant lets its grantee create further grants, on as much as it has itself.";
+    BroadGrant = "broad-grant": "The grant allows more than it needs to: operations that the key cannot do, or any encryption context where others are fenced.";
+    DuplicateGrant = "duplicate-grant": "Two grants give the same grantee the same operations under the same constraints. Revoking one of them takes nothing away.";
+    GrantsNearLimit = "grants-near-limit": "The key has more than nine tenths of the 50,000 grants that it may have.";
+
+    // ---- lints: keys (lint) ----
+    RotationOff = "rotation-off": "KMS could rotate the key's material automatically, and does not. Data keys and ciphertexts are not touched by it.";
+    DeletionScheduled = "deletion-scheduled": "The key is waiting to be deleted. What is encrypted under it is then lost for ever.";
+    TooManyAliases = "too-many-aliases": "Access depends on `kms:ResourceAliases`, which KMS refuses for a key with more than 50 aliases.";
+
+    // ---- lints: identities (lint) ----
+    DecryptAllKeys = "decrypt-all-keys": "An IAM policy allows decryption under every key. Each key that delegates to IAM then opens itself to this identity. Name the keys, or fence the statement by their tags or aliases.";
 }
 
 #[cfg(test)]

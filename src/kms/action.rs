@@ -1,5 +1,6 @@
 //! What a KMS action is: where it can be allowed, across which accounts, and what its conditions may look at.
 
+use super::condition::{condition_key_fits, renamed_condition_key};
 use super::table::ACTIONS;
 use std::cmp::Ordering;
 
@@ -126,11 +127,10 @@ impl KmsAction {
     /// Returns whether a condition key can have a value when the action is judged: its own keys, those of the
     /// key it works on, and the global ones (`aws:…`).
     pub fn knows_condition_key(&self, key: &str) -> bool {
-        let starts = |prefix: &str| key.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
-        let fits =
-            |known: &&str| if known.ends_with([':', '/']) { starts(known) } else { key.eq_ignore_ascii_case(known) };
-        let global =
-            starts("aws:") && !starts("aws:ResourceTag/") && !starts("aws:RequestTag/") && !starts("aws:TagKeys");
+        let key = renamed_condition_key(key).unwrap_or(key);
+        let fits = |known: &&str| condition_key_fits(known, key);
+        let of_tags = ["aws:ResourceTag/", "aws:RequestTag/", "aws:TagKeys"].iter().any(fits);
+        let global = condition_key_fits("aws:", key) && !of_tags;
         let on_key = self.scope != ActionScope::Iam && RESOURCE_CONDITION_KEYS.iter().any(fits);
         global || on_key || key.eq_ignore_ascii_case("kms:CallerAccount") || self.condition_keys.iter().any(fits)
     }
@@ -177,6 +177,7 @@ mod tests {
         let decrypt = KmsAction::find("Decrypt").unwrap();
         assert!(decrypt.knows_condition_key("kms:encryptioncontext:Tenant"));
         assert!(decrypt.knows_condition_key("aws:PrincipalOrgID"));
+        assert!(decrypt.knows_condition_key("kms:CustomerMasterKeySpec"));
         assert!(!decrypt.knows_condition_key("kms:GrantOperations"));
         assert!(!KmsAction::find("DescribeKey").unwrap().knows_condition_key("kms:EncryptionContext:a"));
         assert!(!KmsAction::find("ListKeys").unwrap().knows_condition_key("kms:KeySpec"));

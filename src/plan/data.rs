@@ -2,7 +2,7 @@
 
 use super::{AccountPlan, Action, Blocker, Drift, Finding, KeyRef, Orphan, Outcome, Owner, Plan, Step, TargetPlan};
 use crate::policy::PolicyDocument;
-use crate::review::{AccessChange, AccessLine};
+use crate::review::{AccessChange, AccessLine, Certainty};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -119,6 +119,10 @@ fn access(change: &AccessChange) -> Value {
 }
 
 fn access_line(line: &AccessLine) -> Value {
+    let (certainty, reason) = match &line.certainty {
+        Certainty::Certain => ("certain", None),
+        Certainty::Undetermined { reason } => ("undetermined", Some(reason)),
+    };
     json!({
         "key": line.key,
         "principal": line.principal,
@@ -126,6 +130,8 @@ fn access_line(line: &AccessLine) -> Value {
         "actions": line.actions,
         "conditions": line.conditions,
         "risk": line.risk,
+        "certainty": certainty,
+        "reason": reason,
         "witness": line.witness,
     })
 }

@@ -6,7 +6,7 @@ use crate::access::Knowledge;
 use crate::desired::{DesiredKey, Separation};
 use crate::diag::{Code, Severity};
 use crate::ids::TargetName;
-use crate::review::{Certainty, DutyConflict, duties};
+use crate::review::{DutyCertainty, DutyConflict, duties};
 use crate::world::{self, World};
 
 /// Adds the findings, and blocks where steps are planned for a key that enforces separate duties.
@@ -67,7 +67,7 @@ fn tell(target: &mut TargetPlan, key: &DesiredKey, conflict: &DutyConflict, inpu
     let owner = Some(Owner::Key(key.name.clone()));
     let position = input.sources.position(key.loc);
     let (message, remedy) = (conflict.message(), conflict.remedy());
-    let grave = key.separation == Separation::Enforced && conflict.certainty == Certainty::Certain;
+    let grave = key.separation == Separation::Enforced && conflict.certainty == DutyCertainty::Certain;
     if grave && target.outcome.steps().iter().any(|step| step.owner == Owner::Key(key.name.clone())) {
         let kind = BlockerKind(Code::SeparationOfDuties);
         let blocker = Blocker { kind, owner, message, help: remedy, loc: Some(key.loc), position };

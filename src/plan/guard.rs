@@ -4,7 +4,8 @@ use super::draft::Sheet;
 use super::keys::{self, KeyGoal};
 use super::scope::{self, Ownership};
 use super::{
-    AccountPlan, Action, Blocker, BlockerKind, Finding, Orphan, Outcome, Owner, PlanInput, TargetPlan, deployer, order,
+    AccountPlan, Action, Blocker, BlockerKind, Finding, Orphan, Outcome, Owner, PlanInput, TargetPlan, deployer, lints,
+    order,
 };
 use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK, TAG_STRAY};
 use crate::desired::{DesiredKey, DesiredTarget};
@@ -59,6 +60,9 @@ pub(in crate::plan) fn draft_target<'a>(
         let found = if let Ownership::Ours { key, .. } = &ownership { Some(*key) } else { None };
         known.extend(found.map(|key| key.arn.clone()));
         record(&mut draft.plan, &goal, found);
+        if let Some(key) = found {
+            lints::note(target, &goal, key, live, &mut sheet);
+        }
         if !matches!(ownership, Ownership::Refused(_)) {
             let change = access_change(input, target, &goal, found);
             draft.plan.access.gains.extend(change.gains);

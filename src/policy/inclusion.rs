@@ -29,7 +29,7 @@ impl StepBudget {
         self.0 == 0
     }
 
-    fn spend(&mut self, steps: usize) -> bool {
+    pub(super) fn spend(&mut self, steps: usize) -> bool {
         let steps = u64::try_from(steps).unwrap_or(u64::MAX);
         let left = self.0.checked_sub(steps);
         self.0 = left.unwrap_or(0);

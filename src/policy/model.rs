@@ -1,5 +1,7 @@
 //! The model of a policy document: version, statements and their elements.
 
+use super::glob::glob_matches_ignore_case;
+
 /// A policy document: a key policy, identity policy, trust policy, boundary, session policy, SCP or RCP.
 ///
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>
@@ -198,6 +200,16 @@ impl Statement {
     pub fn resources<I: IntoIterator<Item: Into<String>>>(mut self, patterns: I) -> Self {
         self.resources = Some(Resources::Is(patterns.into_iter().map(Into::into).collect()));
         self
+    }
+
+    /// Returns whether the statement speaks of an action.
+    pub fn has_action(&self, action: &str) -> bool {
+        let any = |patterns: &[String]| patterns.iter().any(|pattern| glob_matches_ignore_case(pattern, action));
+        match &self.actions {
+            None => false,
+            Some(Actions::Is(patterns)) => any(patterns),
+            Some(Actions::IsNot(patterns)) => !any(patterns),
+        }
     }
 
     /// Adds a condition.

@@ -4,7 +4,7 @@ use super::model::ConditionOperator;
 
 /// How an operator compares a value of the request with one of the policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Comparison {
+pub(crate) enum Comparison {
     /// As text, number, date, address or Boolean: two different values of a policy differ in meaning.
     Plain,
     /// As text without regard to case.
@@ -17,7 +17,7 @@ pub(super) enum Comparison {
 
 /// Whether a condition holds if some value matches, or if none does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Polarity {
+pub(crate) enum Polarity {
     /// Some value must match.
     Positive,
     /// No value may match.
@@ -26,15 +26,15 @@ pub(super) enum Polarity {
 
 /// An operator that AWS knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Operator<'a> {
+pub(crate) struct Operator<'a> {
     /// `ForAllValues:`, `ForAnyValue:`, or nothing.
-    pub(super) set: &'a str,
+    pub(crate) set: &'a str,
     /// The operator by itself; of two names for the same one, always the same one.
-    pub(super) base: &'static str,
+    pub(crate) base: &'static str,
     /// `IfExists` or nothing.
-    pub(super) if_exists: &'a str,
-    pub(super) comparison: Comparison,
-    pub(super) polarity: Polarity,
+    pub(crate) if_exists: &'a str,
+    pub(crate) comparison: Comparison,
+    pub(crate) polarity: Polarity,
 }
 
 /// Every operator, the name that stands for it, and its meaning. `ArnEquals` and `ArnLike` behave identically.
@@ -75,8 +75,13 @@ const OPERATORS: [(&str, &str, Comparison, Polarity); 27] = {
 };
 
 impl ConditionOperator {
+    /// Returns whether AWS knows the operator; a condition with another never holds.
+    pub fn is_known(&self) -> bool {
+        self.known().is_some()
+    }
+
     /// Returns what AWS understands by the operator; `None` if it knows none of that name.
-    pub(super) fn known(&self) -> Option<Operator<'_>> {
+    pub(crate) fn known(&self) -> Option<Operator<'_>> {
         let text = self.0.as_str();
         let set_end =
             ["ForAllValues:", "ForAnyValue:"].into_iter().find(|set| text.starts_with(set)).map_or(0, str::len);

@@ -1,6 +1,6 @@
 //! Access gained and lost, grouped for people: one line for each principal and condition.
 
-use crate::review::{AccessChange, AccessLine, Risk};
+use crate::review::{AccessChange, AccessLine, Certainty, Risk};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Several capabilities that one principal gains or loses under the same conditions.
@@ -10,6 +10,8 @@ pub(super) struct Group<'a> {
     pub(super) principal: &'a str,
     /// Under which conditions.
     pub(super) conditions: &'a [String],
+    /// Whether it is decided.
+    pub(super) certainty: &'a Certainty,
     /// What.
     pub(super) capabilities: Vec<&'a str>,
     /// The gravest risk of them.
@@ -21,11 +23,12 @@ const SHARED_BY: usize = 3;
 
 /// Returns the groups of one key, gravest first.
 pub(super) fn groups_of<'a>(lines: &'a [AccessLine], key: &str) -> Vec<Group<'a>> {
-    let mut groups: BTreeMap<(&str, &[String]), Group<'a>> = BTreeMap::new();
+    let mut groups: BTreeMap<(&str, &[String], &Certainty), Group<'a>> = BTreeMap::new();
     for line in lines.iter().filter(|line| line.key.as_str() == key) {
-        let group = groups.entry((&line.principal, &line.conditions)).or_insert_with(|| Group {
+        let group = groups.entry((&line.principal, &line.conditions, &line.certainty)).or_insert_with(|| Group {
             principal: &line.principal,
             conditions: &line.conditions,
+            certainty: &line.certainty,
             capabilities: Vec::new(),
             risk: Risk::Routine,
         });
@@ -58,6 +61,7 @@ mod tests {
             actions: BTreeSet::new(),
             conditions: Vec::new(),
             risk,
+            certainty: Certainty::Certain,
             witness: None,
         }
     }

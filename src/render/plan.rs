@@ -7,7 +7,7 @@ use crate::diag::Severity;
 use crate::live::Backend;
 use crate::plan::{AccountPlan, Action, Blocker, Finding, Outcome, Owner, Plan, Step, Summary, TargetPlan, Why};
 use crate::policy::{PolicyDocument, Statement};
-use crate::review::{AccessChange, Risk};
+use crate::review::{AccessChange, Certainty, Risk};
 use crate::text::{and_list, escape, escape_block, plural};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -283,6 +283,10 @@ impl Page {
             self.paint(Style::Dim, format!("  [{}]", group.risk.name()))
         };
         self.line(format!("      {who} {verb} {what}{risk}"));
+        if let Certainty::Undetermined { reason } = group.certainty {
+            let note = self.paint(Style::Dim, format!("not decided: {}", escape(reason)));
+            self.line(format!("          {note}"));
+        }
     }
 
     fn key_policy(&mut self, key: &crate::ids::KeyName, target: &TargetPlan, steps: &[&Step]) {

@@ -3,55 +3,73 @@
 use super::imply::{covers, fact_decides, is_void, never_meet};
 use super::rule::{Rule, Rules, Who};
 use crate::policy::{Condition, ConditionOperator, Effect};
-use std::collections::BTreeSet;
 
-/// One thing that is newly allowed: whom the rule is about, under its conditions, for the action.
+/// Something that may be newly allowed: whom a rule is about, under its conditions, for the action.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Gained {
-    pub(super) action: String,
+pub(super) struct Candidate {
+    /// Actions that nothing tells apart; never empty.
+    pub(super) actions: Vec<String>,
+    /// What it is, for people.
     pub(super) rule: Rule,
+    /// The rule that allows it.
+    pub(super) allow: Rule,
+    /// The deny that kept it out, if the old state has an allow too.
+    pub(super) lifted: Option<Rule>,
 }
 
-/// Returns what `new` allows and `old` does not. It may name too much, where neither rule provably covers the
-/// other, and never too little.
-pub(super) fn gained(old: &Rules, new: &Rules, actions: &BTreeSet<String>, account: &str) -> Vec<Gained> {
-    actions.iter().flat_map(|action| Comparison { old, new, action, account }.gained()).collect()
+/// Returns what `new` may allow and `old` not, by groups of actions that nothing tells apart: everything that is not
+/// there already at first sight.
+pub(super) fn candidates(old: &Rules, new: &Rules, groups: &[Vec<String>], account: &str) -> Vec<Candidate> {
+    groups.iter().flat_map(|actions| Comparison { old, new, actions, account }.candidates()).collect()
 }
 
-/// Two states of a key, for one action.
+/// Two states of a key, for actions that nothing tells apart.
 struct Comparison<'a> {
     old: &'a Rules,
     new: &'a Rules,
-    action: &'a str,
+    actions: &'a [String],
     account: &'a str,
 }
 
 impl Comparison<'_> {
-    fn about<'r>(&self, rules: &'r [Rule]) -> impl Iterator<Item = &'r Rule> {
-        rules.iter().filter(|rule| rule.has(self.action))
+    /// Returns the action that stands for all.
+    fn action(&self) -> &str {
+        self.actions.first().map_or("", String::as_str)
     }
 
-    fn gained(&self) -> Vec<Gained> {
-        let live = self.about(&self.new.allows).filter(|rule| !is_void(rule, self.action, self.account));
-        let effective = live.filter(|rule| !self.denied(self.new, rule));
-        let regions = effective.flat_map(|rule| self.gained_by(rule));
-        regions.map(|rule| Gained { action: self.action.to_owned(), rule }).collect()
+    fn about<'r>(&self, rules: &'r [Rule]) -> impl Iterator<Item = &'r Rule> {
+        rules.iter().filter(|rule| rule.has(self.action()))
+    }
+
+    fn candidates(&self) -> Vec<Candidate> {
+        let live = self.about(&self.new.allows).filter(|rule| !is_void(rule, self.action(), self.account));
+        // Whom a deny for all but some exempts is contested where an allow for all but the same is.
+        let effective = live.filter(|rule| matches!(rule.who, Who::Except(_)) || !self.denied(self.new, rule));
+        effective.flat_map(|rule| self.candidates_of(rule)).collect()
     }
 
     fn denied(&self, rules: &Rules, rule: &Rule) -> bool {
-        self.about(&rules.denies).any(|deny| covers(deny, rule, Effect::Deny))
+        self.about(&rules.denies).any(|deny| covers(deny, rule, Effect::Deny, self.account))
     }
 
     /// Returns the rule itself if nothing old covers it, else those parts of it that an old deny kept out and no
     /// new one does.
-    fn gained_by(&self, rule: &Rule) -> Vec<Rule> {
-        let mut old = self.about(&self.old.allows).filter(|old| !is_void(old, self.action, self.account));
-        if !old.any(|old| covers(old, rule, Effect::Allow)) {
-            return vec![rule.clone()];
+    fn candidates_of(&self, rule: &Rule) -> Vec<Candidate> {
+        let candidate = |shown: Rule, lifted: Option<&Rule>| Candidate {
+            actions: self.actions.to_vec(),
+            rule: shown,
+            allow: rule.clone(),
+            lifted: lifted.cloned(),
+        };
+        let mut old = self.about(&self.old.allows).filter(|old| !is_void(old, self.action(), self.account));
+        if !old.any(|old| covers(old, rule, Effect::Allow, self.account)) {
+            return vec![candidate(rule.clone(), None)];
         }
         let still = |deny: &&Rule| self.denied(self.new, deny);
         let kept_out = self.about(&self.old.denies).filter(|deny| !still(deny) && !never_meet(deny, rule));
-        kept_out.map(|deny| meet(rule, deny)).filter(|region| !self.denied(self.new, region)).collect()
+        let regions = kept_out.map(|deny| (meet(rule, deny), deny));
+        let left = regions.filter(|(region, _)| matches!(region.who, Who::Except(_)) || !self.denied(self.new, region));
+        left.map(|(region, deny)| candidate(region, Some(deny))).collect()
     }
 }
 

@@ -41,7 +41,7 @@ pub struct DutyConflict {
     /// How it can use the key.
     pub uses: Duty,
     /// Whether it certainly can.
-    pub certainty: Certainty,
+    pub certainty: DutyCertainty,
     /// Where the manifest declares the key.
     pub loc: Option<Loc>,
     /// Where it declares who.
@@ -65,7 +65,7 @@ pub struct Duty {
 
 /// Whether something certainly holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Certainty {
+pub enum DutyCertainty {
     /// It does.
     Certain,
     /// It does under a condition that nobody can answer beforehand, or that hangs on another account's IAM.
@@ -132,7 +132,7 @@ fn of_key(key: &WorldKey, people: &mut People) -> Vec<DutyConflict> {
     };
     let found = sides.meeting(people);
     let duty = |reach: &Reach, sides: &BTreeMap<usize, Side>, at: usize| duty((people, &acts), reach, sides, at);
-    let conflict = |(at, certainty): (usize, Certainty)| {
+    let conflict = |(at, certainty): (usize, DutyCertainty)| {
         let person = people.all().get(at)?;
         Some(DutyConflict {
             target: key.target.clone(),
@@ -162,7 +162,7 @@ impl Sides {
     }
 
     /// Returns those in whom the duties meet.
-    fn meeting(&self, people: &mut People) -> Vec<(usize, Certainty)> {
+    fn meeting(&self, people: &mut People) -> Vec<(usize, DutyCertainty)> {
         let all: Vec<usize> = (0..people.all().len()).filter(|at| self.both(*at).is_some()).collect();
         let mut implied = BTreeSet::new();
         for nearer in &all {
@@ -187,7 +187,7 @@ impl Sides {
     }
 }
 
-fn certainty(both: (Step, Step)) -> Certainty {
+fn certainty(both: (Step, Step)) -> DutyCertainty {
     both.0.certainty.max(both.1.certainty)
 }
 

@@ -1,7 +1,8 @@
 //! Which rule covers which, and which rules can never meet. Sound, not complete: what is not proved counts as a
 //! difference.
 
-use super::rule::{Rule, Who};
+use super::rule::{EXACTLY, RESOURCE, Rule, Who};
+use crate::access::GrantFacts;
 use crate::kms::KmsAction;
 use crate::policy::{Condition, Effect, Inclusion, StepBudget, glob_included, glob_matches};
 
@@ -10,14 +11,16 @@ const STEPS: u64 = 20_000;
 
 /// An operator taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Operator<'a> {
-    set: &'a str,
-    base: &'a str,
+pub(super) struct Operator<'a> {
+    /// `ForAllValues`, `ForAnyValue`, or nothing.
+    pub(super) set: &'a str,
+    /// The operator by itself; of two names for the same one, always the same one.
+    pub(super) base: &'a str,
     if_exists: bool,
 }
 
 impl<'a> Operator<'a> {
-    fn of(condition: &'a Condition) -> Self {
+    pub(super) fn of(condition: &'a Condition) -> Self {
         let text = condition.operator.0.as_str();
         let (set, rest) = text.split_once(':').unwrap_or(("", text));
         let base = rest.strip_suffix("IfExists").unwrap_or(rest);
@@ -70,8 +73,36 @@ fn included(narrow: &str, wide: &str) -> bool {
 }
 
 /// Returns whether a rule allows, or denies, all that the other one speaks of, for an action of both.
-pub(super) fn covers(wide: &Rule, narrow: &Rule, effect: Effect) -> bool {
-    who_covers(&wide.who, narrow, effect) && wide.conditions.iter().all(|condition| holds(condition, narrow))
+pub(super) fn covers(wide: &Rule, narrow: &Rule, effect: Effect, key_account: &str) -> bool {
+    wide_as_grants_go(wide, narrow, effect, key_account)
+        && who_covers(&wide.who, narrow, effect)
+        && wide.conditions.iter().all(|condition| holds(condition, narrow))
+}
+
+/// Returns whether nothing that is peculiar to grants stands against it: for an account, or a caller of another one,
+/// a grant is not what a statement is, and one with `CreateGrant` gives narrower grants only.
+fn wide_as_grants_go(wide: &Rule, narrow: &Rule, effect: Effect, key_account: &str) -> bool {
+    match (&wide.grant, &narrow.grant) {
+        (None, None) => true,
+        (Some(wide), Some(narrow)) => {
+            let same = |one: &GrantFacts, other: &GrantFacts| {
+                (&one.issuing_account, &one.operations, &one.constraints)
+                    == (&other.issuing_account, &other.operations, &other.constraints)
+            };
+            let grants = wide.operations.iter().any(|operation| operation == "CreateGrant");
+            wide.issuing_account == narrow.issuing_account && (!grants || same(wide, narrow))
+        }
+        (Some(wide), None) => {
+            let grants = wide.operations.iter().any(|operation| operation == "CreateGrant");
+            !grants && !matches!(narrow.who, Who::Account(_))
+        }
+        // A grant may do for a caller of another account what a statement does only with that account's IAM.
+        (None, Some(_)) => match &narrow.who {
+            Who::Service(_) | Who::Everyone | Who::Except(_) => true,
+            Who::Account(_) => effect == Effect::Deny,
+            Who::Arn(_) => effect == Effect::Deny || narrow.account() == Some(key_account),
+        },
+    }
 }
 
 fn who_covers(wide: &Who, narrow: &Rule, effect: Effect) -> bool {
@@ -97,6 +128,15 @@ fn is_session_of(session: &str, role: &str) -> bool {
 
 /// Returns whether a condition holds for everything that a rule speaks of.
 fn holds(condition: &Condition, rule: &Rule) -> bool {
+    is_understood(condition) && condition_holds(condition, rule)
+}
+
+/// A condition with an operator that AWS does not know never holds.
+fn is_understood(condition: &Condition) -> bool {
+    matches!(condition.operator.0.as_str(), RESOURCE | EXACTLY) || condition.operator.is_known()
+}
+
+fn condition_holds(condition: &Condition, rule: &Rule) -> bool {
     rule.conditions.iter().any(|known| implies(known, condition)) || fact_decides(condition, rule) == Some(true)
 }
 
@@ -171,6 +211,9 @@ fn fact(key: &str, rule: &Rule) -> Option<String> {
 
 /// Returns whether a condition holds for whom the rule is about, where that decides it.
 pub(super) fn fact_decides(condition: &Condition, rule: &Rule) -> Option<bool> {
+    if !is_understood(condition) {
+        return Some(false);
+    }
     let operator = Operator::of(condition);
     let value = fact(&condition.key, rule)?;
     if operator.base == "Null" {
@@ -252,5 +295,9 @@ pub(super) fn is_void(rule: &Rule, action: &str, key_account: &str) -> bool {
         context && Operator::of(condition).needs_key() && !known.knows_condition_key(&condition.key)
     };
     let wrong_caller = rule.conditions.iter().any(|condition| fact_decides(condition, rule) == Some(false));
-    wrong_caller || (abroad && known.reach == crate::kms::Reach::OwnAccount) || rule.conditions.iter().any(asks_in_vain)
+    let never = rule.conditions.iter().any(|condition| !is_understood(condition));
+    never
+        || wrong_caller
+        || (abroad && known.reach == crate::kms::Reach::OwnAccount)
+        || rule.conditions.iter().any(asks_in_vain)
 }

@@ -1,7 +1,7 @@
 //! Single gains gathered into lines: a principal, a capability, the conditions, the risk.
 
-use super::difference::Gained;
-use super::model::{AccessLine, Risk, Witness};
+use super::decide::Gained;
+use super::model::{AccessLine, Certainty, Risk};
 use super::rule::{FUTURE, Rule};
 use super::words::{Distance, Phrase, Vocabulary};
 use crate::access::KeyFacts;
@@ -30,6 +30,7 @@ pub(super) enum Direction {
 struct Heading {
     name: String,
     reach: Distance,
+    certainty: Certainty,
     phrases: Vec<Phrase>,
 }
 
@@ -44,18 +45,13 @@ pub(super) fn shape_of(key: &KeyFacts) -> KeyShape {
 
 impl Gathering<'_> {
     /// Returns the lines of some gains or losses, gravest first.
-    pub(super) fn lines(
-        &self,
-        found: &[Gained],
-        direction: Direction,
-        witness: &dyn Fn(&Gained) -> Option<Witness>,
-    ) -> Vec<AccessLine> {
+    pub(super) fn lines(&self, found: &[Gained], direction: Direction) -> Vec<AccessLine> {
         let mut lines: Vec<AccessLine> = Vec::new();
         for (heading, members) in self.headings(found) {
             for (capability, actions) in self.named(&heading, &members) {
                 let line = self.line(&heading, capability, actions, direction);
                 let mut proving = members.iter().filter(|gained| line.actions.contains(&gained.action));
-                let witness = proving.find_map(|gained| witness(gained));
+                let witness = proving.find_map(|gained| gained.witness.clone());
                 lines.push(AccessLine { witness, ..line });
             }
         }
@@ -88,7 +84,8 @@ impl Gathering<'_> {
         for gained in found {
             let named = self.words.who(&gained.rule);
             let phrases = self.words.conditions(&gained.rule, &named);
-            apart.entry(Heading { name: named.name, reach: named.reach, phrases }).or_default().push(gained);
+            let certainty = gained.certainty.clone();
+            apart.entry(Heading { name: named.name, reach: named.reach, certainty, phrases }).or_default().push(gained);
         }
         let mut headings: BTreeMap<Heading, Vec<&Gained>> = BTreeMap::new();
         for (heading, members) in merged(apart) {
@@ -122,7 +119,8 @@ impl Gathering<'_> {
         }
         let risk = risk(heading, &actions);
         let principal = heading.name.clone();
-        AccessLine { key: self.key.clone(), principal, capability, actions, conditions, risk, witness: None }
+        let certainty = heading.certainty.clone();
+        AccessLine { key: self.key.clone(), principal, capability, actions, conditions, risk, certainty, witness: None }
     }
 
     /// Returns what somebody without conditions now, or before, has or had on the other side.
@@ -189,7 +187,8 @@ fn actions_of<'g>(members: &[&'g Gained]) -> BTreeSet<&'g str> {
 
 /// Returns which phrase differs, if exactly one does and only in its values.
 fn differing_phrase(one: &Heading, other: &Heading) -> Option<usize> {
-    if (&one.name, one.reach, one.phrases.len()) != (&other.name, other.reach, other.phrases.len()) {
+    let same = |a: &Heading, b: &Heading| (&a.name, a.reach, &a.certainty) == (&b.name, b.reach, &b.certainty);
+    if !same(one, other) || one.phrases.len() != other.phrases.len() {
         return None;
     }
     let mut different = one.phrases.iter().zip(&other.phrases).enumerate().filter(|(_, (a, b))| a != b);

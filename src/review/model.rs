@@ -62,8 +62,23 @@ pub struct AccessLine {
     pub conditions: Vec<String>,
     /// What it risks.
     pub risk: Risk,
-    /// For gains: a concrete request that the old state refuses and the new one allows, confirmed by the evaluator.
+    /// Whether it is decided; what is not counts like what is.
+    pub certainty: Certainty,
+    /// A concrete request that the old state refuses and the new one allows (of a loss: the other way round),
+    /// confirmed by the evaluator; `None` only where it is not decided.
     pub witness: Option<Witness>,
+}
+
+/// Whether a gain or loss is decided.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Certainty {
+    /// A request proves it.
+    Certain,
+    /// No request proves it, nor is it proved that there is none.
+    Undetermined {
+        /// Why: what AWS leaves open, what is outside of what can be decided, or that it took too long.
+        reason: String,
+    },
 }
 
 /// A concrete request.

@@ -4,14 +4,21 @@
 use crate::access::{GrantFacts, Grantee, KeyFacts};
 use crate::kms::{ACTIONS, ActionScope, KmsAction};
 use crate::policy::{
-    Actions, Condition, ConditionOperator, ConditionValue, Effect, PolicyDocument, PrincipalEntry, Principals,
-    Resources, Statement, glob_matches, glob_matches_ignore_case,
+    Actions, Condition, ConditionOperator, ConditionValue, Effect, PolicyDocument, PolicyVersion, PrincipalEntry,
+    Principals, Resources, Statement, glob_matches, glob_matches_ignore_case,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// How many combinations of values a statement is taken apart into; beyond it stays whole, and counts as changed
 /// when anything in it changes.
 const MOST_COMBINATIONS: usize = 64;
+
+/// The operator of what stands for a resource that depends on the request.
+pub(super) const RESOURCE: &str = "Resource";
+
+/// The operator of what stands for an encryption context without other pairs.
+pub(super) const EXACTLY: &str = "ContextExactly";
 
 /// Whom a rule is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +41,8 @@ pub(super) struct Rule {
     pub(super) who: Who,
     pub(super) actions: Actions,
     pub(super) conditions: Vec<Condition>,
+    /// The grant, if it was taken from one.
+    pub(super) grant: Option<Arc<GrantFacts>>,
     /// Which statement or grant it was taken from, and how many combinations of values that has for the principal.
     pub(super) source: (usize, usize),
 }
@@ -51,9 +60,11 @@ impl Rules {
         let mut rules = Self::default();
         let policies = std::iter::once(&key.policy).chain(&key.ram_policy);
         let mut number = 0;
-        for statement in policies.flat_map(|policy: &PolicyDocument| &policy.statements) {
+        let statements = policies
+            .flat_map(|policy: &PolicyDocument| policy.statements.iter().map(|statement| (statement, &policy.version)));
+        for (statement, version) in statements {
             number += 1;
-            let found = rules_of(statement, &key.arn, number);
+            let found = rules_of(&in_present_words(statement, version), &key.arn, number);
             match statement.effect {
                 Effect::Allow => rules.allows.extend(found),
                 Effect::Deny => rules.denies.extend(found),
@@ -67,7 +78,48 @@ impl Rules {
     }
 }
 
+/// Returns a statement as the present version of the policy language says it: older ones know no variables.
+fn in_present_words(statement: &Statement, version: &PolicyVersion) -> Statement {
+    let mut statement = statement.clone();
+    if *version != PolicyVersion::V2012 {
+        let literal = |text: &str| text.replace("${", "${$}{");
+        for value in statement.conditions.iter_mut().flat_map(|condition| &mut condition.values) {
+            if let ConditionValue::Text(text) = value {
+                *text = literal(text);
+            }
+        }
+        if let Some(Resources::Is(patterns) | Resources::IsNot(patterns)) = &mut statement.resources {
+            patterns.iter_mut().for_each(|pattern| *pattern = literal(pattern));
+        }
+    }
+    statement
+}
+
 impl Rule {
+    /// Returns the rule as a statement of the present version of the policy language.
+    pub(super) fn statement(&self, effect: Effect) -> Statement {
+        let entries = |entry| Principals::Is(vec![entry]);
+        let principals = match &self.who {
+            Who::Everyone => entries(PrincipalEntry::Everyone),
+            Who::Arn(text) | Who::Account(text) => entries(PrincipalEntry::Aws(text.clone())),
+            Who::Service(name) => entries(PrincipalEntry::Service(name.clone())),
+            Who::Except(all) => Principals::IsNot(all.clone()),
+        };
+        let (resources, conditions): (Vec<Condition>, Vec<Condition>) =
+            self.conditions.iter().cloned().partition(|condition| condition.operator.0 == RESOURCE);
+        let patterns = resources.iter().flat_map(|condition| &condition.values).map(|value| value.as_text().to_owned());
+        let patterns: Vec<String> = patterns.collect();
+        Statement {
+            sid: None,
+            effect,
+            principals: Some(principals),
+            actions: Some(self.actions.clone()),
+            resources: Some(Resources::Is(if patterns.is_empty() { vec!["*".to_owned()] } else { patterns })),
+            conditions,
+            inert: None,
+        }
+    }
+
     /// Returns whether the rule speaks of an action.
     pub(super) fn has(&self, action: &str) -> bool {
         let any = |patterns: &[String]| patterns.iter().any(|pattern| glob_matches_ignore_case(pattern, action));
@@ -103,6 +155,7 @@ fn rules_of(statement: &Statement, key_arn: &str, number: usize) -> Vec<Rule> {
         who: who.clone(),
         actions: actions.clone(),
         conditions: conditions.clone(),
+        grant: None,
         source: (number, combinations.len()),
     };
     let who = named(principals);
@@ -149,7 +202,7 @@ fn with_variable(resources: &Resources) -> Option<Condition> {
     let (Resources::Is(patterns) | Resources::IsNot(patterns)) = resources;
     let values = patterns.iter().filter(|pattern| pattern.contains("${")).map(|pattern| pattern.as_str().into());
     let condition = Condition {
-        operator: ConditionOperator("Resource".to_owned()),
+        operator: ConditionOperator(RESOURCE.to_owned()),
         key: "resource".to_owned(),
         values: values.collect(),
     };
@@ -188,7 +241,7 @@ fn splits(condition: &Condition) -> bool {
     let operator = condition.operator.0.as_str();
     !operator.contains("Not")
         && !operator.starts_with("ForAllValues:")
-        && operator != "Resource"
+        && operator != RESOURCE
         && !condition.values.is_empty()
 }
 
@@ -202,22 +255,32 @@ fn grant_rule(grant: &GrantFacts, number: usize) -> Vec<Rule> {
         key,
         values: vec![value.into()],
     };
+    let whole = grant.constraints.encryption_context_equals.as_ref().map(|pairs| Condition {
+        operator: ConditionOperator(EXACTLY.to_owned()),
+        key: "kms:EncryptionContext".to_owned(),
+        values: vec![pairs.keys().map(String::as_str).collect::<Vec<_>>().join("\n").as_str().into()],
+    });
     let exact = grant.constraints.encryption_context_equals.iter();
     let subset = grant.constraints.encryption_context_subset.iter();
     let pairs: BTreeMap<&String, &String> = exact.clone().chain(subset).flatten().collect();
-    let context: Vec<Condition> =
-        pairs.into_iter().map(|(key, value)| equals(format!("kms:EncryptionContext:{key}"), value)).collect();
+    let context: Vec<Condition> = pairs
+        .into_iter()
+        .map(|(key, value)| equals(format!("kms:EncryptionContext:{key}"), value))
+        .chain(whole)
+        .collect();
     let mut bound: Vec<Condition> =
         grant.constraints.source_arn.iter().map(|arn| equals("aws:SourceArn".to_owned(), arn)).collect();
     let (symmetric, plain): (Vec<String>, Vec<String>) = grant
         .operations
         .iter()
+        .filter(|name| KmsAction::find(name).is_some_and(|action| action.grantable && action.name == name.as_str()))
         .map(|name| format!("kms:{name}"))
         .partition(|name| KmsAction::find(name).is_some_and(|action| action.takes_encryption_context));
-    let source = (number, 1);
-    let plain = Rule { who: who.clone(), actions: Actions::Is(plain), conditions: bound.clone(), source };
+    let (source, grant) = ((number, 1), Some(Arc::new(grant.clone())));
+    let actions = Actions::Is(plain);
+    let plain = Rule { who: who.clone(), actions, conditions: bound.clone(), grant: grant.clone(), source };
     bound.extend(context);
-    vec![plain, Rule { who, actions: Actions::Is(symmetric), conditions: bound, source }]
+    vec![plain, Rule { who, actions: Actions::Is(symmetric), conditions: bound, grant, source }]
 }
 
 /// Returns the actions that are worth comparing: those of KMS that a key policy can decide, those that the rules

@@ -518,7 +518,7 @@ fn requests(action: &str) -> Vec<Request> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn nothing_changes_when_nothing_changes(key in any_facts()) {
@@ -572,21 +572,30 @@ fn asked(witness: &Witness) -> Request {
         grantee_principal: grantee,
         ..CreateGrantRequest::default()
     };
-    let mut constraints = BTreeMap::new();
+    let (mut constraints, mut exactly) = (BTreeMap::new(), false);
     for (key, value) in &witness.context {
         match key.strip_prefix("kms:EncryptionContext:") {
             Some(name) if witness.action == "kms:CreateGrant" => {
                 drop(constraints.insert(name.to_owned(), value.clone()));
             }
             Some(name) => drop(request.encryption_context.insert(name.to_owned(), value.clone())),
-            None if key == "kms:GranteePrincipal" || key == "kms:GrantOperations" => {}
+            None if key == "kms:GranteePrincipal" => {}
+            None if key == "kms:GrantOperations" => {
+                grant.operations = value.split(", ").map(str::to_owned).collect();
+            }
+            None if key == "kms:GrantConstraintType" => exactly = value == "EncryptionContextEquals",
+            None if key == "aws:PrincipalOrgID" => {}
             None if key == "kms:ViaService" => request.via_service = Some(value.clone()),
             None => panic!("an unexpected key: {key}"),
         }
     }
     if !constraints.is_empty() {
-        grant.constraints =
-            Some(GrantConstraints { encryption_context_subset: Some(constraints), ..GrantConstraints::default() });
+        let pairs = Some(constraints);
+        grant.constraints = Some(if exactly {
+            GrantConstraints { encryption_context_equals: pairs, ..GrantConstraints::default() }
+        } else {
+            GrantConstraints { encryption_context_subset: pairs, ..GrantConstraints::default() }
+        });
     }
     request.grant = (witness.action == "kms:CreateGrant").then_some(grant);
     request
@@ -594,9 +603,12 @@ fn asked(witness: &Witness) -> Request {
 
 /// The callers that an ARN may stand for: without and with policies of their own.
 fn callers(arn: &str) -> [PrincipalFacts; 2] {
-    let kind = if arn.ends_with(":root") { PrincipalType::Root } else { PrincipalType::Role };
-    let mut plain = PrincipalFacts::new(kind, arn, arn.split(':').nth(4).unwrap().parse().ok());
-    plain.role_arn = arn.contains(":role/").then(|| arn.to_owned());
+    let Some(account) = arn.split(':').nth(4) else {
+        let service = PrincipalFacts::new(PrincipalType::Service, arn, None);
+        return [service.clone(), service];
+    };
+    let mut plain = search::caller_of(arn);
+    plain.account = account.parse().ok();
     let by_iam = PrincipalFacts { identity_policies: with_iam("d").identity_policies, ..plain.clone() };
     [plain, by_iam]
 }

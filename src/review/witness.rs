@@ -1,15 +1,15 @@
 //! Concrete requests: one that a rule allows, confirmed by the evaluator.
 
-use super::difference::Gained;
+use super::difference::Candidate;
 use super::model::Witness;
-use super::rule::{Rule, Who};
+use super::rule::{EXACTLY, RESOURCE, Rule, Who};
+use super::search::{caller_of, everything};
 use super::words::value_of;
 use crate::access::{
     ContextValue, CreateGrantRequest, GrantConstraints, Guardrails, KeyFacts, PrincipalFacts, PrincipalType, Request,
-    evaluate,
+    is_allowed,
 };
-use crate::ids::AccountId;
-use crate::policy::{Condition, PolicyDocument, Statement};
+use crate::policy::{Condition, glob_matches};
 use std::collections::BTreeMap;
 
 /// A caller and what it asks.
@@ -20,13 +20,25 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    /// Returns whether a key allows the attempt.
-    pub(super) fn succeeds(&self, key: &KeyFacts) -> bool {
-        let request = Request { resource: key.arn.clone(), ..self.request.clone() };
-        evaluate(&request, &self.principal, Some(key), &Guardrails::default()).is_allowed()
+    /// Returns whether the evaluator says that a state of a key refuses the attempt for sure, and another allows it.
+    pub(super) fn is_gained(&self, old: &KeyFacts, new: &KeyFacts) -> bool {
+        let is_somebody = self.principal.account.is_some() || self.principal.kind == PrincipalType::Service;
+        is_somebody && self.is_allowed(old) == Some(false) && self.is_allowed(new) == Some(true)
     }
 
-    fn witness(self) -> Witness {
+    fn is_allowed(&self, key: &KeyFacts) -> Option<bool> {
+        let request = Request { resource: key.arn.clone(), ..self.request.clone() };
+        is_allowed(&request, &self.principal, Some(key), &Guardrails::default())
+    }
+
+    /// Returns the attempt with another action.
+    pub(super) fn of_action(&self, action: &str) -> Self {
+        let request = Request { action: action.to_owned(), ..self.request.clone() };
+        Self { principal: self.principal.clone(), request }
+    }
+
+    /// Returns the attempt as people see it.
+    pub(super) fn witness(self) -> Witness {
         let context = self.request.encryption_context.into_iter();
         let mut keys: BTreeMap<String, String> =
             context.map(|(key, value)| (format!("kms:EncryptionContext:{key}"), value)).collect();
@@ -46,18 +58,27 @@ impl Attempt {
 
 /// Returns the condition keys that a `CreateGrant` carries.
 fn grant_keys(grant: &CreateGrantRequest) -> Vec<(String, String)> {
-    let subset = grant.constraints.iter().filter_map(|constraints| constraints.encryption_context_subset.as_ref());
-    let context = subset.flatten().map(|(key, value)| (format!("kms:EncryptionContext:{key}"), value.clone()));
-    let grantee = grant.grantee_principal.iter().map(|arn| ("kms:GranteePrincipal".to_owned(), arn.clone()));
-    context.chain(grantee).chain([("kms:GrantOperations".to_owned(), grant.operations.join(", "))]).collect()
+    let none = GrantConstraints::default();
+    let constraints = grant.constraints.as_ref().unwrap_or(&none);
+    let exactly = constraints.encryption_context_equals.as_ref();
+    let pairs = exactly.or(constraints.encryption_context_subset.as_ref());
+    let context = pairs.into_iter().flatten();
+    let context = context.map(|(key, value)| (format!("kms:EncryptionContext:{key}"), value.clone()));
+    let given = [
+        ("kms:GrantConstraintType", exactly.map(|_| "EncryptionContextEquals".to_owned())),
+        ("kms:GrantConstraintSourceArn", constraints.source_arn.clone()),
+        ("kms:GranteePrincipal", grant.grantee_principal.clone()),
+        ("kms:GranteeServicePrincipal", grant.grantee_service_principal.clone()),
+        ("kms:RetiringPrincipal", grant.retiring_principal.clone()),
+        ("kms:GrantOperations", Some(grant.operations.join(", "))),
+    ];
+    context.chain(given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)))).collect()
 }
 
-/// Returns a request that the old state refuses and the new one allows, if one can be built from the conditions
-/// and the evaluator confirms it.
-pub(super) fn witness(gained: &Gained, before: Option<&KeyFacts>, after: &KeyFacts) -> Option<Witness> {
-    let refused = |attempt: &Attempt| before.is_none_or(|key| !attempt.succeeds(key));
-    let found = attempts(&gained.action, &gained.rule, after).into_iter();
-    found.filter(refused).find(|attempt| attempt.succeeds(after)).map(Attempt::witness)
+/// Returns a request that the old state refuses and the new one allows, if the evaluator confirms one of those that
+/// the conditions themselves suggest: most gains show at first sight.
+pub(super) fn obvious(candidate: &Candidate, action: &str, old: &KeyFacts, new: &KeyFacts) -> Option<Attempt> {
+    attempts(action, &candidate.rule, new).into_iter().find(|attempt| attempt.is_gained(old, new))
 }
 
 /// Returns requests that a rule is meant to match, by the callers whom it admits.
@@ -101,24 +122,19 @@ fn role_arn(key: &KeyFacts, account: &str, name: &str) -> String {
 
 /// Returns a caller by ARN. One of another account is taken to be allowed by its own account.
 fn caller(arn: &str, key: &KeyFacts, rule: &Rule) -> PrincipalFacts {
-    let account: Option<AccountId> = arn.split(':').nth(4).and_then(|account| account.parse().ok());
-    let kind = match arn {
-        _ if arn.contains(":user/") => PrincipalType::User,
-        _ if arn.contains(":assumed-role/") => PrincipalType::RoleSession,
-        _ if arn.contains(":federated-user/") => PrincipalType::FederatedUser,
-        _ => PrincipalType::Role,
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let facts = match parts.as_slice() {
+        [arn, partition, service, region, "x", resource] => {
+            caller_of(&[*arn, partition, service, region, key.account.as_str(), resource].join(":"))
+        }
+        _ => caller_of(arn),
     };
-    let mut facts = PrincipalFacts::new(kind, arn, account);
-    facts.role_arn = arn.contains(":role/").then(|| arn.to_owned());
+    let mut facts = facts;
     facts.org_id = value_of(rule, "aws:PrincipalOrgID").map(str::to_owned);
     if facts.account.as_ref() != Some(&key.account) {
         facts.identity_policies = vec![everything()];
     }
     facts
-}
-
-fn everything() -> PolicyDocument {
-    PolicyDocument::new(vec![Statement::allow("Everything", ["*"])])
 }
 
 fn request(action: &str, rule: &Rule, key: &KeyFacts) -> Request {
@@ -141,7 +157,7 @@ fn satisfy(request: &mut Request, condition: &Condition) {
     let operator = condition.operator.0.as_str();
     let Some(value) = condition.values.first().map(|value| example(value.as_text())) else { return };
     let absent = operator == "Null" && value.eq_ignore_ascii_case("true");
-    if operator.contains("Not") || operator == "Resource" || absent {
+    if operator.contains("Not") || [RESOURCE, EXACTLY].contains(&operator) || absent {
         return;
     }
     let value = if operator == "Null" { "x".to_owned() } else { value };
@@ -151,7 +167,8 @@ fn satisfy(request: &mut Request, condition: &Condition) {
         return;
     }
     match condition.key.to_ascii_lowercase().as_str() {
-        "kms:viaservice" => request.via_service = Some(value),
+        "kms:viaservice" if glob_matches("?*.?*.amazonaws.com", &value) => request.via_service = Some(value),
+        "kms:viaservice" => {}
         "kms:requestalias" => request.request_alias = Some(value),
         "kms:grantisforawsresource" => request.grant_is_for_aws_resource = Some(value.eq_ignore_ascii_case("true")),
         "aws:principalarn"

@@ -1,6 +1,6 @@
 //! Principals and conditions as people read them.
 
-use super::rule::{Rule, Who};
+use super::rule::{EXACTLY, Rule, Who};
 use crate::access::{ResidualTerm, ResidualWay};
 use crate::policy::{Condition, ConditionOperator, glob_matches};
 use crate::services::Service;
@@ -154,6 +154,9 @@ impl Vocabulary<'_> {
 
     fn phrase(&self, condition: &Condition) -> Phrase {
         let values = condition.values.iter().map(|value| value.as_text().to_owned()).collect();
+        if condition.operator.0 == EXACTLY {
+            return Phrase { lead: "only with no other encryption context".to_owned(), values: Vec::new() };
+        }
         let operator = condition.operator.0.trim_end_matches("IfExists").to_owned();
         let lead = match context_key(&condition.key) {
             Some(key) => context_lead(key, &operator),

@@ -26,6 +26,11 @@ fn the_list_of_codes_is_current() {
 }
 
 #[test]
+fn the_list_of_lints_is_current() {
+    assert_current("docs/lints.md", &docs::lints());
+}
+
+#[test]
 fn every_exit_code_of_the_readme_is_in_the_manual() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     let help = docs::command_line();

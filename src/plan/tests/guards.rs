@@ -1,7 +1,7 @@
 //! What forbids a plan: what cannot be read, who may not deploy, who would be locked out, what was not expected.
 
 use super::{EMPTY, blocked_by, calls, findings, ledger, settled, target, touch, wanting};
-use crate::apply::tests::world::{World, block_on, is_in_sync, usual};
+use crate::apply::tests::world::{World, block_on, is_in_sync, rotating, usual};
 use crate::desired::{Delegation, DesiredKey, KeyAdmin};
 use crate::exit::Exit;
 use crate::plan::PlanOptions;
@@ -93,7 +93,7 @@ fn only_expected_keys_are_created() {
 
 #[test]
 fn a_plan_for_one_key_leaves_the_others_alone() {
-    let mut world = World::new(wanting(vec![sample::key("archive"), sample::key("ledger")]));
+    let mut world = World::new(wanting(vec![sample::key("archive"), rotating("ledger", 365)]));
     world.options.only_keys = Some(["ledger".parse().unwrap()].into());
     assert_eq!(world.converge().exit(), Exit::Done);
     assert_eq!(world.aws.state().keys.len(), 1);

@@ -1,6 +1,6 @@
 //! What somebody can do about a key in its own name: manage it, and use it directly.
 
-use super::Certainty;
+use super::DutyCertainty;
 use crate::access::{
     ContextValue, CreateGrantRequest, GrantConstraints, GrantFacts, Grantee, Guardrails, KeyFacts, Knowledge,
     PrincipalFacts, PrincipalType, Request, Unknown, is_allowed,
@@ -24,7 +24,7 @@ pub(super) struct Side {
     /// What it can call.
     pub(super) actions: BTreeSet<&'static str>,
     /// Whether one of them certainly.
-    pub(super) certainty: Certainty,
+    pub(super) certainty: DutyCertainty,
     /// The request that shows it.
     pub(super) proof: Request,
     /// Which of the key's grants count.
@@ -246,15 +246,15 @@ fn side(key: &KeyFacts, grants: Grants, who: &PrincipalFacts, asked: &[(&'static
     found
 }
 
-fn surest<'r>(key: &KeyFacts, who: &PrincipalFacts, requests: &'r [Request]) -> Option<(Certainty, &'r Request)> {
+fn surest<'r>(key: &KeyFacts, who: &PrincipalFacts, requests: &'r [Request]) -> Option<(DutyCertainty, &'r Request)> {
     let mut open = None;
     for request in requests {
         match is_allowed(request, who, Some(key), &Guardrails::default()) {
-            Some(true) => return Some((Certainty::Certain, request)),
+            Some(true) => return Some((DutyCertainty::Certain, request)),
             // The first request leaves everything open: what it denies is denied however it is asked.
             Some(false) if open.is_none() => return None,
             Some(false) => {}
-            None => open = open.or(Some((Certainty::UnderCondition, request))),
+            None => open = open.or(Some((DutyCertainty::UnderCondition, request))),
         }
     }
     open

@@ -4,7 +4,7 @@
 //! `trust`, the manifest's rules refuse with both places (`manifest/resolve/duties.rs`), before there is a desired
 //! state. Here is what shows only in effective access: somebody else in whom the duties meet, and longer ways.
 
-use super::{Certainty, DutyConflict, duties};
+use super::{DutyCertainty, DutyConflict, duties};
 use crate::desired::{DesiredKey, DesiredState, Separation};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::world;
@@ -27,7 +27,7 @@ fn declared<'s>(state: &'s DesiredState, conflict: &DutyConflict) -> Option<&'s 
 }
 
 fn diagnostic(conflict: &DutyConflict, key: &DesiredKey) -> Diagnostic {
-    let grave = key.separation == Separation::Enforced && conflict.certainty == Certainty::Certain;
+    let grave = key.separation == Separation::Enforced && conflict.certainty == DutyCertainty::Certain;
     let new = if grave { Diagnostic::error } else { Diagnostic::warning };
     let user =
         key.users.iter().find(|user| user.principal.arn().is_some_and(|arn| arn.as_str() == conflict.uses.actor));

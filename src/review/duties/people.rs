@@ -1,6 +1,6 @@
 //! Who can become whom: every identity that is known or named, and who may assume each role.
 
-use super::Certainty;
+use super::DutyCertainty;
 use super::acts::without_delegation;
 use crate::access::{Decision, Grantee, Knowledge, PrincipalFacts, PrincipalType, Request, Unknown, evaluate_trust};
 use crate::ids::{PrincipalArn, PrincipalKind, Region};
@@ -30,7 +30,7 @@ pub(super) struct People {
     all: Vec<Person>,
     region: Option<Region>,
     /// For each identity who can become it in one step, once it was asked for.
-    before: Vec<Option<Vec<(usize, Certainty)>>>,
+    before: Vec<Option<Vec<(usize, DutyCertainty)>>>,
 }
 
 impl People {
@@ -62,7 +62,7 @@ impl People {
     }
 
     /// Returns who can become somebody in one step.
-    pub(super) fn predecessors(&mut self, at: usize) -> Vec<(usize, Certainty)> {
+    pub(super) fn predecessors(&mut self, at: usize) -> Vec<(usize, DutyCertainty)> {
         if let Some(Some(known)) = self.before.get(at) {
             return known.clone();
         }
@@ -73,11 +73,11 @@ impl People {
         found
     }
 
-    fn find_predecessors(&self, at: usize) -> Vec<(usize, Certainty)> {
+    fn find_predecessors(&self, at: usize) -> Vec<(usize, DutyCertainty)> {
         let (Some(person), Some(region)) = (self.all.get(at), &self.region) else { return Vec::new() };
         // Whoever may assume a role chooses the session's name.
-        let mut found: Vec<(usize, Certainty)> =
-            person.role.map(|role| (role, Certainty::Certain)).into_iter().collect();
+        let mut found: Vec<(usize, DutyCertainty)> =
+            person.role.map(|role| (role, DutyCertainty::Certain)).into_iter().collect();
         let Some(trust) = &person.trust else { return found };
         let by_name = without_delegation(trust, person.facts.account.as_ref().map_or("", |account| account.as_str()));
         let mut request = Request::new("sts:AssumeRole", person.facts.arn.clone(), region.clone());
@@ -87,8 +87,8 @@ impl People {
             let unread = facts.knowledge == Knowledge::NameOnly && facts.account == person.facts.account;
             let trust = if unread { &by_name } else { trust };
             match evaluate_trust(&request, facts, trust).decision {
-                Decision::Allow => found.push((other, Certainty::Certain)),
-                Decision::Undetermined(_) => found.push((other, Certainty::UnderCondition)),
+                Decision::Allow => found.push((other, DutyCertainty::Certain)),
+                Decision::Undetermined(_) => found.push((other, DutyCertainty::UnderCondition)),
                 Decision::ExplicitDeny | Decision::ImplicitDeny => {}
             }
         }

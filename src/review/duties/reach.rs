@@ -1,6 +1,6 @@
 //! Who reaches an act, and by which shortest and surest path of assumed roles.
 
-use super::Certainty;
+use super::DutyCertainty;
 use super::people::People;
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Step {
     /// Whether it certainly gets there.
-    pub(super) certainty: Certainty,
+    pub(super) certainty: DutyCertainty,
     /// Over how many roles.
     pub(super) distance: usize,
     /// Whom it becomes first; `None` if it acts itself.
@@ -21,10 +21,10 @@ pub(super) struct Reach(Vec<Option<Step>>);
 
 impl Reach {
     /// Finds everybody who can become one of those who act. A certain way wins over a shorter one.
-    pub(super) fn of(people: &mut People, acting: impl Iterator<Item = (usize, Certainty)>) -> Self {
-        let acting: Vec<(usize, Certainty)> = acting.collect();
+    pub(super) fn of(people: &mut People, acting: impl Iterator<Item = (usize, DutyCertainty)>) -> Self {
+        let acting: Vec<(usize, DutyCertainty)> = acting.collect();
         let mut reach = Self(vec![None; people.all().len()]);
-        for allowed in [Certainty::Certain, Certainty::UnderCondition] {
+        for allowed in [DutyCertainty::Certain, DutyCertainty::UnderCondition] {
             let starts = acting.iter().filter(|(_, certainty)| *certainty <= allowed);
             let mut open: BTreeSet<(usize, usize)> = reach.reached();
             for (at, certainty) in starts {
@@ -60,7 +60,7 @@ impl Reach {
     }
 
     /// Walks back from the nearest on, over steps that are as certain as is allowed.
-    fn spread(&mut self, people: &mut People, mut open: BTreeSet<(usize, usize)>, allowed: Certainty) {
+    fn spread(&mut self, people: &mut People, mut open: BTreeSet<(usize, usize)>, allowed: DutyCertainty) {
         while let Some((distance, at)) = open.pop_first() {
             let Some(reached) = self.step(at) else { continue };
             for (before, certainty) in people.predecessors(at) {

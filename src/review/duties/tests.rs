@@ -296,7 +296,7 @@ fn the_context_is_the_callers_choice_and_demanded_ones_are_given() {
             vec![],
             plain(&["admin"]),
         ));
-        assert_eq!(found.iter().map(|conflict| conflict.certainty).collect::<Vec<_>>(), [Certainty::Certain]);
+        assert_eq!(found.iter().map(|conflict| conflict.certainty).collect::<Vec<_>>(), [DutyCertainty::Certain]);
     }
 }
 
@@ -457,15 +457,15 @@ impl Drawn {
     }
 
     /// Whether one can become the other in one step.
-    fn becomes(&self, from: usize, to: usize, certainty: Certainty) -> bool {
+    fn becomes(&self, from: usize, to: usize, certainty: DutyCertainty) -> bool {
         from == to
             || self.trust[to][from] == Trusted::ByName
             || (self.trusts_account[to] && self.may_assume[from])
-            || (certainty == Certainty::UnderCondition && self.trust[to][from] == Trusted::UnderCondition)
+            || (certainty == DutyCertainty::UnderCondition && self.trust[to][from] == Trusted::UnderCondition)
     }
 
     /// Whether one can become the other in the end.
-    fn reaches(&self, certainty: Certainty) -> Vec<Vec<bool>> {
+    fn reaches(&self, certainty: DutyCertainty) -> Vec<Vec<bool>> {
         let all = 0..NAMES.len();
         let mut reaches: Vec<Vec<bool>> =
             all.clone().map(|from| all.clone().map(|to| self.becomes(from, to, certainty)).collect()).collect();
@@ -500,7 +500,7 @@ proptest! {
         let found = duties(&drawn.world());
         let index = |name: &str| NAMES.iter().position(|known| *known == name).unwrap();
         let all = 0..NAMES.len();
-        for certainty in [Certainty::Certain, Certainty::UnderCondition] {
+        for certainty in [DutyCertainty::Certain, DutyCertainty::UnderCondition] {
             let reaches = drawn.reaches(certainty);
             let both = |from: usize| {
                 let any = |acts: &dyn Fn(usize) -> bool| all.clone().any(|to| reaches[from][to] && acts(to));
@@ -522,7 +522,7 @@ proptest! {
         }
         for duty in found.iter().flat_map(|conflict| [&conflict.administers, &conflict.uses]) {
             let path: Vec<usize> = duty.path.iter().map(|name| index(name)).collect();
-            prop_assert!(path.windows(2).all(|pair| drawn.becomes(pair[0], pair[1], Certainty::UnderCondition)), "{}", duty);
+            prop_assert!(path.windows(2).all(|pair| drawn.becomes(pair[0], pair[1], DutyCertainty::UnderCondition)), "{}", duty);
         }
     }
 }

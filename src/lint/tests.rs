@@ -1,0 +1,5 @@
+//! Tests of the lints: a table of cases for each rule, what synthesis may never give, public access by brute force.
+
+mod public;
+mod synthesised;
+mod table;
