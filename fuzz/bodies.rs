@@ -20,7 +20,7 @@ pub fn policy(data: &[u8]) {
     assert_eq!(canonical, document.canonical(), "the canonical form is a function");
     let (written, compact) = (document.to_text(), document.to_compact());
     for text in [&written, &compact] {
-        let again = PolicyDocument::parse(text).expect("what was written can be read");
+        let again = PolicyDocument::parse(text).unwrap();
         assert_eq!(again.to_text(), written, "to write and read is a fixed point");
         assert!(again.same_permissions(&document), "writing keeps the meaning");
     }
@@ -145,7 +145,7 @@ impl Bytes<'_> {
         let known = ACTIONS[usize::from(self.byte()) % ACTIONS.len()].full;
         let action = if self.flag() { self.text() } else { known.to_owned() };
         let resource = if self.flag() { self.text() } else { KEY.to_owned() };
-        let mut request = Request::new(action, resource, "eu-west-1".parse().expect("a Region"));
+        let mut request = Request::new(action, resource, "eu-west-1".parse().unwrap());
         request.encryption_context = self.pairs();
         request.via_service = self.flag().then(|| self.text());
         request.request_alias = self.flag().then(|| self.text());
@@ -171,8 +171,8 @@ impl Bytes<'_> {
 
     fn key(&mut self) -> Option<KeyFacts> {
         let policy = self.policy()?;
-        let account = "111122223333".parse().expect("an account");
-        let mut facts = KeyFacts::new(KEY, account, "eu-west-1".parse().expect("a Region"), policy);
+        let account = "111122223333".parse().unwrap();
+        let mut facts = KeyFacts::new(KEY, account, "eu-west-1".parse().unwrap(), policy);
         facts.aliases = (0..self.byte() % 3).map(|_| self.text()).collect();
         facts.tags = self.pairs();
         for _ in 0..self.byte() % 3 {

@@ -13,32 +13,32 @@ const LONGEST: usize = 32 * 1024;
 const CONTEXT: usize = 8 * 1024;
 
 /// A policy, and a call that it is asked about.
-pub struct Hostile {
-    pub name: &'static str,
-    pub text: String,
-    pub request: Request,
-    pub principal: PrincipalFacts,
+pub(crate) struct Hostile {
+    pub(crate) name: &'static str,
+    pub(crate) text: String,
+    pub(crate) request: Request,
+    pub(crate) principal: PrincipalFacts,
 }
 
 impl Hostile {
     fn new(name: &'static str, text: String, context: &str) -> Self {
         assert!(text.len() > LONGEST * 9 / 10 && text.len() <= LONGEST, "{name}: {}", text.len());
-        let mut request = Request::new("kms:Decrypt", KEY, "eu-west-1".parse().expect("a Region"));
+        let mut request = Request::new("kms:Decrypt", KEY, "eu-west-1".parse().unwrap());
         request.encryption_context.insert("app".to_owned(), context.to_owned());
-        let mut principal = PrincipalFacts::from_arn(&ROLE.parse().expect("an ARN"));
+        let mut principal = PrincipalFacts::from_arn(&ROLE.parse().unwrap());
         principal.tags.insert("t".to_owned(), "a".repeat(256));
         Self { name, text, request, principal }
     }
 
     /// Returns the policy.
-    pub fn document(&self) -> PolicyDocument {
-        PolicyDocument::parse(&self.text).expect("a policy")
+    pub(crate) fn document(&self) -> PolicyDocument {
+        PolicyDocument::parse(&self.text).unwrap()
     }
 
     /// Returns the key that has the policy.
-    pub fn key(&self) -> KeyFacts {
-        let account = "111122223333".parse().expect("an account");
-        KeyFacts::new(KEY, account, "eu-west-1".parse().expect("a Region"), self.document())
+    pub(crate) fn key(&self) -> KeyFacts {
+        let account = "111122223333".parse().unwrap();
+        KeyFacts::new(KEY, account, "eu-west-1".parse().unwrap(), self.document())
     }
 }
 
@@ -79,7 +79,7 @@ fn on_context(operator: &str, values: &str) -> String {
 }
 
 /// Returns every hostile policy.
-pub fn all() -> Vec<Hostile> {
+pub(crate) fn all() -> Vec<Hostile> {
     let long = "a".repeat(CONTEXT);
     let room = 300;
     let alone = |action: &str, resource: &str, condition: &str| document(&statement(action, resource, condition));
@@ -87,14 +87,8 @@ pub fn all() -> Vec<Hostile> {
     let arn = |last: &str| quoted(&format!("arn:aws:s3:eu-west-1:111122223333:{last}"));
     let arn_context = format!("arn:aws:s3:eu-west-1:111122223333:{}", "a".repeat(CONTEXT - 40));
     let distinct = |number: usize| format!("*{number}a*?b*");
-    let mut many = String::new();
-    while many.len() < LONGEST - 400 {
-        let separator = if many.is_empty() { "" } else { "," };
-        many += &format!(
-            "{separator}{}",
-            statement("\"kms:*y*p*\"", "\"*:*:*:*:*:*\"", &on_context("StringLike", "\"*a*a*b\""))
-        );
-    }
+    let one = statement("\"kms:*y*p*\"", "\"*:*:*:*:*:*\"", &on_context("StringLike", "\"*a*a*b\""));
+    let many = vec![one.as_str(); (LONGEST - 60) / (one.len() + 1)].join(",");
     let hostile = Hostile::new;
     vec![
         hostile("an action of stars", alone(&quoted(&filled("*a", room)), "\"*\"", "{}"), ""),

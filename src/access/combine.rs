@@ -126,16 +126,16 @@ impl<P: Part> CallerSide<P> {
 }
 
 /// Returns what the identity policies allow: a root user needs none, and those of others may not be known.
+///
 /// Federated users have what both the user's policies and the session policy allow: without the latter, nothing.
 ///
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_getfederationtoken.html>
 fn own_allow<P: Part>(call: &Call<'_>, read: P) -> P {
     let facts = call.caller.facts;
+    let federated = facts.kind == PrincipalType::FederatedUser && facts.session_policy.is_none();
     match facts.knowledge {
         _ if call.caller.is_root() => P::yes(Need::Identity),
-        Knowledge::Whole if facts.kind == PrincipalType::FederatedUser && facts.session_policy.is_none() => {
-            P::no(Need::Session)
-        }
+        Knowledge::Whole | Knowledge::AccountOnly if federated => P::no(Need::Session),
         Knowledge::Whole | Knowledge::AccountOnly => read,
         Knowledge::NameOnly => read.or_open(Open::IdentityNotRead),
     }

@@ -141,7 +141,7 @@ fn rewrite(document: &mut PolicyDocument, choice: usize) {
     let (Some(Principals::Is(entries)), Some(Actions::Is(actions) | Actions::IsNot(actions))) =
         (&mut statement.principals, &mut statement.actions)
     else {
-        panic!("every statement has both");
+        unreachable!("every statement has both");
     };
     match choice % 12 {
         0 => actions.iter_mut().for_each(|action| *action = flip(action)),
@@ -188,7 +188,7 @@ fn rewrite(document: &mut PolicyDocument, choice: usize) {
 /// Splits a statement by principal, and by action where it lists them.
 fn split(document: &mut PolicyDocument, at: usize) {
     let whole = document.statements.remove(at);
-    let Some(Principals::Is(entries)) = whole.principals.clone() else { panic!("it has principals") };
+    let Some(Principals::Is(entries)) = whole.principals.clone() else { unreachable!("it has principals") };
     for entry in entries {
         let part = whole.clone().principals(vec![entry]);
         match &whole.actions {
@@ -210,7 +210,9 @@ fn merge(document: &mut PolicyDocument) {
     };
     for at in 1..document.statements.len() {
         if same(&document.statements[at - 1], &document.statements[at]) {
-            let Some(Actions::Is(more)) = document.statements.remove(at).actions else { panic!("it lists actions") };
+            let Some(Actions::Is(more)) = document.statements.remove(at).actions else {
+                unreachable!("it lists actions")
+            };
             if let Some(Actions::Is(actions)) = &mut document.statements[at - 1].actions {
                 actions.extend(more);
             }
