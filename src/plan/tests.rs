@@ -5,6 +5,7 @@ mod broken;
 mod compare;
 mod guards;
 mod json;
+mod lints;
 
 use super::{Plan, TargetPlan};
 use crate::apply::tests::world::{World, rotating};
