@@ -61,7 +61,7 @@ pub fn lint_identity(identity: &LintIdentity<'_>) -> Vec<LintFinding> {
 /// statement has a principal.
 ///
 /// `key` tells which key a key policy is for. Without it nothing is said that depends on its Region, and what depends on
-/// its account only if the policy delegates to a single one.
+/// its account only if principals of a single one may change the policy.
 pub fn lint_document(text: &str, key: Option<&KeyArn>) -> Result<Vec<LintFinding>, PolicyParseError> {
     let document = PolicyDocument::parse(text)?;
     let without = |statement: &crate::policy::Statement| statement.principals.is_none() && statement.inert.is_none();
@@ -78,13 +78,16 @@ pub fn lint_document(text: &str, key: Option<&KeyArn>) -> Result<Vec<LintFinding
     Ok(lint_key(LintKey { place, policy_bytes: Some(text.len()), ..LintKey::new(&facts) }))
 }
 
-/// Returns a stand-in for the key of a policy, in the account that the policy delegates to, if that is one.
+/// Returns a stand-in for the key of a policy, in the only account whose principals may change the policy: those of
+/// other accounts never can.
 fn guessed_key(document: &PolicyDocument) -> (KeyArn, KnownPlace) {
-    let entries = document.statements.iter().filter_map(|statement| match &statement.principals {
+    let changing =
+        view::key_statements(document).into_iter().filter(|view| view.allows() && view.covers("kms:PutKeyPolicy"));
+    let entries = changing.filter_map(|view| match &view.statement.principals {
         Some(Principals::Is(entries)) => Some(entries),
         Some(Principals::IsNot(_)) | None => None,
     });
-    let accounts: BTreeSet<AccountId> = entries.flatten().filter_map(delegate).collect();
+    let accounts: BTreeSet<AccountId> = entries.flatten().filter_map(account_of).collect();
     let mut accounts = accounts.into_iter();
     let (account, place) = match (accounts.next(), accounts.next()) {
         (Some(only), None) => (only, KnownPlace::Account),
@@ -103,8 +106,7 @@ fn unknown_account() -> AccountId {
     "000000000000".parse().expect("twelve zeros are an account id")
 }
 
-fn delegate(entry: &PrincipalEntry) -> Option<AccountId> {
+fn account_of(entry: &PrincipalEntry) -> Option<AccountId> {
     let PrincipalEntry::Aws(text) = entry else { return None };
-    let root = text.strip_suffix(":root").and_then(|text| text.rsplit(':').next());
-    root.unwrap_or(text).parse().ok()
+    text.split(':').nth(4).unwrap_or(text).parse().ok()
 }

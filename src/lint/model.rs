@@ -29,7 +29,7 @@ pub struct LintKey<'a> {
 pub enum KnownPlace {
     /// Nothing: the policy stands alone.
     Nothing,
-    /// The account, which the policy delegates to.
+    /// The account, whose principals alone may change the policy.
     Account,
     /// Its ARN.
     Arn,

@@ -6,6 +6,7 @@ mod compare;
 mod duties;
 mod guards;
 mod json;
+mod lints;
 mod lockout;
 
 use super::{Plan, TargetPlan};
