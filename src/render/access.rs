@@ -1,6 +1,7 @@
 //! Access gained and lost, grouped for people: one line for each principal and condition.
 
 use crate::review::{AccessChange, AccessLine, Risk};
+use crate::text::{and_list, escape};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Several capabilities that one principal gains or loses under the same conditions.
@@ -14,6 +15,20 @@ pub(super) struct Group<'a> {
     pub(super) capabilities: Vec<&'a str>,
     /// The gravest risk of them.
     pub(super) risk: Risk,
+}
+
+impl Group<'_> {
+    /// Returns what is gained or lost and under which conditions, as words that are safe to print.
+    pub(super) fn what(&self) -> String {
+        let mut what = escape(&and_list(&self.capabilities)).into_owned();
+        for condition in self.conditions {
+            // A pattern that any value matches asks for a value, and for no particular one.
+            let condition =
+                condition.strip_suffix(" = *").map_or_else(|| condition.clone(), |key| format!("{key} given"));
+            what = format!("{what}, {}", escape(&condition));
+        }
+        what
+    }
 }
 
 /// How many keys must gain the same before it is said once for all.
