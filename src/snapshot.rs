@@ -147,7 +147,7 @@ properties! {
     /// The usage of a key.
     Usage = "usage",
     /// Where a key's material comes from.
-    Material = "material origin",
+    Material = "origin",
     /// Whether a key is in several Regions.
     MultiRegion = "multi-Region",
     /// Automatic rotation.
@@ -155,7 +155,7 @@ properties! {
     /// The description of a key or role.
     Description = "description",
     /// To whom the key policy leaves a way in through IAM.
-    Delegation = "IAM delegation",
+    Delegation = "delegation",
     /// Whether administrators are denied cryptography.
     Separation = "separation",
     /// Encryption-context keys that each direct use must carry.
@@ -165,11 +165,11 @@ properties! {
     /// What a role is for.
     Kind = "kind",
     /// The longest session of a role.
-    Sessions = "longest session",
+    Sessions = "sessions",
     /// The permissions boundary of a role.
-    Boundary = "permissions boundary",
+    Boundary = "boundary",
     /// Managed policies that are attached to a role.
-    Attached = "attached policies",
+    Attached = "attached",
 }
 
 /// A rotation whose period the server does not tell.

@@ -118,8 +118,8 @@ impl KeyPair<'_> {
                 let lines = self.everything(old);
                 // A declaration that is gone leaves the key and its policy as they are.
                 match self.new_origin {
-                    Origin::Manifest => found.gave = lines,
-                    Origin::Live => found.access.losses = lines,
+                    Origin::Manifest => found.gave = unproved(lines),
+                    Origin::Live => found.access.losses = unproved(lines),
                 }
             }
             (None, None) => {}
@@ -206,6 +206,11 @@ impl KeyPair<'_> {
         }
         words
     }
+}
+
+/// A request proves a gain, and these are none.
+fn unproved(lines: Vec<AccessLine>) -> Vec<AccessLine> {
+    lines.into_iter().map(|line| AccessLine { witness: None, ..line }).collect()
 }
 
 /// The grants and the shared policy that count on one side.

@@ -4,7 +4,7 @@ use super::keys::{Lacking, change, comparable, property_changes, tag_changes};
 use super::model::{AccountDifference, PolicyRelation, Presence, PropertyDifference, RoleDifference};
 use super::trust::{Trust, gained};
 use crate::ids::{AccountId, RoleName};
-use crate::policy::PolicyDocument;
+use crate::policy::{PolicyDocument, Statement, StatementChange, statement_changes};
 use crate::snapshot::{AccountSnapshot, Origin, RoleSnapshot, Snapshot};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -92,7 +92,7 @@ fn by_name(account: Option<&AccountSnapshot>) -> BTreeMap<&RoleName, &RoleSnapsh
     account.into_iter().flat_map(|account| &account.roles).map(|role| (&role.name, role)).collect()
 }
 
-/// Inline policies by name: how many statements they have, where they do not mean the same.
+/// Inline policies by name: which statements are new, gone or others, where they do not mean the same.
 fn policy_changes(
     before: &BTreeMap<String, PolicyDocument>,
     after: &BTreeMap<String, PolicyDocument>,
@@ -104,12 +104,21 @@ fn policy_changes(
         let property = format!("identity policy {name}");
         match (before.get(name), after.get(name)) {
             (Some(one), Some(other)) if one.same_permissions(other) => {}
-            (Some(one), Some(other)) if size(one) == size(other) => {
-                let text = format!("{}, changed", size(other));
-                found.push(change(&property, Some(size(one)), Some(text)));
-            }
+            (Some(one), Some(other)) => found.push(change(&property, Some(size(one)), Some(statements(one, other)))),
             (one, other) => found.push(change(&property, one.map(size), other.map(size))),
         }
     }
     found
+}
+
+/// Returns what became of the statements: `2 statements (~ ManageAliases)`.
+fn statements(before: &PolicyDocument, after: &PolicyDocument) -> String {
+    let name = |statement: &Statement| statement.sid.clone().unwrap_or_else(|| "(no Sid)".to_owned());
+    let word = |change: &StatementChange| match change {
+        StatementChange::Added(statement) => format!("+ {}", name(statement)),
+        StatementChange::Removed(statement) => format!("- {}", name(statement)),
+        StatementChange::Changed { after, .. } => format!("~ {}", name(after)),
+    };
+    let changes: Vec<String> = statement_changes(before, after).iter().map(word).collect();
+    format!("{} ({})", crate::text::plural(after.statements.len(), "statement"), changes.join(", "))
 }

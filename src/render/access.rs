@@ -20,14 +20,17 @@ pub(super) struct Group<'a> {
 impl Group<'_> {
     /// Returns what is gained or lost and under which conditions, as words that are safe to print.
     pub(super) fn what(&self) -> String {
-        let mut what = escape(&and_list(&self.capabilities)).into_owned();
-        for condition in self.conditions {
-            // A pattern that any value matches asks for a value, and for no particular one.
-            let condition =
-                condition.strip_suffix(" = *").map_or_else(|| condition.clone(), |key| format!("{key} given"));
-            what = format!("{what}, {}", escape(&condition));
-        }
-        what
+        let capabilities = escape(&and_list(&self.capabilities)).into_owned();
+        std::iter::once(capabilities).chain(self.when()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Returns the conditions as words that are safe to print.
+    pub(super) fn when(&self) -> Vec<String> {
+        // A pattern that any value matches asks for a value, and for no particular one.
+        let given = |condition: &String| {
+            condition.strip_suffix(" = *").map_or_else(|| condition.clone(), |key| format!("{key} given"))
+        };
+        self.conditions.iter().map(|condition| escape(&given(condition)).into_owned()).collect()
     }
 }
 

@@ -50,7 +50,7 @@ struct Sign {
 
 const GAINS: Sign = Sign { symbol: "+", verb: "gains", style: Style::Added };
 const LOSES: Sign = Sign { symbol: "-", verb: "loses", style: Style::Removed };
-const GAVE: Sign = Sign { symbol: "·", verb: "had", style: Style::Dim };
+const GAVE: Sign = Sign { symbol: "·", verb: "may", style: Style::Dim };
 
 impl Page {
     fn line(&mut self, text: impl AsRef<str>) {
@@ -141,7 +141,7 @@ impl Page {
             groups.extend(found.map(|group| (sign, lines.as_slice(), group)));
         }
         if !groups.is_empty() {
-            self.line("    access");
+            self.line(if key.gave.is_empty() { "    access" } else { "    access that the declaration gave" });
         } else if key.policy == PolicyRelation::Differs {
             self.line("    access       unchanged, though the policy reads differently");
         }
@@ -179,9 +179,11 @@ impl Page {
     }
 
     fn properties(&mut self, properties: &[PropertyDifference]) {
+        let longest = properties.iter().map(|change| change.property.len()).filter(|length| *length <= 24).max();
+        let width = longest.unwrap_or_default().max(12);
         for change in properties {
             let value = self.words.change(change);
-            self.line(format!("    {:<12} {}", escape(&change.property), escape(&value)));
+            self.line(format!("    {:<width$} {}", escape(&change.property), escape(&value)));
         }
     }
 

@@ -128,5 +128,5 @@ fn role_properties(role: &DesiredRole) -> BTreeMap<Property, String> {
 
 /// Returns a session's length in words.
 pub(super) fn minutes(seconds: u32) -> String {
-    format!("{} minutes", seconds / 60)
+    format!("up to {} minutes", seconds / 60)
 }

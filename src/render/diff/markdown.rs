@@ -7,7 +7,9 @@ use super::super::access::{Group, groups_of};
 use super::words::{Words, summary, witness};
 use crate::diff::{Difference, KeyDifference, PolicyRelation, Presence, RoleDifference, Summary, TrustLine};
 use crate::review::{AccessLine, Risk};
+use crate::source::Position;
 use crate::text::{and_list, escape, plural};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// The most characters; GitHub takes 65,536.
@@ -32,6 +34,7 @@ pub fn diff_to_markdown(difference: &Difference) -> String {
         code(&difference.old.label),
         code(&difference.new.label)
     ));
+    page.push(&places(difference));
     page.push(&banner(difference, &summed));
     page.push(&format!("**{}**\n", summary(&summed).trim_start_matches("Diff: ")));
     if let Some(risk) = summed.gravest {
@@ -104,33 +107,74 @@ struct Section {
     lines: Vec<String>,
 }
 
-/// Names the gravest gains.
-fn banner(difference: &Difference, summed: &Summary) -> String {
-    let mut gains: Vec<(Risk, String)> = Vec::new();
+/// Says where targets are that changed their place; keys are compared as if they had stayed.
+fn places(difference: &Difference) -> String {
+    let words = Words::of(difference);
+    let moved = difference.targets.iter().filter(|target| target.has_moved());
+    let mut out = String::new();
+    for target in moved {
+        let _written = writeln!(
+            out,
+            "Target {} changes its place, {}: its keys are other keys, compared as if they had stayed.\n",
+            code(target.name.as_str()),
+            code(&words.place(target))
+        );
+    }
+    out
+}
+
+/// A gain for the banner. The gravest come first, then those on what exists already.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Headline {
+    risk: std::cmp::Reverse<Risk>,
+    is_new: bool,
+    what: String,
+    place: String,
+}
+
+fn headlines(difference: &Difference) -> BTreeMap<Headline, Vec<String>> {
+    let mut found: BTreeMap<Headline, Vec<String>> = BTreeMap::new();
     for target in &difference.targets {
         for key in &target.keys {
-            let place = format!("{} ({})", code(key.key.as_str()), code(target.name.as_str()));
-            let groups = groups_of(&key.access.gains, key.key.as_str());
-            gains.extend(groups.iter().map(|group| {
-                (group.risk, format!("{} gains {} on {place}", code(group.principal), code(&group.what())))
-            }));
+            let is_new = key.presence == Presence::Added;
+            let new = if is_new { "new " } else { "" };
+            let place = format!("{new}{} ({})", code(key.key.as_str()), code(target.name.as_str()));
+            for group in groups_of(&key.access.gains, key.key.as_str()) {
+                let risk = std::cmp::Reverse(group.risk);
+                let headline = Headline { risk, is_new, what: code(&group.what()), place: place.clone() };
+                found.entry(headline).or_default().push(code(group.principal));
+            }
         }
     }
-    for account in &difference.accounts {
-        for role in &account.roles {
-            let line = |line: &TrustLine| {
-                (TrustLine::RISK, format!("{} may assume {}", code(&line.principal), code(role.role.as_str())))
-            };
-            gains.extend(role.gains.iter().map(line));
+    for role in difference.accounts.iter().flat_map(|account| &account.roles) {
+        let risk = std::cmp::Reverse(TrustLine::RISK);
+        let is_new = role.presence == Presence::Added;
+        let (what, place) = ("leave to assume".to_owned(), code(role.role.as_str()));
+        for line in &role.gains {
+            let headline = Headline { risk, is_new, what: what.clone(), place: place.clone() };
+            found.entry(headline).or_default().push(code(&line.principal));
         }
     }
-    gains.sort_by_key(|(risk, _)| std::cmp::Reverse(*risk));
+    found
+}
+
+/// Names the gravest gains.
+fn banner(difference: &Difference, summed: &Summary) -> String {
+    let gains = headlines(difference);
     let mut out = match summed.gravest {
         None => "> [!NOTE]\n> Nobody gains access.\n".to_owned(),
+        Some(Risk::Routine) => "> [!NOTE]\n> All gains are routine.\n".to_owned(),
         Some(risk) => format!("> [!{}]\n> **Gravest gain: {}**\n", alert(risk), risk.name()),
     };
-    let shown = gains.iter().take(NAMED);
-    out.extend(shown.map(|(risk, text)| format!("> - {}: {text}\n", risk.name())));
+    for (gain, principals) in gains.iter().take(NAMED) {
+        let preposition = if gain.what.starts_with('<') { " on" } else { "" };
+        let named: Vec<&String> = principals.iter().take(NAMED).collect();
+        let more = principals.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let (who, verb) = (and_list(&named), if principals.len() == 1 { "gains" } else { "gain" });
+        let risk = gain.risk.0.name();
+        let _written = writeln!(out, "> - {risk}: {who}{more} {verb} {}{preposition} {}", gain.what, gain.place);
+    }
     if let Some(more) = gains.len().checked_sub(NAMED).filter(|more| *more > 0) {
         let _written = writeln!(out, "> - and {more} more below");
     }
@@ -155,7 +199,7 @@ fn sections(difference: &Difference) -> Vec<Section> {
     let words = Words::of(difference);
     let mut sections: Vec<(Option<Risk>, Section)> = Vec::new();
     for target in &difference.targets {
-        let place = format!("target {} · {}", code(target.name.as_str()), code(&words.place(target)));
+        let place = format!("target {}", code(target.name.as_str()));
         for key in &target.keys {
             sections.push((key.access.gains.iter().map(|line| line.risk).max(), key_section(key, &place, words)));
         }
@@ -204,47 +248,92 @@ fn title(kind: &str, name: &str, (place, note): (&str, &str), counts: (usize, us
     format!("<b>{kind} {}</b> · {parts} · {place}", code(name))
 }
 
-const ACCESS_HEAD: &str = "| | who | what | when | risk | a request that only the new state allows |\n\
-                           |---|---|---|---|---|---|\n";
+/// Whether a table has a column for requests that show gains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Requests {
+    Shown,
+    Absent,
+}
+
+/// Returns the two lines that a table begins with.
+fn table_head(columns: &[&str], requests: Requests) -> String {
+    let proof = "a request that only the new state allows";
+    let columns: Vec<&str> = columns.iter().copied().chain((requests == Requests::Shown).then_some(proof)).collect();
+    format!("| {} |\n|{}\n", columns.join(" | "), "---|".repeat(columns.len()))
+}
+
+/// Returns a row of a table.
+fn table_row(mut cells: Vec<String>, request: Option<&String>, requests: Requests) -> String {
+    if requests == Requests::Shown {
+        cells.push(request.cloned().unwrap_or_default());
+    }
+    format!("| {} |\n", cells.join(" | "))
+}
+
+fn shown_if(any: bool) -> Requests {
+    if any { Requests::Shown } else { Requests::Absent }
+}
 
 fn key_section(key: &KeyDifference, place: &str, words: Words) -> Section {
     let note = words.presence(&key.presence);
     let risk = key.access.gains.iter().map(|line| line.risk).max();
     let counts = (key.access.gains.len(), key.access.losses.len(), risk);
-    let mut lines = Vec::new();
-    if !note.is_empty() {
-        lines.push(format!("{note}.\n\n"));
+    let mut lines = notes(&note, !key.gave.is_empty());
+    let mut rows: Vec<(Vec<String>, Option<String>)> = Vec::new();
+    for (sign, access) in [("+", &key.access.gains), ("−", &key.access.losses), ("", &key.gave)] {
+        let of_new = key.presence == Presence::Added;
+        let groups = groups_of(access, key.key.as_str());
+        rows.extend(groups.iter().map(|group| row(sign, group, if of_new { &[] } else { access.as_slice() })));
     }
-    let rows = [("+", &key.access.gains), ("−", &key.access.losses), ("had", &key.gave)];
-    if rows.iter().any(|(_, lines)| !lines.is_empty()) {
-        lines.push(ACCESS_HEAD.to_owned());
+    let requests = shown_if(rows.iter().any(|(_, request)| request.is_some()));
+    if !rows.is_empty() {
+        lines.push(table_head(&["", "who", "what", "when", "risk"], requests));
     } else if key.policy == PolicyRelation::Differs {
         lines.push("- The policy reads differently and allows the same.\n".to_owned());
     }
-    for (sign, access) in rows {
-        let named = groups_of(access, key.key.as_str());
-        let is_new = key.presence == Presence::Added;
-        lines.extend(named.iter().map(|group| row(sign, group, if is_new { &[] } else { access.as_slice() })));
-    }
+    lines.extend(rows.into_iter().map(|(cells, request)| table_row(cells, request.as_ref(), requests)));
+    let mut rest: Vec<String> =
+        key.properties.iter().map(|change| property(&change.property, &words.change(change))).collect();
+    rest.extend(key.undecided.iter().map(|what| not_compared(what)));
+    rest.extend(key.position.as_ref().map(declared));
     lines.push("\n".to_owned());
-    lines.extend(key.properties.iter().map(|change| property(&change.property, &words.change(change))));
-    lines.extend(key.undecided.iter().map(|what| not_compared(what)));
+    lines.extend(rest);
     Section { title: title("key", key.key.as_str(), (place, &note), counts), lines }
 }
 
-/// A row of the table of access.
-fn row(sign: &str, group: &Group<'_>, lines: &[AccessLine]) -> String {
+/// What the title of a section does not say.
+fn notes(note: &str, gave: bool) -> Vec<String> {
+    let rest = note.split_once(": ").map(|(_, rest)| format!("{rest}.\n\n"));
+    let gave = gave.then(|| "What the declaration gave:\n\n".to_owned());
+    rest.map(|rest| upper(&rest)).into_iter().chain(gave).collect()
+}
+
+fn upper(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+fn declared(position: &Position) -> String {
+    format!("- declared at {}\n", code(&position.to_string()))
+}
+
+/// A row of the table of access, and a request that shows the gain.
+fn row(sign: &str, group: &Group<'_>, lines: &[AccessLine]) -> (Vec<String>, Option<String>) {
     let of_group = |line: &&AccessLine| line.principal == group.principal && line.conditions == group.conditions;
     let proving = lines.iter().filter(of_group).filter(|line| line.witness.is_some()).max_by_key(|line| line.risk);
-    let example = proving.and_then(|line| line.witness.as_ref()).map(|found| code(&witness(found)));
-    let when = if group.conditions.is_empty() { "always".to_owned() } else { code(&and_list(group.conditions)) };
-    format!(
-        "| {sign} | {} | {} | {when} | {} | {} |\n",
+    let request = proving.and_then(|line| line.witness.as_ref()).map(|found| code(&witness(found)));
+    let cells = vec![
+        sign.to_owned(),
         code(group.principal),
         code(&and_list(&group.capabilities)),
+        when(&group.when()),
         weighted(group.risk),
-        example.unwrap_or_default()
-    )
+    ];
+    (cells, request)
+}
+
+fn when(conditions: &[String]) -> String {
+    if conditions.is_empty() { "always".to_owned() } else { code(&conditions.join(", ")) }
 }
 
 /// Risks that matter stand out.
@@ -256,35 +345,29 @@ fn property(name: &str, value: &str) -> String {
     format!("- {}: {}\n", code(name), code(value))
 }
 
-const TRUST_HEAD: &str =
-    "| | who may assume it | when | a request that only the new state allows |\n|---|---|---|---|\n";
-
 fn role_section(role: &RoleDifference, place: &str, words: Words) -> Section {
     let note = words.presence(&role.presence);
     let risk = (!role.gains.is_empty()).then_some(TrustLine::RISK);
-    let mut lines = Vec::new();
-    if !note.is_empty() {
-        lines.push(format!("{note}.\n\n"));
-    }
-    let rows = [("+", &role.gains), ("−", &role.losses), ("had", &role.gave)];
-    if rows.iter().any(|(_, lines)| !lines.is_empty()) {
-        lines.push(TRUST_HEAD.to_owned());
+    let mut lines = notes(&note, !role.gave.is_empty());
+    let all = [("+", &role.gains), ("−", &role.losses), ("", &role.gave)];
+    let requests = shown_if(role.gains.iter().any(|line| line.witness.is_some()));
+    if all.iter().any(|(_, lines)| !lines.is_empty()) {
+        lines.push(table_head(&["", "who may assume it", "when"], requests));
     } else if role.trust == PolicyRelation::Differs {
         lines.push("- The trust policy reads differently and allows the same.\n".to_owned());
     }
-    for (sign, trusts) in rows {
-        lines.extend(trusts.iter().map(|line| trust_row(sign, line)));
+    for (sign, trusts) in all {
+        lines.extend(trusts.iter().map(|line| {
+            let request = line.witness.as_ref().map(|found| code(&witness(found)));
+            let cells = vec![sign.to_owned(), code(&line.principal), when(&line.conditions)];
+            table_row(cells, request.as_ref(), requests)
+        }));
     }
     lines.push("\n".to_owned());
     lines.extend(role.properties.iter().map(|change| property(&change.property, &words.change(change))));
+    lines.extend(role.position.as_ref().map(declared));
     let counts = (role.gains.len(), role.losses.len(), risk);
     Section { title: title("role", role.role.as_str(), (place, &note), counts), lines }
-}
-
-fn trust_row(sign: &str, line: &TrustLine) -> String {
-    let when = if line.conditions.is_empty() { "always".to_owned() } else { code(&and_list(&line.conditions)) };
-    let example = line.witness.as_ref().map(|found| code(&witness(found))).unwrap_or_default();
-    format!("| {sign} | {} | {when} | {example} |\n", code(&line.principal))
 }
 
 /// Returns text from outside as code that neither Markdown nor HTML can read anything into.

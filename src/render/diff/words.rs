@@ -1,7 +1,7 @@
 //! The words that all forms of a difference share.
 
 use crate::diff::{Difference, Presence, PropertyDifference, Summary, TargetDifference};
-use crate::review::Witness;
+use crate::review::{Risk, Witness};
 use crate::snapshot::Origin;
 use crate::text::plural;
 
@@ -96,7 +96,8 @@ pub(super) fn summary(summary: &Summary) -> String {
     let counts: Vec<String> =
         counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
     let counts = if counts.is_empty() { "no key or role differs".to_owned() } else { counts.join(", ") };
-    let gravest = summary.gravest.map(|risk| format!(" (gravest: {})", risk.name())).unwrap_or_default();
+    let gravest = summary.gravest.filter(|risk| *risk > Risk::Routine);
+    let gravest = gravest.map(|risk| format!(" (gravest: {})", risk.name())).unwrap_or_default();
     let undecided = match summary.undecided {
         0 => String::new(),
         count => format!(" · {} not compared", plural(count, "part")),
