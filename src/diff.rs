@@ -30,6 +30,7 @@ pub fn difference(
         label: label.to_owned(),
         origin: snapshot.origin,
         stack: snapshot.stack.clone(),
+        backends: snapshot.targets.iter().filter_map(|target| target.backend).collect(),
     };
     let pairs = keys::pairs(old, new);
     let mut found: Vec<(TargetName, KeyDifference)> =
@@ -75,3 +76,6 @@ fn target(old: Option<&TargetSnapshot>, new: Option<&TargetSnapshot>) -> Option<
         unreadable: unreadable.collect::<BTreeSet<_>>().into_iter().collect(),
     })
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

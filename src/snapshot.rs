@@ -234,3 +234,6 @@ impl TargetSnapshot {
         self.keys.iter().find(|key| key.name == *name)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! The difference as data.
 
 use crate::ids::{AccountId, KeyName, Region, RoleName, StackName, TargetName};
-use crate::live::Unreadable;
+use crate::live::{Backend, Unreadable};
 use crate::review::{AccessChange, AccessLine, Risk, Witness};
 use crate::snapshot::Origin;
 use crate::source::Position;
@@ -29,6 +29,8 @@ pub struct Side {
     pub origin: Origin,
     /// The stack.
     pub stack: StackName,
+    /// What answered, for live state.
+    pub backends: BTreeSet<Backend>,
 }
 
 /// On which sides something is.

@@ -80,8 +80,8 @@ fn actions(unit: &Statement) -> Vec<String> {
     }
 }
 
-/// A condition key that the name of a principal says already.
-type Said = Option<&'static str>;
+/// Condition keys that the name of a principal says already.
+type Said = &'static [&'static str];
 
 impl Trust<'_> {
     /// Returns whom a statement is about, and which condition that already says.
@@ -89,10 +89,10 @@ impl Trust<'_> {
         match &unit.principals {
             Some(Principals::Is(entries)) => match entries.as_slice() {
                 [entry] => self.entry(entry, unit),
-                several => (self.listed(several), None),
+                several => (self.listed(several), &[]),
             },
-            Some(Principals::IsNot(entries)) => (format!("everyone except {}", self.listed(entries)), None),
-            None => ("nobody".to_owned(), None),
+            Some(Principals::IsNot(entries)) => (format!("everyone except {}", self.listed(entries)), &[]),
+            None => ("nobody".to_owned(), &[]),
         }
     }
 
@@ -105,21 +105,32 @@ impl Trust<'_> {
         let caller = value_of(unit, "aws:PrincipalArn");
         match entry {
             PrincipalEntry::Everyone => match caller {
-                Some(pattern) => (self.name(pattern), Some("aws:principalarn")),
-                None => ("everyone".to_owned(), None),
+                Some(pattern) => self.matching(pattern, unit),
+                None => ("everyone".to_owned(), &[]),
             },
             PrincipalEntry::Aws(text) => match (account_of(text), caller) {
-                (Some(_), Some(pattern)) => (self.name(pattern), Some("aws:principalarn")),
-                (Some(account), None) => (format!("account:{account} through IAM"), None),
-                (None, _) => (self.name(text), None),
+                (Some(_), Some(pattern)) => self.matching(pattern, unit),
+                (Some(account), None) => (format!("account:{account} through IAM"), &[]),
+                (None, _) => (self.name(text), &[]),
             },
-            PrincipalEntry::Service(name) => (name.clone(), None),
+            PrincipalEntry::Service(name) => (name.clone(), &[]),
             PrincipalEntry::Federated(arn) => {
                 let provider = arn.split_once("-provider/").map_or(arn.as_str(), |(_, provider)| provider);
-                (format!("tokens of {provider}"), None)
+                (format!("tokens of {provider}"), &[])
             }
-            PrincipalEntry::Other { value, .. } => (value.clone(), None),
+            PrincipalEntry::Other { value, .. } => (value.clone(), &[]),
         }
+    }
+
+    /// Returns callers that a pattern matches; it says the account too, unless a condition says another one.
+    fn matching(&self, pattern: &str, unit: &Statement) -> (String, Said) {
+        let account = pattern.split(':').nth(4);
+        let said: Said = if value_of(unit, "aws:PrincipalAccount") == account {
+            &["aws:principalarn", "aws:principalaccount"]
+        } else {
+            &["aws:principalarn"]
+        };
+        (self.name(pattern), said)
     }
 
     /// Returns the name of an ARN or pattern: the manifest's, Identity Center's, or the text itself.
@@ -129,7 +140,7 @@ impl Trust<'_> {
 
     fn conditions(&self, unit: &Statement, said: Said) -> Vec<String> {
         let conditions = unit.conditions.iter();
-        let other = conditions.filter(|condition| said != Some(condition.key.to_ascii_lowercase().as_str()));
+        let other = conditions.filter(|condition| !said.contains(&condition.key.to_ascii_lowercase().as_str()));
         let mut words: Vec<String> = other.map(|condition| self.condition(condition)).collect();
         words.sort();
         words

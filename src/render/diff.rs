@@ -16,7 +16,7 @@ use crate::diff::{
 use crate::review::{AccessChange, AccessLine, Risk};
 use crate::source::Position;
 use crate::text::escape;
-use words::{Words, summary, witness};
+use words::{Words, operand, summary, witness};
 
 /// Returns a difference as people read it, with a newline at its end.
 pub fn render_diff(difference: &Difference, painter: Painter) -> String {
@@ -50,7 +50,7 @@ struct Sign {
 
 const GAINS: Sign = Sign { symbol: "+", verb: "gains", style: Style::Added };
 const LOSES: Sign = Sign { symbol: "-", verb: "loses", style: Style::Removed };
-const GAVE: Sign = Sign { symbol: "·", verb: "may", style: Style::Dim };
+const GAVE: Sign = Sign { symbol: "·", verb: "has", style: Style::Dim };
 
 impl Page {
     fn line(&mut self, text: impl AsRef<str>) {
@@ -73,7 +73,7 @@ impl Page {
         let stacks =
             if old.stack == new.stack { old.stack.to_string() } else { format!("{} → {}", old.stack, new.stack) };
         let heading = self.paint(Style::Heading, format!("Stack {stacks}"));
-        self.line(format!("{heading} · {} → {}", escape(&old.label), escape(&new.label)));
+        self.line(format!("{heading} · {} → {}", escape(&operand(old)), escape(&operand(new))));
     }
 
     fn target(&mut self, target: &TargetDifference) {
@@ -227,3 +227,6 @@ impl Page {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

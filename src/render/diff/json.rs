@@ -26,7 +26,7 @@ pub fn diff_to_json(difference: &Difference) -> Value {
 }
 
 fn side(side: &Side) -> Value {
-    json!({"operand": side.label, "origin": side.origin.name(), "stack": side.stack})
+    json!({"operand": side.label, "origin": side.origin.name(), "stack": side.stack, "backends": side.backends})
 }
 
 fn target(target: &TargetDifference) -> Value {

@@ -4,7 +4,7 @@
 //! markup nor mention anybody.
 
 use super::super::access::{Group, groups_of};
-use super::words::{Words, summary, witness};
+use super::words::{Words, operand, summary, witness};
 use crate::diff::{Difference, KeyDifference, PolicyRelation, Presence, RoleDifference, Summary, TrustLine};
 use crate::review::{AccessLine, Risk};
 use crate::source::Position;
@@ -31,8 +31,8 @@ pub fn diff_to_markdown(difference: &Difference) -> String {
     page.push(&format!(
         "Stack {} · {} → {}\n\n",
         code(difference.new.stack.as_str()),
-        code(&difference.old.label),
-        code(&difference.new.label)
+        code(&operand(&difference.old)),
+        code(&operand(&difference.new))
     ));
     page.push(&places(difference));
     page.push(&banner(difference, &summed));
@@ -296,9 +296,16 @@ fn key_section(key: &KeyDifference, place: &str, words: Words) -> Section {
         key.properties.iter().map(|change| property(&change.property, &words.change(change))).collect();
     rest.extend(key.undecided.iter().map(|what| not_compared(what)));
     rest.extend(key.position.as_ref().map(declared));
-    lines.push("\n".to_owned());
-    lines.extend(rest);
+    apart(&mut lines, rest);
     Section { title: title("key", key.key.as_str(), (place, &note), counts), lines }
+}
+
+/// Adds a list, apart from a table before it.
+fn apart(lines: &mut Vec<String>, list: Vec<String>) {
+    if !lines.is_empty() && !list.is_empty() {
+        lines.push("\n".to_owned());
+    }
+    lines.extend(list);
 }
 
 /// What the title of a section does not say.
@@ -363,11 +370,14 @@ fn role_section(role: &RoleDifference, place: &str, words: Words) -> Section {
             table_row(cells, request.as_ref(), requests)
         }));
     }
-    lines.push("\n".to_owned());
-    lines.extend(role.properties.iter().map(|change| property(&change.property, &words.change(change))));
-    lines.extend(role.position.as_ref().map(declared));
+    let mut rest: Vec<String> =
+        role.properties.iter().map(|change| property(&change.property, &words.change(change))).collect();
+    rest.extend(role.position.as_ref().map(declared));
+    apart(&mut lines, rest);
     let counts = (role.gains.len(), role.losses.len(), risk);
-    Section { title: title("role", role.role.as_str(), (place, &note), counts), lines }
+    let own = role.properties.iter().any(|change| change.property.starts_with("identity policy"));
+    let note = if note.is_empty() && own { "its own policies change" } else { &note };
+    Section { title: title("role", role.role.as_str(), (place, note), counts), lines }
 }
 
 /// Returns text from outside as code that neither Markdown nor HTML can read anything into.
@@ -387,4 +397,33 @@ fn code(text: &str) -> String {
     }
     out.push_str("</code>");
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_text_is_anything_but_text(text in any::<String>()) {
+            let shown = code(&text);
+            let inner = shown.strip_prefix("<code>").unwrap().strip_suffix("</code>").unwrap();
+            let plain = |c: char| c.is_alphanumeric() || !c.is_ascii() || " -,/=+%&#;".contains(c);
+            prop_assert!(inner.chars().all(plain), "{}", inner);
+            // What is left of the three characters of an entity is an entity.
+            let rest = inner.split("&#").skip(1);
+            prop_assert!(rest.into_iter().all(|part| part.split(';').next().unwrap().parse::<u32>().is_ok()), "{}", inner);
+            prop_assert!(inner.chars().filter(|c| *c == '&').count() == inner.matches("&#").count());
+        }
+    }
+
+    #[test]
+    fn markup_mentions_and_links_become_text() {
+        let hostile = "</details><img src=x>@octocat #1 https://x.example [a](b) `c` **d** | $e$ www.x.example\n";
+        let shown = code(hostile);
+        for bad in ["<img", "</details>", "@", " #1", "://", "](", "`", "**", "|", "$", "www.", "\n"] {
+            assert!(!shown.contains(bad), "{bad} in {shown}");
+        }
+    }
 }

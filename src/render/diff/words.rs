@@ -1,6 +1,7 @@
 //! The words that all forms of a difference share.
 
-use crate::diff::{Difference, Presence, PropertyDifference, Summary, TargetDifference};
+use crate::diff::{Difference, Presence, PropertyDifference, Side, Summary, TargetDifference};
+use crate::live::Backend;
 use crate::review::{Risk, Witness};
 use crate::snapshot::Origin;
 use crate::text::plural;
@@ -68,6 +69,20 @@ impl Words {
             (None, None) => String::new(),
         }
     }
+}
+
+/// Returns an operand, and what answered where that was not AWS.
+pub(super) fn operand(side: &Side) -> String {
+    let backends: Vec<&str> = side
+        .backends
+        .iter()
+        .filter_map(|backend| match backend {
+            Backend::Aws => None,
+            Backend::Sandbox => Some("sandbox"),
+            Backend::Endpoint => Some("custom endpoint"),
+        })
+        .collect();
+    if backends.is_empty() { side.label.clone() } else { format!("{} ({})", side.label, backends.join(", ")) }
 }
 
 /// An empty text is shown as such.
