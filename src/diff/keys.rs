@@ -4,7 +4,7 @@ use super::model::{KeyDifference, PolicyRelation, Presence, PropertyDifference};
 use crate::access::{GrantFacts, KeyFacts};
 use crate::desired::tags::TAG_CLAIM;
 use crate::ids::{KeyArn, KeyName, TargetName};
-use crate::policy::PolicyDocument;
+use crate::policy::{Condition, ConditionValue, PolicyDocument};
 use crate::review::{AccessChange, AccessLine, ReviewInput, access_change};
 use crate::snapshot::{KeySnapshot, Origin, Property, ROTATES, RamPolicy, Snapshot, TargetSnapshot};
 use crate::{text, world};
@@ -276,15 +276,27 @@ fn attributes_that_decide(before: &KeyFacts, after: &KeyFacts) -> Vec<&'static s
         let documents = [&before.policy, &after.policy].into_iter();
         documents.flat_map(|policy| &policy.statements).flat_map(|statement| &statement.conditions)
     };
-    let names = |prefix: &str| conditions().any(|condition| condition.key.to_ascii_lowercase().starts_with(prefix));
+    let by_tag = |condition: &Condition| {
+        let prefix = "aws:resourcetag/";
+        let key = condition.key.to_ascii_lowercase();
+        let named = key.strip_prefix(prefix).is_some_and(|tag| tag_value(before, tag) != tag_value(after, tag));
+        let variable = |value: &ConditionValue| value.as_text().to_ascii_lowercase().contains("${aws:resourcetag/");
+        named || (before.tags != after.tags && condition.values.iter().any(variable))
+    };
+    let by_alias = |condition: &Condition| condition.key.eq_ignore_ascii_case("kms:ResourceAliases");
     let mut found = Vec::new();
-    if before.tags != after.tags && names("aws:resourcetag/") {
+    if conditions().any(by_tag) {
         found.push("its tags");
     }
-    if before.aliases != after.aliases && names("kms:resourcealiases") {
+    if before.aliases != after.aliases && conditions().any(by_alias) {
         found.push("its aliases");
     }
     found
+}
+
+/// Returns the value of a tag whose name a condition gives in whatever case.
+fn tag_value<'f>(key: &'f KeyFacts, tag: &str) -> Option<&'f String> {
+    key.tags.iter().find(|(name, _)| name.eq_ignore_ascii_case(tag)).map(|(_, value)| value)
 }
 
 /// Returns what differs besides access.

@@ -275,6 +275,10 @@ fn a_tag_that_a_condition_looks_at_leaves_it_undecided() {
     });
     let found = compared(&old, &new);
     assert!(only_key(&found).undecided[0].contains("its tags differ"), "{:?}", only_key(&found).undecided);
+    let other = with(&old, |key| {
+        key.tags.as_mut().unwrap().insert("cost".to_owned(), "core".to_owned());
+    });
+    assert!(only_key(&compared(&old, &other)).undecided.is_empty());
 }
 
 #[test]
