@@ -4,9 +4,11 @@ pub mod apply;
 pub mod args;
 pub mod check;
 pub mod completions;
+pub mod diff;
 pub mod docs;
 pub mod environment;
 pub mod explain;
+pub mod git;
 pub mod init;
 pub mod load;
 pub mod log;
@@ -20,6 +22,7 @@ pub mod report;
 pub mod sandbox;
 pub mod schema;
 pub mod session;
+pub mod snapshot;
 pub mod verify;
 
 use crate::exit::Exit;
@@ -59,6 +62,8 @@ pub fn run(cli: Cli, printer: &mut Printer) -> Exit {
         Command::Check(options) => check::run(&options, printer),
         Command::Plan(options) => wait_for(plan::run(&options, printer)),
         Command::Apply(options) => wait_for(apply::run(&options, printer)),
+        Command::Diff(options) => wait_for(diff::run(&options, printer)),
+        Command::Snapshot(options) => wait_for(snapshot::run(&options, printer)),
         Command::Verify(options) => wait_for(verify::run(&options, printer)),
         Command::Schema(options) => schema::run(&options, printer),
         #[cfg(feature = "sandbox")]

@@ -21,7 +21,7 @@ use crate::policy::PolicyDocument;
 use std::collections::BTreeMap;
 
 /// Which kind of server answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Backend {
     /// AWS itself.

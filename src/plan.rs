@@ -24,7 +24,7 @@ mod summary;
 mod tests;
 
 pub use action::{Action, KeyRef};
-pub use data::{PLAN_FORMAT_VERSION, plan_to_json};
+pub use data::{PLAN_FORMAT_VERSION, access_line_to_json, plan_to_json};
 pub use file::{PlanFile, PlanFileError, StalePlan};
 pub use model::{
     AccountPlan, Applyable, Blocker, BlockerKind, Digest, Drift, Finding, Orphan, Outcome, Owner, Plan, PropertyChange,

@@ -27,4 +27,4 @@ pub fn rendered_size(policy: &PolicyDocument) -> usize {
 #[cfg(test)]
 pub(crate) mod sample;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,7 +6,7 @@ pub use manifest::{key_under, of_manifest};
 
 use crate::access::{KeyFacts, PrincipalFacts};
 use crate::desired::{DesiredKey, DesiredState, DesiredTarget, Principal};
-use crate::ids::{KeyArn, KeyId, PrincipalKind, TargetName};
+use crate::ids::{AccountId, KeyArn, KeyId, PrincipalKind, Region, TargetName};
 use crate::live::{Caller, LiveKey};
 use crate::policy::PolicyDocument;
 use crate::source::Loc;
@@ -59,7 +59,7 @@ pub fn key_facts(
     live: Option<&LiveKey>,
     policy: PolicyDocument,
 ) -> KeyFacts {
-    let arn = live.map_or_else(|| placeholder(target), |key| key.arn.clone());
+    let arn = live.map_or_else(|| planned_arn(&target.account, &target.region), |key| key.arn.clone());
     let mut facts = KeyFacts::new(arn.to_string(), target.account.clone(), target.region.clone(), policy);
     facts.aliases = key.aliases.iter().map(|alias| alias.value.to_string()).collect();
     facts.tags.clone_from(tags);
@@ -72,10 +72,11 @@ pub fn key_facts(
     facts
 }
 
-fn placeholder(target: &DesiredTarget) -> KeyArn {
+/// Returns what stands for the ARN of a key that does not exist yet: its id is of zeros.
+pub fn planned_arn(account: &AccountId, region: &Region) -> KeyArn {
     #[expect(clippy::expect_used, reason = "a constant of the right form")]
     let id: KeyId = "00000000-0000-0000-0000-000000000000".parse().expect("zeros are a key id");
-    KeyArn::new(target.region.partition(), &target.region, &target.account, &id)
+    KeyArn::new(region.partition(), region, account, &id)
 }
 
 /// Returns the caller as decisions see it. Its identity policies are not read: what they add is not counted.

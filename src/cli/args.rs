@@ -1,5 +1,9 @@
 //! The command line as data. The doc comments are the manual.
 
+mod diff;
+
+pub use diff::{DiffFormat, DiffOptions, Operand, SchemaName, SchemaOptions, SnapshotOptions};
+
 use super::environment;
 use super::printer::Talk;
 use crate::ids::{AccountId, ClassName, KeyName, Region, RoleArn, StackName, TargetName};
@@ -34,8 +38,8 @@ Exit codes:
   1  failed: an error of AWS or of the system, before anything was written
   2  wrong use of the command line
   3  the manifest is invalid
-  4  `plan --check`: there are changes
-  5  blocked: a guard, a class floor, an immutable property, a lock-out, an unreadable state, a stale plan
+  4  `plan --check`, `diff --check`: there are changes
+  5  blocked: a guard, a class floor, an immutable property, a lock-out, an unreadable state, a stale plan, a gain that `diff --fail-on` forbids
   6  partial apply: some steps done, the rest named; running again continues
   7  unconfirmed: written, not yet visible within --wait; running again confirms
   8  `verify`: a probe failed";
@@ -53,9 +57,13 @@ pub enum Command {
     Apply(ApplyOptions),
     /// Prove that every key works for those who may use it, and for nobody else
     Verify(VerifyOptions),
+    /// Show who gains and loses access between any two states: manifests, revisions, snapshots, live
+    Diff(DiffOptions),
+    /// Write down what is live now, for `diff` to compare later
+    Snapshot(SnapshotOptions),
     /// Explain a diagnostic code and how to mend what it reports
     Explain(ExplainOptions),
-    /// Print the JSON Schema of the manifest
+    /// Print a JSON Schema: that of the manifest, or of what a command prints
     Schema(SchemaOptions),
     /// Run the embedded AWS endpoint
     #[cfg(feature = "sandbox")]
@@ -338,10 +346,6 @@ pub struct ExplainOptions {
     #[arg(value_name = "CODE")]
     pub code: Option<String>,
 }
-
-/// Options of `keywright schema`.
-#[derive(Debug, Clone, Copy, Args)]
-pub struct SchemaOptions {}
 
 /// Options of `keywright sandbox`.
 #[cfg(feature = "sandbox")]

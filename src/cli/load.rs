@@ -41,13 +41,37 @@ pub fn load(options: &ManifestOptions, format: Format, printer: &mut Printer) ->
 /// # Errors
 /// With the exit code, when everything has been printed.
 pub fn validate(options: &ManifestOptions, format: Format, printer: &mut Printer) -> Result<Manifest, Exit> {
-    let (sources, loaded) = match read_files(&options.files).and_then(|files| manifest::check_limits(&files)) {
-        Ok(sources) => {
-            let loaded = manifest::load(&sources);
-            (sources, loaded)
-        }
-        Err(diagnostics) => return Err(refuse(diagnostics, &SourceMap::default(), format, printer)),
+    from_files(read_files(&options.files)).map_err(|invalid| invalid.refuse(format, printer))
+}
+
+/// A manifest that could not be read, or is not valid.
+#[derive(Debug)]
+pub struct InvalidManifest {
+    diagnostics: Diagnostics,
+    sources: SourceMap,
+}
+
+impl InvalidManifest {
+    /// Prints what is wrong.
+    pub fn refuse(self, format: Format, printer: &mut Printer) -> Exit {
+        report::print(&self.diagnostics.into_sorted(), &self.sources, format, printer);
+        Exit::InvalidManifest
+    }
+}
+
+/// Names and bytes of a manifest's files, in the order in which they are read; or why there are none.
+pub type Files = Result<Vec<(String, Vec<u8>)>, Diagnostics>;
+
+/// Validates a manifest whose files have been read.
+///
+/// # Errors
+/// With everything that is wrong with it.
+pub fn from_files(files: Files) -> Result<Manifest, InvalidManifest> {
+    let sources = match files.and_then(|files| manifest::check_limits(&files)) {
+        Ok(sources) => sources,
+        Err(diagnostics) => return Err(InvalidManifest { diagnostics, sources: SourceMap::default() }),
     };
+    let loaded = manifest::load(&sources);
     let mut diagnostics = loaded.diagnostics;
     let desired = loaded.state.inspect(|state| {
         diagnostics.extend(review::policy_sizes(state));
@@ -57,18 +81,13 @@ pub fn validate(options: &ManifestOptions, format: Format, printer: &mut Printer
         Some(desired) if !diagnostics.has_errors() => {
             Ok(Manifest { sources, desired, remarks: diagnostics.into_sorted() })
         }
-        _ => Err(refuse(diagnostics, &sources, format, printer)),
+        _ => Err(InvalidManifest { diagnostics, sources }),
     }
-}
-
-fn refuse(diagnostics: Diagnostics, sources: &SourceMap, format: Format, printer: &mut Printer) -> Exit {
-    report::print(&diagnostics.into_sorted(), sources, format, printer);
-    Exit::InvalidManifest
 }
 
 /// Reads the named files, and the `*.toml` of named folders, sorted. Names are relative to what was named, so that
 /// output does not depend on the machine.
-fn read_files(paths: &[PathBuf]) -> Result<Vec<(String, Vec<u8>)>, Diagnostics> {
+pub fn read_files(paths: &[PathBuf]) -> Files {
     let mut files = Vec::new();
     let mut wrong = Diagnostics::default();
     for path in paths {

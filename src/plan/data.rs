@@ -113,12 +113,13 @@ fn orphan(orphan: &Orphan) -> Value {
 
 fn access(change: &AccessChange) -> Value {
     json!({
-        "gains": change.gains.iter().map(access_line).collect::<Vec<_>>(),
-        "losses": change.losses.iter().map(access_line).collect::<Vec<_>>(),
+        "gains": change.gains.iter().map(access_line_to_json).collect::<Vec<_>>(),
+        "losses": change.losses.iter().map(access_line_to_json).collect::<Vec<_>>(),
     })
 }
 
-fn access_line(line: &AccessLine) -> Value {
+/// Returns one gain or loss as JSON, wherever it is printed.
+pub fn access_line_to_json(line: &AccessLine) -> Value {
     let (certainty, reason) = match &line.certainty {
         Certainty::Certain => ("certain", None),
         Certainty::Undetermined { reason } => ("undetermined", Some(reason)),

@@ -1,6 +1,7 @@
 //! Access gained and lost, grouped for people: one line for each principal and condition.
 
 use crate::review::{AccessChange, AccessLine, Certainty, Risk};
+use crate::text::{and_list, escape};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Several capabilities that one principal gains or loses under the same conditions.
@@ -16,6 +17,23 @@ pub(super) struct Group<'a> {
     pub(super) capabilities: Vec<&'a str>,
     /// The gravest risk of them.
     pub(super) risk: Risk,
+}
+
+impl Group<'_> {
+    /// Returns what is gained or lost and under which conditions, as words that are safe to print.
+    pub(super) fn what(&self) -> String {
+        let capabilities = escape(&and_list(&self.capabilities)).into_owned();
+        std::iter::once(capabilities).chain(self.when()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Returns the conditions as words that are safe to print.
+    pub(super) fn when(&self) -> Vec<String> {
+        // A pattern that any value matches asks for a value, and for no particular one.
+        let given = |condition: &String| {
+            condition.strip_suffix(" = *").map_or_else(|| condition.clone(), |key| format!("{key} given"))
+        };
+        self.conditions.iter().map(|condition| escape(&given(condition)).into_owned()).collect()
+    }
 }
 
 /// How many keys must gain the same before it is said once for all.

@@ -8,7 +8,7 @@ use crate::live::Backend;
 use crate::plan::{AccountPlan, Action, Blocker, Finding, Outcome, Owner, Plan, Step, Summary, TargetPlan, Why};
 use crate::policy::{PolicyDocument, Statement};
 use crate::review::{AccessChange, Certainty, Risk};
-use crate::text::{and_list, escape, escape_block, plural};
+use crate::text::{escape, escape_block, plural};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -270,13 +270,7 @@ impl Page {
 
     fn access_group(&mut self, symbol: &str, verb: &str, style: Style, group: &Group<'_>) {
         let who = self.paint(style, format!("{symbol} {}", escape(group.principal)));
-        let mut what = and_list(&group.capabilities);
-        for condition in group.conditions {
-            // A pattern that any value matches asks for a value, and for no particular one.
-            let condition =
-                condition.strip_suffix(" = *").map_or_else(|| condition.clone(), |key| format!("{key} given"));
-            what = format!("{what}, {}", escape(&condition));
-        }
+        let what = group.what();
         let risk = if group.risk == Risk::Routine {
             String::new()
         } else {

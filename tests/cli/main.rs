@@ -4,6 +4,7 @@
 
 mod budget;
 mod delegated;
+mod diff;
 mod drift;
 mod endpoints;
 mod first_manifest;
