@@ -2,6 +2,7 @@
 
 use super::imply::{covers, fact_decides, is_void, never_meet};
 use super::rule::{Rule, Rules, Who};
+use super::search::Region;
 use crate::policy::{Condition, ConditionOperator, Effect};
 
 /// Something that may be newly allowed: whom a rule is about, under its conditions, for the action.
@@ -15,6 +16,13 @@ pub(super) struct Candidate {
     pub(super) allow: Rule,
     /// The deny that kept it out, if the old state has an allow too.
     pub(super) lifted: Option<Rule>,
+}
+
+impl Candidate {
+    /// Returns the requests that it is about.
+    pub(super) fn region(&self) -> Region<'_> {
+        Region { allow: &self.allow, lifted: self.lifted.as_ref() }
+    }
 }
 
 /// Returns what `new` may allow and `old` not, by groups of actions that nothing tells apart: everything that is not
