@@ -5,11 +5,14 @@
 mod action;
 mod check;
 mod data;
+mod deployer;
 mod digest;
 mod draft;
+mod duties;
 mod file;
 mod guard;
 mod keys;
+mod lockout;
 mod model;
 mod order;
 mod roles;
@@ -63,6 +66,8 @@ pub struct PlanOptions {
     pub normalize: Normalize,
     /// Whether the caller is going to apply the plan.
     pub purpose: PlanPurpose,
+    /// The keys whose loss the operator consents to: nobody need be able to change their policies afterwards.
+    pub bypass_lockout: BTreeSet<KeyName>,
 }
 
 /// What a plan is made for.
@@ -96,10 +101,12 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
         }
     }
     let mut targets = Vec::new();
+    let mut writers = lockout::Writers::new();
     for target in &input.desired.targets {
         if let Some(live) = input.targets.get(&target.name) {
             let drafted = guard::draft_target(input, target, live);
             let drafted = guard::guard_target(input, target, live, &accounts, drafted);
+            writers.extend(drafted.writer.clone().map(|writer| (target.name.clone(), writer)));
             targets.push(order::target(drafted, &accounts, &mut numbers, input.sources));
         }
     }
@@ -111,6 +118,8 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
         accounts,
         targets,
     };
+    lockout::enforce(&mut plan, input, &writers);
+    duties::judge(&mut plan, input);
     check::enforce(&mut plan, input);
     plan.digest = digest::digest(&plan, input);
     plan

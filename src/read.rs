@@ -1,20 +1,25 @@
 //! Reads the live state of targets and accounts, with bounded concurrency; what may not be read stays marked so.
 
 mod account;
+mod caller;
 mod error;
 mod find;
+mod inventory;
 mod key;
+mod named;
 
 #[cfg(test)]
 mod tests;
 
 pub use account::read_account;
 pub use error::ReadError;
+pub use inventory::{every_key, read_identities};
+pub use named::{KeyNameError, key_named};
 
 use crate::desired::{DesiredState, DesiredTarget};
 use crate::ids::KeyName;
 use crate::live::{Backend, LiveKey, LiveTarget, Unreadable};
-use crate::ports::{CallerReader, KeyReader, PortError, PortErrorKind};
+use crate::ports::{CallerReader, IdentityPolicyReader, KeyReader, PortError, PortErrorKind};
 use find::Candidates;
 use futures::stream::{StreamExt as _, TryStreamExt as _};
 use std::collections::BTreeSet;
@@ -50,7 +55,7 @@ impl ReadOptions {
 /// The first thing that is read is the caller: a target is never read, let alone written, in another account than its
 /// own. A read that is denied is kept as such; any other failure fails the whole, since a plan on half the truth is a
 /// wrong plan. A key takes at most five calls.
-pub async fn read_target<C: CallerReader + KeyReader + Sync>(
+pub async fn read_target<C: CallerReader + KeyReader + IdentityPolicyReader + Sync>(
     connection: &C,
     desired: &DesiredTarget,
     state: &DesiredState,
@@ -67,6 +72,7 @@ pub async fn read_target<C: CallerReader + KeyReader + Sync>(
             loc: desired.loc,
         });
     }
+    let caller_policies = caller::read_policies(connection, &caller, desired, options).await.map_err(in_target)?;
     let mut unreadable = Vec::new();
     let aliases = denied_or(connection.list_aliases().await, "the aliases of the Region", &mut unreadable)
         .map_err(in_target)?
@@ -87,6 +93,7 @@ pub async fn read_target<C: CallerReader + KeyReader + Sync>(
         account: desired.account.clone(),
         region: desired.region.clone(),
         caller,
+        caller_policies,
         keys,
         aliases,
         unreadable,

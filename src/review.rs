@@ -4,22 +4,28 @@ mod alike;
 mod change;
 mod decide;
 mod difference;
+mod duties;
 mod imply;
 mod limits;
 mod line;
 mod lockout;
+mod matrix;
 mod model;
 mod rule;
 mod search;
-mod separation;
+mod sharpen;
+mod symbolic;
+mod who_can;
 mod witness;
 mod words;
 
 pub use change::{ReviewInput, access_change};
+pub use duties::{Duty, DutyCertainty, DutyConflict, duties, duty_diagnostics};
 pub use limits::policy_sizes;
-pub use lockout::{LockedOut, MissingWay, keeps_a_way_in};
+pub use lockout::{Candidate, LockedOut, MissingWay, NoWay, Standing, WhyNot, keeps_a_way_in, no_way};
+pub use matrix::{MatrixRow, matrix};
 pub use model::{AccessChange, AccessLine, Certainty, Risk, Witness};
-pub use separation::{BothDuties, separation};
+pub use who_can::{Answer, Verdict, WhoCan, can, who_can};
 
 #[cfg(test)]
 mod tests;

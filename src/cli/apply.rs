@@ -75,6 +75,7 @@ fn engine_options(options: &Options) -> PlanOptions {
         expect_creates: options.expect_creates.as_ref().map(|names| names.iter().cloned().collect()),
         normalize: if options.normalize { Normalize::Wording } else { Normalize::Meaning },
         purpose: PlanPurpose::Apply,
+        bypass_lockout: options.bypass_lockout_check.iter().cloned().collect(),
     }
 }
 

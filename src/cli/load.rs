@@ -49,7 +49,10 @@ pub fn validate(options: &ManifestOptions, format: Format, printer: &mut Printer
         Err(diagnostics) => return Err(refuse(diagnostics, &SourceMap::default(), format, printer)),
     };
     let mut diagnostics = loaded.diagnostics;
-    let desired = loaded.state.inspect(|state| diagnostics.extend(review::policy_sizes(state)));
+    let desired = loaded.state.inspect(|state| {
+        diagnostics.extend(review::policy_sizes(state));
+        diagnostics.extend(review::duty_diagnostics(state));
+    });
     match desired {
         Some(desired) if !diagnostics.has_errors() => {
             Ok(Manifest { sources, desired, remarks: diagnostics.into_sorted() })

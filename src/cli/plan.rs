@@ -41,6 +41,7 @@ fn engine_options(options: &Options) -> PlanOptions {
         expect_creates: None,
         normalize: if options.normalize { Normalize::Wording } else { Normalize::Meaning },
         purpose: PlanPurpose::Review,
+        bypass_lockout: std::collections::BTreeSet::new(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Principals as a manifest names them, resolved for one account.
 
 use crate::ids::{AccountId, PrincipalArn, RoleName};
+use crate::policy::glob_matches;
 
 /// Whom a statement is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,5 +83,10 @@ impl Principal {
             Self::IdentityCenter { .. } => self.arn_patterns(partition).first()?.replace('?', "0").parse().ok(),
             Self::Account(_) | Self::Organization(_) | Self::Service(_) => None,
         }
+    }
+    /// Returns whether somebody with an ARN is the principal, and not merely one of the many that it stands for.
+    pub fn is_arn(&self, arn: &PrincipalArn, partition: crate::ids::Partition) -> bool {
+        self.arn() == Some(arn)
+            || self.arn_patterns(partition).iter().any(|pattern| glob_matches(pattern, arn.as_str()))
     }
 }

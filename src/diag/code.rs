@@ -47,7 +47,7 @@ codes! {
     RoleKind = "role-kind": "The role is of a kind that does not fit its use: key-admins administer, key-users use, deployers deploy, and so on.";
     CapabilityUnfit = "capability-unfit": "A key of this spec and usage cannot have the capability.";
     ClassFloor = "class-floor": "The key is looser than its class allows. A class is a floor: a key of it may be stricter, never looser.";
-    SeparationOfDuties = "separation-of-duties": "One principal would both administer (or deploy, or delete) a key and use it. Name different principals.";
+    SeparationOfDuties = "separation-of-duties": "One identity would both administer (or deploy, or delete) a key and use it: under two names, through roles that it may assume, through IAM where the key leaves it to IAM, or by a grant. The message shows each way. Name different principals, with different trust.";
     TooFewAdmins = "too-few-admins": "`iam_delegation = \"none\"` leaves no way back in, so two administrators are needed, one of them not managed by this stack.";
     RotationRange = "rotation-range": "KMS rotates automatically every 90 to 2560 days.";
     DeletionWaitRange = "deletion-wait-range": "KMS waits 7 to 30 days before it deletes a key.";
@@ -75,8 +75,8 @@ codes! {
     ImmutableProperty = "immutable-property": "Spec, usage, origin and multi-Region cannot be changed on a key, and keywright never replaces one. Create a new key under another name, move the alias to it, re-encrypt, and retire the old one.";
     AliasForeign = "alias-foreign": "The alias exists and names a key that is not proven ours, so it is not touched.";
     Unreadable = "unreadable": "Something that the plan compares could not be read. Unreadable is never taken for absent: allow the action that the message names and plan again.";
-    NotADeployer = "not-a-deployer": "KMS accepts a key policy only if its caller may change it later, so the caller of apply must be one of the target's `deployers`. Whoever else may read can plan, and is told so.";
-    Lockout = "lockout": "Under the new key policy nobody that the manifest names could change it again. The message names who is missing.";
+    NotADeployer = "not-a-deployer": "KMS accepts a key policy only if its caller may change it later, so the caller of apply must be one of the target's `deployers`, or be let by the account's IAM policies where each key that changes leaves it to them. Whoever else may read can plan, and is told so.";
+    Lockout = "lockout": "After the step that is named, whoever applies the plan, or every administrator that the manifest names, could not change the key policy again: it does not exist yet, a statement or permissions boundary is in its way, or what would let it hangs on a condition. The message names who, and the help what to add.";
     RoleNotOurs = "role-not-ours": "A role of this name exists without our tags. keywright never takes a role over: refer to it by `arn`, or choose another name.";
     TrustCycle = "trust-cycle": "Managed roles that do not exist yet trust each other, and IAM refuses a trust policy that names a role which does not exist. Take one name out, apply, put it back, and apply again.";
     OidcProviderMissing = "oidc-provider-missing": "The role trusts an OpenID Connect provider that the account does not have. Create the provider first.";
@@ -89,7 +89,7 @@ codes! {
     UndeclaredGrant = "undeclared-grant": "A grant that the manifest does not declare gives a principal access to the key. keywright never touches it.";
     AttachedPolicy = "attached-policy": "A managed role has policies attached that are not keywright's. They are shown and never touched.";
     RotationWaits = "rotation-waits": "KMS cannot change the rotation of a disabled key. The change is planned once the key is enabled.";
-    DelegatedDeployer = "delegated-deployer": "The caller is not among the target's `deployers` by name and relies on the account's IAM policies, which keywright does not read here.";
+    DelegatedDeployer = "delegated-deployer": "The caller is not among the target's `deployers` by name and relies on the account's IAM policies. keywright reads those of the caller: they let it change the policy of each key that changes, or they could not be read, and apply would be blocked.";
     CrossAccountFarSide = "cross-account-far-side": "A principal of another account also needs an identity policy there. keywright does not write it: the plan prints it.";
 
     // ---- running (cli, read, apply) ----

@@ -1,13 +1,13 @@
 //! An independent look at the finished plan: rules that no plan may break, written apart from the planner.
 
-use super::{
-    Action, Applyable, Blocker, BlockerKind, KeyRef, Outcome, Owner, Plan, PlanInput, Step, StepId, TargetPlan,
-};
+use super::{Action, Blocker, BlockerKind, KeyRef, Outcome, Owner, Plan, PlanInput, Step, StepId, TargetPlan};
+use crate::access::{Guardrails, can_put_key_policy};
 use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK};
 use crate::diag::Code;
 use crate::ids::{AliasName, KeyName};
 use crate::kms::POLICY_BYTES;
-use std::collections::BTreeSet;
+use crate::world;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Checks the plan, and blocks each account and target whose steps break a rule.
 pub(in crate::plan) fn enforce(plan: &mut Plan, input: PlanInput<'_>) {
@@ -32,8 +32,7 @@ pub(in crate::plan) fn enforce(plan: &mut Plan, input: PlanInput<'_>) {
 }
 
 fn block(outcome: &mut Outcome, faults: Vec<String>) {
-    let Outcome::Ready(Applyable { steps }) = outcome else { return };
-    if faults.is_empty() {
+    if !matches!(outcome, Outcome::Ready(_)) {
         return;
     }
     let blockers = faults.into_iter().map(|message| Blocker {
@@ -44,7 +43,7 @@ fn block(outcome: &mut Outcome, faults: Vec<String>) {
         loc: None,
         position: None,
     });
-    *outcome = Outcome::Blocked { blockers: blockers.collect(), would_do: std::mem::take(steps) };
+    outcome.block(blockers.collect());
 }
 
 /// Numbers are unique, and a step waits only for steps before it.
@@ -81,6 +80,7 @@ fn target_faults(target: &TargetPlan, input: PlanInput<'_>) -> Vec<String> {
         faults.extend(alias_fault(step, &mut aliases));
         faults.extend(reference_fault(target, step, &created));
         faults.extend(policy_fault(target, step));
+        faults.extend(way_in_fault(target, step, input));
     }
     faults.extend(state_faults(target));
     faults
@@ -129,7 +129,7 @@ fn state_faults(target: &TargetPlan) -> Vec<String> {
 fn create_faults(
     target: &TargetPlan,
     step: &Step,
-    tags: &std::collections::BTreeMap<String, String>,
+    tags: &BTreeMap<String, String>,
     input: PlanInput<'_>,
 ) -> Vec<String> {
     let Owner::Key(name) = &step.owner else { return vec![format!("{} creates a key for a role", step.id)] };
@@ -167,7 +167,7 @@ fn reference_fault(target: &TargetPlan, step: &Step, created: &BTreeSet<&KeyName
     }
 }
 
-/// A policy that is written is the one that was shown, fits, and leaves somebody who can change it.
+/// A policy that is written is the one that was shown, and fits.
 fn policy_fault(target: &TargetPlan, step: &Step) -> Option<String> {
     let Owner::Key(owner) = &step.owner else { return None };
     let policy = step.action.key_policy()?;
@@ -178,7 +178,22 @@ fn policy_fault(target: &TargetPlan, step: &Step) -> Option<String> {
     if size > POLICY_BYTES {
         return Some(format!("{} writes a policy of {size} bytes", step.id));
     }
-    let text = policy.to_compact();
-    let way_in = text.contains("\"kms:PutKeyPolicy\"") || text.contains("\"kms:*\"");
-    (!way_in).then(|| format!("{} writes a policy that nobody may change", step.id))
+    None
+}
+
+/// A policy that is written certainly lets somebody change it whom the manifest names to deploy or administer, unless
+/// the operator gave that up.
+fn way_in_fault(target: &TargetPlan, step: &Step, input: PlanInput<'_>) -> Option<String> {
+    let Owner::Key(owner) = &step.owner else { return None };
+    let policy = step.action.key_policy()?;
+    let wanted = input.desired.targets.iter().find(|wanted| wanted.name == target.name)?;
+    let key = wanted.keys.iter().find(|key| key.name == *owner)?;
+    let facts = world::key_facts(wanted, key, &BTreeMap::new(), None, policy.clone());
+    let mut named = wanted.deployers.iter().chain(key.admins.iter().map(|admin| &admin.0));
+    let kept = named.any(|principal| {
+        let somebody = world::stand_in(principal, wanted);
+        somebody.is_some_and(|who| can_put_key_policy(&facts, &who, &Guardrails::default()).is_allowed())
+    });
+    (!kept && !input.options.bypass_lockout.contains(owner))
+        .then(|| format!("{} writes a policy that nobody may change", step.id))
 }

@@ -4,17 +4,15 @@ use super::draft::Sheet;
 use super::keys::{self, KeyGoal};
 use super::scope::{self, Ownership};
 use super::{
-    AccountPlan, Action, Blocker, BlockerKind, Finding, Orphan, Outcome, Owner, PlanInput, PlanPurpose, TargetPlan,
-    order,
+    AccountPlan, Action, Blocker, BlockerKind, Finding, Orphan, Outcome, Owner, PlanInput, TargetPlan, deployer, order,
 };
-use crate::access::PrincipalFacts;
 use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK, TAG_STRAY};
-use crate::desired::{Delegation, DesiredKey, DesiredTarget, Principal};
+use crate::desired::{DesiredKey, DesiredTarget};
 use crate::diag::{Code, Severity};
 use crate::ids::{AliasName, KeyName};
 use crate::live::{LiveKey, LiveTarget};
-use crate::policy::{PolicyDocument, glob_matches};
-use crate::review::MissingWay;
+use crate::policy::PolicyDocument;
+use crate::review::Candidate;
 use crate::{review, synth, world};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,6 +24,8 @@ pub(in crate::plan) struct TargetDraft<'a> {
     pub(in crate::plan) blockers: Vec<Blocker>,
     /// All but the outcome.
     pub(in crate::plan) plan: TargetPlan,
+    /// Who would write it.
+    pub(in crate::plan) writer: Option<Candidate>,
 }
 
 /// Compares every key of a target and reviews what that does to access.
@@ -36,7 +36,8 @@ pub(in crate::plan) fn draft_target<'a>(
 ) -> TargetDraft<'a> {
     let none = BTreeMap::new();
     let claims = input.claims.get(&target.name).unwrap_or(&none);
-    let mut draft = TargetDraft { sheets: Vec::new(), blockers: Vec::new(), plan: empty_plan(target, live) };
+    let mut draft =
+        TargetDraft { sheets: Vec::new(), blockers: Vec::new(), plan: empty_plan(target, live), writer: None };
     let mut known = BTreeSet::new();
     let in_scope: Vec<&DesiredKey> = target.keys.iter().filter(|key| is_in_scope(input, &key.name)).collect();
     if aliases_unreadable(live) {
@@ -206,20 +207,10 @@ pub(in crate::plan) fn guard_target<'a>(
         let message = format!("the roles of account {account} are blocked");
         draft.blockers.push(blocker(input, target, Code::AccountBlocked, message, "mend the roles first".to_owned()));
     }
-    let deployer = is_deployer(target, live);
-    if !deployer {
-        deployer_missing(input, target, live, &mut draft);
-    }
-    let writer = match (deployer, input.options.purpose) {
-        (true, _) => Some(world::caller(&live.caller)),
-        (false, PlanPurpose::Review) => target.deployers.iter().find_map(|deployer| world::stand_in(deployer, target)),
-        (false, PlanPurpose::Apply) => None,
-    };
+    draft.writer = deployer::writer(input, target, live, &mut draft);
     for sheet in &mut draft.sheets {
-        let Some(key) = key_of(target, sheet) else { continue };
-        expected(input, sheet, key);
-        if let Some(writer) = &writer {
-            way_in(target, (live, writer), key, draft.plan.policies.get(&key.name), sheet);
+        if let Some(key) = key_of(target, sheet) {
+            expected(input, sheet, key);
         }
     }
     draft
@@ -260,48 +251,19 @@ fn blocked_accounts<'p>(
     blocked.filter(|plan| plan.account == target.account || awaited(plan)).map(|plan| &plan.account).collect()
 }
 
-fn key_of<'t>(target: &'t DesiredTarget, sheet: &Sheet<'_>) -> Option<&'t DesiredKey> {
+pub(in crate::plan) fn key_of<'t>(target: &'t DesiredTarget, sheet: &Sheet<'_>) -> Option<&'t DesiredKey> {
     target.keys.iter().find(|key| sheet.owner == Owner::Key(key.name.clone()))
 }
 
-fn blocker(input: PlanInput<'_>, target: &DesiredTarget, code: Code, message: String, help: String) -> Blocker {
+pub(in crate::plan) fn blocker(
+    input: PlanInput<'_>,
+    target: &DesiredTarget,
+    code: Code,
+    message: String,
+    help: String,
+) -> Blocker {
     let position = input.sources.position(target.loc);
     Blocker { kind: BlockerKind(code), owner: None, message, help, loc: Some(target.loc), position }
-}
-
-/// Whether the caller is one of the target's deployers, by ARN or by an Identity Center pattern.
-fn is_deployer(target: &DesiredTarget, live: &LiveTarget) -> bool {
-    let caller = &live.caller.principal;
-    target.deployers.iter().any(|deployer| {
-        deployer.arn() == Some(caller)
-            || deployer.arn() == Some(&live.caller.arn)
-            || deployer
-                .arn_patterns(target.region.partition())
-                .iter()
-                .any(|pattern| glob_matches(pattern, caller.as_str()))
-    })
-}
-
-/// A caller who is not named may still deploy keys that delegate to the account's IAM; keywright does not read those
-/// policies here, so it says so instead of promising.
-fn deployer_missing(input: PlanInput<'_>, target: &DesiredTarget, live: &LiveTarget, draft: &mut TargetDraft<'_>) {
-    let names: Vec<String> = target.deployers.iter().map(Principal::name).collect();
-    let message = format!("the caller `{}` is not a deployer of this target", live.caller.principal);
-    let wanted = crate::text::or_list(&names);
-    let delegates =
-        target.keys.iter().filter(|key| is_in_scope(input, &key.name)).all(|key| key.delegation == Delegation::Account);
-    let (code, remedy) = if delegates && live.caller.account == target.account {
-        (Code::DelegatedDeployer, format!("run as {wanted}, or add the caller to `deployers`"))
-    } else if input.options.purpose == PlanPurpose::Review {
-        (Code::NotADeployer, format!("nothing to do here: {wanted} applies the plan"))
-    } else {
-        let help = format!("run as {wanted}, or add the caller to `deployers` of the target");
-        draft.blockers.push(blocker(input, target, Code::NotADeployer, message, help));
-        return;
-    };
-    let position = input.sources.position(target.loc);
-    let severity = Severity::Warning;
-    draft.plan.findings.push(Finding { code, severity, owner: None, message, remedy, position });
 }
 
 fn expected(input: PlanInput<'_>, sheet: &mut Sheet<'_>, key: &DesiredKey) {
@@ -314,40 +276,4 @@ fn expected(input: PlanInput<'_>, sheet: &mut Sheet<'_>, key: &DesiredKey) {
             format!("if it really is new: --expect-creates {}; if not, find out where the old one went", key.name),
         );
     }
-}
-
-/// After the plan, whoever applies it and at least one declared administrator can still change the key policy.
-fn way_in(
-    target: &DesiredTarget,
-    (live, writer): (&LiveTarget, &PrincipalFacts),
-    key: &DesiredKey,
-    policy: Option<&PolicyDocument>,
-    sheet: &mut Sheet<'_>,
-) {
-    let changes = sheet.drafts.iter().any(|draft| draft.action.key_policy().is_some());
-    let Some(policy) = policy.filter(|_| changes) else { return };
-    let facts = world::key_facts(target, key, &BTreeMap::new(), None, policy.clone());
-    let admins: Vec<_> = key.admins.iter().filter_map(|admin| world::stand_in(&admin.0, target)).collect();
-    if let Err(locked) = review::keeps_a_way_in(&facts, writer, &admins) {
-        sheet.block(
-            Code::Lockout,
-            format!("under the new policy {} could not change it again", who_is_missing(&locked.missing, live)),
-            "name a deployer and an administrator who exist in the key's account",
-        );
-    }
-}
-
-fn who_is_missing(missing: &[MissingWay], live: &LiveTarget) -> String {
-    let words: Vec<String> = missing
-        .iter()
-        .map(|way| match way {
-            MissingWay::Caller { arn, why } if *arn == live.caller.arn.as_str() => {
-                format!("the caller `{}` ({why})", live.caller.principal)
-            }
-            MissingWay::Caller { arn, why } => format!("the deployer `{arn}` ({why})"),
-            MissingWay::Administrators { arns } if arns.is_empty() => "any administrator known by name".to_owned(),
-            MissingWay::Administrators { arns } => format!("every administrator ({})", arns.join(", ")),
-        })
-        .collect();
-    crate::text::and_list(&words)
 }

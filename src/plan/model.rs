@@ -100,6 +100,18 @@ impl Outcome {
         }
     }
 
+    /// Forbids what was to be done, for some reasons more.
+    pub(in crate::plan) fn block(&mut self, mut more: Vec<Blocker>) {
+        match self {
+            Self::InSync => {}
+            Self::Ready(_) if more.is_empty() => {}
+            Self::Ready(Applyable { steps }) => {
+                *self = Self::Blocked { blockers: more, would_do: std::mem::take(steps) };
+            }
+            Self::Blocked { blockers, .. } => blockers.append(&mut more),
+        }
+    }
+
     /// Returns the blockers.
     pub fn blockers(&self) -> &[Blocker] {
         match self {

@@ -3,8 +3,10 @@
 mod approval;
 mod broken;
 mod compare;
+mod duties;
 mod guards;
 mod json;
+mod lockout;
 
 use super::{Plan, TargetPlan};
 use crate::apply::tests::world::{World, rotating};

@@ -1,13 +1,15 @@
 //! KMS, IAM and the tagging API of one account and Region in memory, for tests: a simple, honest model with faults
 //! that strike before or after a call takes effect.
 
+mod identity;
+
 use super::{
-    CallerReader, IdentityReader, IdentityWriter, KeyReader, KeyWriter, LockoutCheck, NewKey, NewRole, PortError,
-    PortErrorKind, PortResult,
+    AnyKeyReader, CallerReader, KeyReader, KeyWriter, LockoutCheck, NewKey, NewRole, PortError, PortErrorKind,
+    PortResult,
 };
-use crate::ids::{AccountId, AliasName, KeyArn, KeyId, PrincipalArn, Region, RoleArn, RoleName};
+use crate::ids::{AliasName, KeyArn, KeyId, PrincipalArn, Region, RoleArn, RoleName};
 use crate::kms::{KeySpec, KeyState, KeyUsage, Origin};
-use crate::live::{Caller, KeyManager, KeyMetadata, LiveGrant, LiveRole, LiveRotation};
+use crate::live::{Caller, CallerPolicies, KeyManager, KeyMetadata, LiveGrant, LiveIdentity, LiveRole, LiveRotation};
 use crate::policy::{PolicyDocument, PrincipalEntry, Principals};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
@@ -46,6 +48,8 @@ struct Fault {
 pub(crate) struct FakeKey {
     pub(crate) metadata: KeyMetadata,
     pub(crate) policy: String,
+    /// The policy `AWS_RAM`.
+    pub(crate) ram_policy: Option<String>,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) rotation: LiveRotation,
     pub(crate) grants: Vec<LiveGrant>,
@@ -59,7 +63,13 @@ pub(crate) struct FakeState {
     pub(crate) keys: BTreeMap<KeyId, FakeKey>,
     pub(crate) aliases: BTreeMap<AliasName, KeyId>,
     pub(crate) roles: BTreeMap<RoleName, LiveRole>,
+    /// Users; roles are in `roles`.
+    pub(crate) users: Vec<LiveIdentity>,
+    /// Managed policies by ARN; what is attached and not here cannot be read.
+    pub(crate) managed: BTreeMap<String, PolicyDocument>,
     pub(crate) providers: BTreeSet<String>,
+    /// What the caller's own policies say.
+    pub(crate) caller_policies: CallerPolicies,
     /// Every call that was sent, in order: its name and its subject (key id, alias, role).
     pub(crate) log: Vec<(String, String)>,
     /// Principals that policies may name besides the roles here; `None`: any.
@@ -86,7 +96,10 @@ impl FakeAws {
             keys: BTreeMap::new(),
             aliases: BTreeMap::new(),
             roles: BTreeMap::new(),
+            users: Vec::new(),
+            managed: BTreeMap::new(),
             providers: BTreeSet::new(),
+            caller_policies: CallerPolicies::default(),
             log: Vec::new(),
             known_principals: None,
             index_at_once: true,
@@ -207,12 +220,14 @@ impl FakeState {
             origin: Origin::AwsKms,
             manager: KeyManager::Customer,
             multi_region: false,
+            multi_region_type: None,
             created: Some(jiff::Timestamp::UNIX_EPOCH),
             deletion: None,
         };
         let indexed = self.index_at_once;
         let (rotation, grants) = (LiveRotation::Off, Vec::new());
-        self.keys.insert(id.clone(), FakeKey { metadata, policy, tags, rotation, grants, indexed });
+        let key = FakeKey { metadata, policy, ram_policy: None, tags, rotation, grants, indexed };
+        self.keys.insert(id.clone(), key);
         id
     }
 
@@ -311,6 +326,32 @@ impl KeyReader for FakeAws {
     }
 }
 
+impl AnyKeyReader for FakeAws {
+    async fn describe_named(&self, name: &str) -> PortResult<(KeyArn, KeyMetadata)> {
+        self.run("kms:DescribeKey", &name, |state| {
+            let behind = name.parse().ok().and_then(|alias| state.aliases.get(&alias).cloned());
+            let id = behind.or_else(|| name.parse().ok());
+            let id = id.ok_or_else(|| refused(PortErrorKind::NotFound, format!("no {name}")))?;
+            Ok((self.arn(&id), state.key(&id)?.metadata.clone()))
+        })
+    }
+
+    async fn policy_names(&self, key: &KeyId) -> PortResult<Vec<String>> {
+        self.run("kms:ListKeyPolicies", &key, |state| {
+            let second = state.key(key)?.ram_policy.as_ref().map(|_| "AWS_RAM".to_owned());
+            Ok(std::iter::once("default".to_owned()).chain(second).collect())
+        })
+    }
+
+    async fn policy_named(&self, key: &KeyId, name: &str) -> PortResult<String> {
+        self.run("kms:GetKeyPolicy", &key, |state| {
+            let key = state.key(key)?;
+            let named = if name == "default" { Some(&key.policy) } else { key.ram_policy.as_ref() };
+            named.cloned().ok_or_else(|| refused(PortErrorKind::NotFound, format!("no policy {name}")))
+        })
+    }
+}
+
 impl KeyWriter for FakeAws {
     async fn create_key(&self, key: &NewKey) -> PortResult<KeyArn> {
         self.run("kms:CreateKey", &"", |state| {
@@ -393,92 +434,6 @@ impl KeyWriter for FakeAws {
     async fn disable_rotation(&self, key: &KeyId) -> PortResult<()> {
         self.run("kms:DisableKeyRotation", &key, |state| {
             state.rotating_key(key)?.rotation = LiveRotation::Off;
-            Ok(())
-        })
-    }
-}
-
-impl IdentityReader for FakeAws {
-    async fn role(&self, name: &RoleName) -> PortResult<Option<LiveRole>> {
-        self.run("iam:GetRole", &name, |state| Ok(state.roles.get(name).cloned()))
-    }
-
-    async fn oidc_provider_exists(&self, _: &AccountId, provider: &str) -> PortResult<bool> {
-        self.run("iam:GetOpenIDConnectProvider", &provider, |state| Ok(state.providers.contains(provider)))
-    }
-}
-
-impl IdentityWriter for FakeAws {
-    async fn create_role(&self, role: &NewRole) -> PortResult<()> {
-        self.run("iam:CreateRole", &role.name, |state| {
-            state.check_principals(&role.trust)?;
-            if state.roles.contains_key(&role.name) {
-                return Err(refused(PortErrorKind::AlreadyExists, format!("role {} exists already", role.name)));
-            }
-            let live = LiveRole {
-                arn: self.role_arn(role),
-                unique_id: format!("AROAFAKE{:012}", state.roles.len()),
-                description: role.description.clone().unwrap_or_default(),
-                max_session_seconds: role.max_session_seconds,
-                trust: role.trust.clone(),
-                tags: role.tags.clone(),
-                inline_policies: BTreeMap::new(),
-                attached_policies: Vec::new(),
-                permissions_boundary: role.permissions_boundary.clone(),
-            };
-            state.roles.insert(role.name.clone(), live);
-            Ok(())
-        })
-    }
-
-    async fn update_role(&self, role: &RoleName, description: &str, max_session_seconds: u32) -> PortResult<()> {
-        self.run("iam:UpdateRole", &role, |state| {
-            let live = state.role(role)?;
-            description.clone_into(&mut live.description);
-            live.max_session_seconds = max_session_seconds;
-            Ok(())
-        })
-    }
-
-    async fn update_trust(&self, role: &RoleName, trust: &PolicyDocument) -> PortResult<()> {
-        self.run("iam:UpdateAssumeRolePolicy", &role, |state| {
-            state.check_principals(trust)?;
-            state.role(role)?.trust = trust.clone();
-            Ok(())
-        })
-    }
-
-    async fn put_boundary(&self, role: &RoleName, boundary: &str) -> PortResult<()> {
-        self.run("iam:PutRolePermissionsBoundary", &role, |state| {
-            state.role(role)?.permissions_boundary = Some(boundary.to_owned());
-            Ok(())
-        })
-    }
-
-    async fn delete_boundary(&self, role: &RoleName) -> PortResult<()> {
-        self.run("iam:DeleteRolePermissionsBoundary", &role, |state| {
-            state.role(role)?.permissions_boundary = None;
-            Ok(())
-        })
-    }
-
-    async fn tag_role(&self, role: &RoleName, tags: &BTreeMap<String, String>) -> PortResult<()> {
-        self.run("iam:TagRole", &role, |state| {
-            state.role(role)?.tags.extend(tags.clone());
-            Ok(())
-        })
-    }
-
-    async fn put_role_policy(&self, role: &RoleName, name: &str, policy: &PolicyDocument) -> PortResult<()> {
-        self.run("iam:PutRolePolicy", &role, |state| {
-            state.role(role)?.inline_policies.insert(name.to_owned(), policy.clone());
-            Ok(())
-        })
-    }
-
-    async fn delete_role_policy(&self, role: &RoleName, name: &str) -> PortResult<()> {
-        self.run("iam:DeleteRolePolicy", &role, |state| {
-            state.role(role)?.inline_policies.remove(name);
             Ok(())
         })
     }

@@ -143,27 +143,117 @@ fn the_root_user_alone_recovers() {
     assert!(!allowed(&key, &with_iam("anybody"), &call("kms:PutKeyPolicy")));
 }
 
-// ---- lock-out and separation -----------------------------------------------------------------------------
+// ---- lock-out --------------------------------------------------------------------------------------------
 
 #[test]
 fn synthesised_policies_keep_a_way_in() {
     let key = wanted(restricted());
-    let admins = [caller("key-admin"), caller("security-admin")];
-    assert_eq!(keeps_a_way_in(&key, &caller("keywright-deployer"), &admins), Ok(()));
-    let stranger = keeps_a_way_in(&key, &caller("stranger"), &[caller("reporting")]).unwrap_err();
-    assert!(matches!(stranger.missing[..], [MissingWay::Caller { .. }, MissingWay::Administrators { .. }]));
+    let admins = [candidate("key-admin"), candidate("security-admin")];
+    assert_eq!(keeps_a_way_in(&key, Some(&candidate("keywright-deployer")), &admins), Ok(()));
+    assert_eq!(keeps_a_way_in(&key, None, &admins), Ok(()));
+    let stranger = keeps_a_way_in(&key, Some(&candidate("stranger")), &[candidate("reporting")]).unwrap_err();
+    assert!(matches!(stranger.missing[..], [MissingWay::Caller(_), MissingWay::Administrators(_)]));
+}
+
+fn candidate(name: &str) -> Candidate {
+    Candidate { name: name.to_owned(), standing: Standing::Here(Box::new(caller(name))) }
+}
+
+/// Returns why somebody could not change the policy of a key with some statements.
+fn why(statements: Vec<Statement>, who: PrincipalFacts) -> Option<WhyNot> {
+    let who = Candidate { name: "who".to_owned(), standing: Standing::Here(Box::new(who)) };
+    no_way(&facts(PolicyDocument::new(statements)), &who).map(|way| way.why)
 }
 
 #[test]
-fn separation_finds_who_does_both() {
-    let both = user(role("key-admin"), &[Capability::Decrypt], direct(&[("tenant", &["acme"])]));
-    let advised =
-        DesiredKey { users: vec![both], separation: Separation::Advised, delegation: Delegation::None, ..restricted() };
-    let found = separation(&wanted(advised.clone()), &[caller("key-admin"), caller("security-admin")]);
-    assert_eq!(found.len(), 1);
-    assert!(found[0].uses.contains("kms:Decrypt") && found[0].administers.contains("kms:PutKeyPolicy"));
-    let enforced = wanted(DesiredKey { separation: Separation::Enforced, ..advised });
-    assert!(separation(&enforced, &[caller("key-admin")]).is_empty());
+fn a_way_in_is_certain_or_none() {
+    let put = |sid: &str| Statement::allow(sid, ["kms:Put*"]);
+    let named = || put("Named").principals(vec![PrincipalEntry::Aws(role_arn("admin").to_string())]);
+    let account = || put("Iam").principals(vec![PrincipalEntry::Aws(format!("arn:aws:iam::{}:root", account()))]);
+    let pattern = |pattern: &str| {
+        put("Pattern").principals(vec![PrincipalEntry::Everyone]).when("ArnLike", "aws:PrincipalArn", [pattern])
+    };
+    let deny = Statement::deny("Freeze", ["kms:*"]).principals(vec![PrincipalEntry::Everyone]);
+    let bounded = |action: &str| {
+        let boundary = Some(PolicyDocument::new(vec![Statement::allow("B", [action])]));
+        PrincipalFacts { permissions_boundary: boundary, ..caller("admin") }
+    };
+    let iam = |statement: Statement| PrincipalFacts {
+        identity_policies: vec![PolicyDocument::new(vec![statement])],
+        ..caller("admin")
+    };
+    type Case = (Vec<Statement>, PrincipalFacts, Option<&'static str>);
+    let cases: Vec<Case> = vec![
+        (vec![named()], caller("admin"), None),
+        (vec![named()], caller("other"), Some("no statement of the key policy allows")),
+        (vec![named(), deny], caller("admin"), Some("the statement `Freeze` of the key policy denies")),
+        (vec![pattern("arn:aws:iam::111122223333:role/adm*")], caller("admin"), None),
+        (vec![pattern("arn:aws:iam::111122223333:role/x*")], caller("admin"), Some("no statement")),
+        (vec![named()], bounded("kms:*"), None),
+        (vec![named()], bounded("s3:*"), Some("the permissions boundary of role/admin does not allow")),
+        (vec![account()], with_iam("admin"), None),
+        (vec![account()], caller("admin"), Some("no identity policy of role/admin allows")),
+        (
+            vec![account()],
+            iam(Statement::allow("A", ["kms:*"]).resources(["arn:aws:kms:*:*:key/other"])),
+            Some("no identity"),
+        ),
+        (vec![named()], iam(Statement::deny("No", ["kms:Put*"])), Some("the statement `No` of its identity policies")),
+        // Where a call comes from, and through whom, is not known beforehand.
+        (vec![named().when("IpAddress", "aws:SourceIp", ["10.0.0.0/8"])], caller("admin"), Some("condition keys")),
+        (vec![named().when("StringEquals", "kms:ViaService", ["x"])], caller("admin"), Some("condition keys")),
+        (
+            vec![
+                named(),
+                Statement::deny("Net", ["kms:*"]).principals(vec![PrincipalEntry::Everyone]).when(
+                    "NotIpAddress",
+                    "aws:SourceIp",
+                    ["10.0.0.0/8"],
+                ),
+            ],
+            caller("admin"),
+            Some("condition keys"),
+        ),
+        // keywright keeps KMS's own check.
+        (
+            vec![
+                named(),
+                Statement::deny("Check", ["kms:*"]).principals(vec![PrincipalEntry::Everyone]).when(
+                    "Bool",
+                    "kms:BypassPolicyLockoutSafetyCheck",
+                    ["true"],
+                ),
+            ],
+            caller("admin"),
+            None,
+        ),
+        // The root user's way back is none of the administrators'.
+        (
+            vec![account().when("StringEquals", "aws:PrincipalType", ["Account"])],
+            with_iam("admin"),
+            Some("no statement"),
+        ),
+    ];
+    for (number, (statements, who, expected)) in cases.into_iter().enumerate() {
+        let found = why(statements, who).map(|why| why.to_string());
+        assert_eq!(found.is_some(), expected.is_some(), "{number}: {found:?}");
+        assert!(found.as_deref().unwrap_or_default().contains(expected.unwrap_or_default()), "{number}: {found:?}");
+    }
+}
+
+#[test]
+fn nobody_keeps_a_way_in_by_not_being_there() {
+    let key = wanted(restricted());
+    let gone = Candidate { name: "key-admin".to_owned(), standing: Standing::Absent };
+    let unread = Standing::BoundaryUnread { boundary: "arn:aws:iam::111122223333:policy/b".to_owned() };
+    let limited = Candidate { name: "security-admin".to_owned(), standing: unread };
+    let admins = [gone.clone(), limited];
+    let locked = keeps_a_way_in(&key, None, &admins).unwrap_err();
+    let [MissingWay::Administrators(ways)] = &locked.missing[..] else { panic!("{locked:?}") };
+    assert_eq!(ways[0].to_string(), "`key-admin` (it does not exist at that point)");
+    assert!(ways[1].to_string().contains("policy/b` could not be read"));
+    assert!(keeps_a_way_in(&key, None, &[]).is_err());
+    assert_eq!(keeps_a_way_in(&key, None, &[gone, candidate("security-admin")]), Ok(()));
 }
 
 // ---- what a change gives and takes -----------------------------------------------------------------------

@@ -3,6 +3,7 @@
 use super::{World, WorldKey, WorldPrincipal, key_facts};
 use crate::access::{KeyFacts, Knowledge, PrincipalFacts, PrincipalType};
 use crate::desired::{DesiredAccount, DesiredKey, DesiredState, DesiredTarget, Principal};
+use crate::ids::Partition;
 use crate::services::service_pin;
 use crate::synth;
 use std::collections::BTreeMap;
@@ -16,6 +17,12 @@ pub fn of_manifest(state: &DesiredState) -> World {
     let mut principals: BTreeMap<String, WorldPrincipal> = BTreeMap::new();
     for known in state.accounts.iter().flat_map(|account| roles(state, account)) {
         principals.entry(known.facts.arn.clone()).or_insert(known);
+    }
+    for account in &state.accounts {
+        let trusted = account.roles.iter().flat_map(|role| role.trust.aws.iter().chain(&role.trust.verifier));
+        for found in trusted.filter_map(|principal| by_name(principal, account.partition)) {
+            principals.entry(found.facts.arn.clone()).or_insert(found);
+        }
     }
     for target in &state.targets {
         for principal in named(target) {
@@ -75,19 +82,16 @@ fn named_by_key(key: &DesiredKey) -> impl Iterator<Item = &Principal> {
 
 /// Returns somebody whom the manifest only names.
 fn stranger(principal: &Principal, target: &DesiredTarget) -> Option<WorldPrincipal> {
-    let mut facts = match principal {
-        Principal::Service(name) => {
-            let pin = service_pin(name, &target.region, &target.account);
-            PrincipalFacts::new(PrincipalType::Service, pin.principal, None)
-        }
-        Principal::Role { .. } | Principal::Arn(_) | Principal::IdentityCenter { .. } => {
-            PrincipalFacts::from_arn(&principal.stand_in(target.region.partition())?)
-        }
-        Principal::Account(_) | Principal::Organization(_) => return None,
-    };
-    if facts.kind != PrincipalType::Service {
-        facts.knowledge = Knowledge::NameOnly;
-    }
+    let Principal::Service(name) = principal else { return by_name(principal, target.region.partition()) };
+    let pin = service_pin(name, &target.region, &target.account);
+    let facts = PrincipalFacts::new(PrincipalType::Service, pin.principal, None);
+    Some(WorldPrincipal { name: principal.name(), facts, trust: None, loc: None })
+}
+
+/// Returns a principal of which nothing but the name is known; `None` for principals that are many.
+fn by_name(principal: &Principal, partition: Partition) -> Option<WorldPrincipal> {
+    let mut facts = PrincipalFacts::from_arn(&principal.stand_in(partition)?);
+    facts.knowledge = Knowledge::NameOnly;
     Some(WorldPrincipal { name: principal.name(), facts, trust: None, loc: None })
 }
 

@@ -138,6 +138,13 @@ impl Serving {
         })
     }
 
+    /// Talks to any service as the account's own user.
+    pub fn as_user<T>(&self, talk: impl AsyncFnOnce(&SdkConfig) -> T) -> T {
+        let (access_key, secret) = credentials(&ACCOUNT.parse().unwrap());
+        let user = Credentials::new(access_key, secret.expose_secret(), None, None, "test");
+        self.runtime.block_on(talk(&self.config(user)))
+    }
+
     fn config(&self, credentials: Credentials) -> SdkConfig {
         SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 mod budget;
+mod delegated;
 mod drift;
 mod endpoints;
 mod first_manifest;

@@ -1,5 +1,8 @@
-//! Separation of duties: who would both manage a key and use it, under any name or through another role; and
+//! Separation of duties as declared: who would both manage a key and use it, under any name or through another role; and
 //! whether enough administrators are left where nothing else leads back in.
+//!
+//! This looks at names, with both places at hand, before there is a desired state. Effective access (longer ways, a
+//! third who may become both, grants, IAM) is judged by `review::duties`.
 
 use super::principal::Position;
 use super::role::{AccountRoles, Presence};
@@ -43,14 +46,6 @@ pub(super) fn check_separation(keepers: &[Keeper<'_>], users: &[DesiredUser], ma
                     shown(&keeper.principal.value)
                 );
                 found.push(conflict(Diagnostic::error(Code::SeparationOfDuties, message), user.loc, keeper));
-            } else if let Some(both) = becomes_user.iter().find(|principal| contains(&becomes_keeper, principal)) {
-                let message = format!(
-                    "`{}` may assume both `{}`, which uses the key, and `{}` in `{field}`",
-                    shown(both),
-                    shown(&user.principal),
-                    shown(&keeper.principal.value)
-                );
-                found.push(conflict(Diagnostic::warning(Code::SeparationOfDuties, message), user.loc, keeper));
             }
         }
     }

@@ -117,10 +117,8 @@ pub(super) fn representatives(tests: &[ValueTest], domain: Option<&TextTest>) ->
 fn of_texts(tests: &[TextTest], domain: Option<&TextTest>) -> Representatives {
     let mut budget = StepBudget::new(STEPS);
     let classes = text_classes(tests, domain, &mut budget);
-    let texts =
-        classes.texts.into_iter().map(|text| if text.is_empty() && tests.is_empty() { "x".to_owned() } else { text });
     let missing = (!classes.complete).then_some("the patterns on a key have too many combinations");
-    Representatives { texts: texts.collect(), missing }
+    Representatives { texts: classes.texts, missing }
 }
 
 /// A key that is compared as a Boolean is one.
