@@ -135,9 +135,8 @@ fn holds(condition: &Condition, rule: &Rule) -> bool {
 /// words do not say the same.
 fn is_about_the_key(condition: &Condition) -> bool {
     let about = |name: &str| {
-        let name = name.to_ascii_lowercase();
-        let heads = ["aws:resource", "kms:key", "kms:multiregion", "kms:resource", "kms:origin"];
-        heads.iter().any(|head| name.starts_with(head))
+        let begins = |head: &&str| name.get(..head.len()).is_some_and(|own| own.eq_ignore_ascii_case(head));
+        ["aws:Resource", "kms:Key", "kms:MultiRegion", "kms:Resource"].iter().any(begins)
     };
     let named = |text: &str| text.split("${").skip(1).any(about);
     about(&condition.key) || condition.values.iter().any(|value| named(value.as_text()))
