@@ -193,9 +193,9 @@ pub fn text_classes(tests: &[TextTest], domain: Option<&TextTest>, budget: &mut 
     };
     walk.seed(&patterns);
     let complete = walk.run(budget);
-    let mut texts = walk.texts;
-    texts.sort_by(|a, b| (a.chars().count(), a).cmp(&(b.chars().count(), b)));
-    TextClasses { texts, complete }
+    let mut found = walk.texts;
+    found.sort_by(|a, b| (a.chars().count(), a).cmp(&(b.chars().count(), b)));
+    TextClasses { texts: found, complete }
 }
 
 /// Positions of all tests at once, as bits.

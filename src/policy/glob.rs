@@ -44,6 +44,15 @@ pub fn glob_matches(pattern: &str, text: &str) -> bool {
 ///
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html>
 pub fn glob_matches_ignore_case(pattern: &str, text: &str) -> bool {
+    // Most patterns have no wildcard, or one at the end.
+    match pattern.find(['*', '?']) {
+        None => return pattern.eq_ignore_ascii_case(text),
+        Some(at) if at + 1 == pattern.len() && pattern.ends_with('*') => {
+            let heads = pattern.as_bytes().get(..at).zip(text.as_bytes().get(..at));
+            return heads.is_some_and(|(pattern, text)| pattern.eq_ignore_ascii_case(text));
+        }
+        Some(_) => {}
+    }
     glob_matches(&pattern.to_ascii_lowercase(), &text.to_ascii_lowercase())
 }
 

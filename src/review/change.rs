@@ -32,6 +32,9 @@ pub struct ReviewInput<'a> {
 /// through the account's IAM is one line about the account. Left aside are requests whose encryption context has two
 /// keys that differ only in case, and `RetireGrant`, which no key policy allows.
 pub fn access_change(input: ReviewInput<'_>) -> AccessChange {
+    if input.before == Some(input.after) {
+        return AccessChange::default();
+    }
     let none = without_access(input.after);
     let before = input.before.unwrap_or(&none);
     let (old, new) = (Rules::of(before), Rules::of(input.after));

@@ -2,7 +2,7 @@
 
 use super::difference::Candidate;
 use super::rule::Rule;
-use super::search::{Callers, Found, Region, Search, Sides};
+use super::search::{Bench, Callers, Found, Search, Sides};
 use super::witness::{Attempt, obvious};
 use super::{Certainty, Witness};
 use crate::access::KeyFacts;
@@ -37,8 +37,9 @@ impl<'a> Decider<'a> {
     pub(super) fn decide(&mut self, candidates: &[Candidate]) -> Vec<Gained> {
         let sides = Sides { old: self.old, new: self.new };
         let first = |candidate: &Candidate| candidate.actions.first().cloned().unwrap_or_default();
+        let mut bench = Bench::new(self.new);
         let seen: Vec<Option<Attempt>> =
-            candidates.iter().map(|candidate| obvious(candidate, &first(candidate), self.old, self.new)).collect();
+            candidates.iter().map(|candidate| obvious(candidate, &first(candidate), sides, &mut bench)).collect();
         let callers = if seen.iter().all(Option::is_some) {
             &Callers::default()
         } else {
@@ -47,10 +48,9 @@ impl<'a> Decider<'a> {
         let mut search = Search::new(sides, callers);
         let mut gained = Vec::new();
         for (candidate, seen) in candidates.iter().zip(seen) {
-            let region = Region { allow: &candidate.allow, lifted: candidate.lifted.as_ref() };
             let found = match seen {
                 Some(attempt) => Found::Attempt(Box::new(attempt)),
-                None => search.run(&region, &first(candidate)),
+                None => search.run(&candidate.region(), &first(candidate)),
             };
             for action in &candidate.actions {
                 gained.extend(gain(candidate, action, &found, sides));

@@ -2,6 +2,7 @@
 
 use super::imply::{covers, fact_decides, is_void, never_meet};
 use super::rule::{Rule, Rules, Who};
+use super::search::Region;
 use crate::policy::{Condition, ConditionOperator, Effect};
 
 /// Something that may be newly allowed: whom a rule is about, under its conditions, for the action.
@@ -17,39 +18,59 @@ pub(super) struct Candidate {
     pub(super) lifted: Option<Rule>,
 }
 
+impl Candidate {
+    /// Returns the requests that it is about.
+    pub(super) fn region(&self) -> Region<'_> {
+        Region { allow: &self.allow, lifted: self.lifted.as_ref() }
+    }
+}
+
 /// Returns what `new` may allow and `old` not, by groups of actions that nothing tells apart: everything that is not
 /// there already at first sight.
 pub(super) fn candidates(old: &Rules, new: &Rules, groups: &[Vec<String>], account: &str) -> Vec<Candidate> {
-    groups.iter().flat_map(|actions| Comparison { old, new, actions, account }.candidates()).collect()
+    groups.iter().flat_map(|actions| Comparison::new(old, new, actions, account).candidates()).collect()
 }
 
-/// Two states of a key, for actions that nothing tells apart.
+/// Two states of a key, as far as they speak of actions that nothing tells apart.
 struct Comparison<'a> {
-    old: &'a Rules,
-    new: &'a Rules,
+    old: About<'a>,
+    new: About<'a>,
     actions: &'a [String],
     account: &'a str,
 }
 
-impl Comparison<'_> {
-    /// Returns the action that stands for all.
-    fn action(&self) -> &str {
-        self.actions.first().map_or("", String::as_str)
-    }
+/// The rules of a state that speak of an action.
+struct About<'a> {
+    allows: Vec<&'a Rule>,
+    denies: Vec<&'a Rule>,
+}
 
-    fn about<'r>(&self, rules: &'r [Rule]) -> impl Iterator<Item = &'r Rule> {
-        rules.iter().filter(|rule| rule.has(self.action()))
+impl<'a> About<'a> {
+    /// Returns the rules about an action; those that can never allow it are not.
+    fn of(rules: &'a Rules, action: &str, account: &str) -> Self {
+        let can = |rule: &&Rule| rule.has(action) && !is_void(rule, action, account);
+        Self {
+            allows: rules.allows.iter().filter(can).collect(),
+            denies: rules.denies.iter().filter(|rule| rule.has(action)).collect(),
+        }
+    }
+}
+
+impl<'a> Comparison<'a> {
+    fn new(old: &'a Rules, new: &'a Rules, actions: &'a [String], account: &'a str) -> Self {
+        let action = actions.first().map_or("", String::as_str);
+        Self { old: About::of(old, action, account), new: About::of(new, action, account), actions, account }
     }
 
     fn candidates(&self) -> Vec<Candidate> {
-        let live = self.about(&self.new.allows).filter(|rule| !is_void(rule, self.action(), self.account));
         // Whom a deny for all but some exempts is contested where an allow for all but the same is.
-        let effective = live.filter(|rule| matches!(rule.who, Who::Except(_)) || !self.denied(self.new, rule));
-        effective.flat_map(|rule| self.candidates_of(rule)).collect()
+        let effective = |rule: &&&Rule| matches!(rule.who, Who::Except(_)) || !self.denied(rule);
+        self.new.allows.iter().filter(effective).flat_map(|rule| self.candidates_of(rule)).collect()
     }
 
-    fn denied(&self, rules: &Rules, rule: &Rule) -> bool {
-        self.about(&rules.denies).any(|deny| covers(deny, rule, Effect::Deny, self.account))
+    /// Returns whether the new state denies all that a rule speaks of.
+    fn denied(&self, rule: &Rule) -> bool {
+        self.new.denies.iter().any(|deny| covers(deny, rule, Effect::Deny, self.account))
     }
 
     /// Returns the rule itself if nothing old covers it, else those parts of it that an old deny kept out and no
@@ -61,14 +82,12 @@ impl Comparison<'_> {
             allow: rule.clone(),
             lifted: lifted.cloned(),
         };
-        let mut old = self.about(&self.old.allows).filter(|old| !is_void(old, self.action(), self.account));
-        if !old.any(|old| covers(old, rule, Effect::Allow, self.account)) {
+        if !self.old.allows.iter().any(|old| covers(old, rule, Effect::Allow, self.account)) {
             return vec![candidate(rule.clone(), None)];
         }
-        let still = |deny: &&Rule| self.denied(self.new, deny);
-        let kept_out = self.about(&self.old.denies).filter(|deny| !still(deny) && !never_meet(deny, rule));
-        let regions = kept_out.map(|deny| (meet(rule, deny), deny));
-        let left = regions.filter(|(region, _)| matches!(region.who, Who::Except(_)) || !self.denied(self.new, region));
+        let kept_out = self.old.denies.iter().filter(|deny| !self.denied(deny) && !never_meet(deny, rule));
+        let regions = kept_out.map(|deny| (meet(rule, deny), *deny));
+        let left = regions.filter(|(region, _)| matches!(region.who, Who::Except(_)) || !self.denied(region));
         left.map(|(region, deny)| candidate(region, Some(deny))).collect()
     }
 }

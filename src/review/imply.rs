@@ -128,7 +128,18 @@ fn is_session_of(session: &str, role: &str) -> bool {
 
 /// Returns whether a condition holds for everything that a rule speaks of.
 fn holds(condition: &Condition, rule: &Rule) -> bool {
-    is_understood(condition) && condition_holds(condition, rule)
+    is_understood(condition) && !is_about_the_key(condition) && condition_holds(condition, rule)
+}
+
+/// Returns whether a condition looks at the key: its tags, say, may not be the same in two states, so that the same
+/// words do not say the same.
+fn is_about_the_key(condition: &Condition) -> bool {
+    let about = |name: &str| {
+        let begins = |head: &&str| name.get(..head.len()).is_some_and(|own| own.eq_ignore_ascii_case(head));
+        ["aws:Resource", "kms:Key", "kms:MultiRegion", "kms:Resource"].iter().any(begins)
+    };
+    let named = |text: &str| text.split("${").skip(1).any(about);
+    about(&condition.key) || condition.values.iter().any(|value| named(value.as_text()))
 }
 
 /// A condition with an operator that AWS does not know never holds.
@@ -250,7 +261,7 @@ fn who_differ(deny: &Who, allow: &Rule) -> bool {
 
 /// Returns whether two conditions on the same key can never both hold.
 pub(super) fn exclude_each_other(one: &Condition, other: &Condition) -> bool {
-    one.key.eq_ignore_ascii_case(&other.key) && (excludes(one, other) || excludes(other, one))
+    !is_about_the_key(one) && one.key.eq_ignore_ascii_case(&other.key) && (excludes(one, other) || excludes(other, one))
 }
 
 fn excludes(one: &Condition, other: &Condition) -> bool {

@@ -89,7 +89,9 @@ fn in_present_words(statement: &Statement, version: &PolicyVersion) -> Statement
             }
         }
         if let Some(Resources::Is(patterns) | Resources::IsNot(patterns)) = &mut statement.resources {
-            patterns.iter_mut().for_each(|pattern| *pattern = literal(pattern));
+            for pattern in patterns {
+                *pattern = literal(pattern);
+            }
         }
     }
     statement

@@ -20,6 +20,7 @@ mod workshop;
 use super::rule::Rule;
 use super::witness::Attempt;
 use crate::access::{KeyFacts, PrincipalFacts};
+pub(super) use bench::Bench;
 pub(super) use callers::{Callers, caller_of, everything};
 use formula::{Formula, formula, is_concerned, within};
 use solve::{Answer, Clause, Question, Values};

@@ -3,7 +3,7 @@
 use super::difference::Candidate;
 use super::model::Witness;
 use super::rule::{EXACTLY, RESOURCE, Rule, Who};
-use super::search::{caller_of, everything};
+use super::search::{Bench, Sides, caller_of, everything};
 use super::words::value_of;
 use crate::access::{
     ContextValue, CreateGrantRequest, GrantConstraints, Guardrails, KeyFacts, PrincipalFacts, PrincipalType, Request,
@@ -76,9 +76,12 @@ fn grant_keys(grant: &CreateGrantRequest) -> Vec<(String, String)> {
 }
 
 /// Returns a request that the old state refuses and the new one allows, if the evaluator confirms one of those that
-/// the conditions themselves suggest: most gains show at first sight.
-pub(super) fn obvious(candidate: &Candidate, action: &str, old: &KeyFacts, new: &KeyFacts) -> Option<Attempt> {
-    attempts(action, &candidate.rule, new).into_iter().find(|attempt| attempt.is_gained(old, new))
+/// the conditions themselves suggest, and that it is one of the candidate's: most gains show at first sight.
+pub(super) fn obvious(candidate: &Candidate, action: &str, sides: Sides<'_>, bench: &mut Bench) -> Option<Attempt> {
+    let region = candidate.region();
+    let suggested = attempts(action, &candidate.rule, sides.new).into_iter();
+    let mut gained = suggested.filter(|attempt| attempt.is_gained(sides.old, sides.new));
+    gained.find(|attempt| bench.has(&region, &attempt.request, &attempt.principal))
 }
 
 /// Returns requests that a rule is meant to match, by the callers whom it admits.
@@ -168,10 +171,10 @@ fn satisfy(request: &mut Request, condition: &Condition) {
     }
     match condition.key.to_ascii_lowercase().as_str() {
         "kms:viaservice" if glob_matches("?*.?*.amazonaws.com", &value) => request.via_service = Some(value),
-        "kms:viaservice" => {}
         "kms:requestalias" => request.request_alias = Some(value),
         "kms:grantisforawsresource" => request.grant_is_for_aws_resource = Some(value.eq_ignore_ascii_case("true")),
-        "aws:principalarn"
+        "kms:viaservice"
+        | "aws:principalarn"
         | "aws:principalaccount"
         | "kms:calleraccount"
         | "aws:principaltype"

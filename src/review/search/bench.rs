@@ -1,10 +1,12 @@
 //! Single questions to the evaluator: what a part of a policy, by itself, says to a request.
 
+use super::Region;
 use super::callers::everything;
 use crate::access::{
     Decision, GrantFacts, Guardrails, KeyFacts, PrincipalFacts, Request, RequestContext, decide, derive_context,
 };
 use crate::policy::{Actions, Condition, Effect, PolicyDocument, PolicyVersion, PrincipalEntry, Statement};
+use crate::review::rule::Rule;
 
 /// Whether a part of a policy holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +19,7 @@ pub(super) enum Truth {
 
 /// A key whose policy and grants are replaced for every question.
 #[derive(Debug, Clone)]
-pub(super) struct Bench {
+pub(in crate::review) struct Bench {
     key: KeyFacts,
     rails: Guardrails,
     /// How many questions were asked.
@@ -25,7 +27,7 @@ pub(super) struct Bench {
 }
 
 impl Bench {
-    pub(super) fn new(key: &KeyFacts) -> Self {
+    pub(in crate::review) fn new(key: &KeyFacts) -> Self {
         let empty = PolicyDocument::new(Vec::new());
         let key = KeyFacts { policy: empty, ram_policy: None, grants: Vec::new(), ..key.clone() };
         Self { key, rails: Guardrails::default(), asked: 0 }
@@ -66,6 +68,20 @@ impl Bench {
                 self.ask(vec![everybody_may(&request.action), statement], version, request, caller).denial()
             }
         }
+    }
+
+    /// Returns whether a request is in a region.
+    pub(in crate::review) fn has(&mut self, region: &Region<'_>, request: &Request, caller: &PrincipalFacts) -> bool {
+        let version = PolicyVersion::V2012;
+        let allowed = match &region.allow.grant {
+            Some(grant) => self.grants(grant, request, caller),
+            None => self.ask(vec![region.allow.statement(Effect::Allow)], &version, request, caller).truth(),
+        };
+        let kept_out = |bench: &mut Self, deny: &Rule| {
+            let statements = vec![everybody_may(&request.action), deny.statement(Effect::Deny)];
+            bench.ask(statements, &version, request, &with_iam(caller)).denial() == Truth::Yes
+        };
+        allowed == Truth::Yes && region.lifted.is_none_or(|deny| kept_out(self, deny))
     }
 
     /// Returns whether an action can be allowed to a caller at all.

@@ -31,7 +31,8 @@ impl Callers {
         for key in states {
             named.read(key);
         }
-        let mut found = Found { named, key: first, callers: Self::default() };
+        let organization = states.iter().find_map(|key| key.org_id.clone());
+        let mut found = Found { named, key: first, organization, callers: Self::default() };
         found.gather();
         found.callers
     }
@@ -122,6 +123,8 @@ fn is_account(text: &str) -> bool {
 struct Found<'a> {
     named: Named,
     key: &'a KeyFacts,
+    /// That of the key's account.
+    organization: Option<String>,
     callers: Callers,
 }
 
@@ -252,7 +255,7 @@ impl Found<'_> {
     fn add(&mut self, mut caller: PrincipalFacts) {
         let own = caller.account.as_ref() == Some(&self.key.account);
         if own {
-            caller.org_id.clone_from(&self.key.org_id);
+            caller.org_id.clone_from(&self.organization);
         }
         let by_iam = PrincipalFacts { identity_policies: vec![everything()], ..caller.clone() };
         if own || self.named.grantees.contains(&caller.arn) {

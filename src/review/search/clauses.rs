@@ -83,7 +83,7 @@ impl Clauses<'_> {
             return Dnf::never();
         }
         let key = asked.condition.key.to_ascii_lowercase();
-        match self.kinds.kinds.get(&key).cloned() {
+        match self.kinds.by_key.get(&key).cloned() {
             None | Some(Kind::Fixed) => self.fixed(asked),
             Some(Kind::One(knob)) => {
                 let judged = self.judge(asked, knob);
@@ -120,7 +120,7 @@ impl Clauses<'_> {
         let open: BTreeSet<String> = named.filter(|key| self.kinds.open.contains(key)).collect();
         match self.builder.holds(asked, request, &open) {
             Truth::Open(_) if !open.is_empty() => Truth::Open(VARIABLE.to_owned()),
-            truth => truth,
+            truth @ (Truth::Yes | Truth::No | Truth::Open(_)) => truth,
         }
     }
 
@@ -294,7 +294,7 @@ impl Clauses<'_> {
     }
 
     fn pair_knob(&self, key: &str) -> Option<usize> {
-        match self.kinds.kinds.get(&format!("{PAIR}{}", key.to_ascii_lowercase())) {
+        match self.kinds.by_key.get(&format!("{PAIR}{}", key.to_ascii_lowercase())) {
             Some(Kind::One(knob)) => Some(*knob),
             Some(Kind::Fixed | Kind::List(_) | Kind::PairKeys(_)) | None => None,
         }

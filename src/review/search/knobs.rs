@@ -78,7 +78,7 @@ pub(super) enum Kind {
 
 /// The kinds of keys, by name in lower case.
 pub(super) struct Kinds {
-    pub(super) kinds: BTreeMap<String, Kind>,
+    pub(super) by_key: BTreeMap<String, Kind>,
     pub(super) pairs: Vec<usize>,
     /// Why values are missing, by key.
     pub(super) missing: BTreeMap<String, &'static str>,
@@ -98,9 +98,9 @@ pub(super) fn make_knobs(builder: &mut Builder<'_>, uses: &[Use<'_>], grants: &[
     maker.pairs();
     maker.new_grant();
     for key in maker.by_key.keys().cloned().collect::<Vec<_>>() {
-        if !maker.found.kinds.contains_key(&key) {
+        if !maker.found.by_key.contains_key(&key) {
             let kind = maker.kind(&key);
-            maker.found.kinds.insert(key, kind);
+            maker.found.by_key.insert(key, kind);
         }
     }
     maker.found
@@ -108,7 +108,7 @@ pub(super) fn make_knobs(builder: &mut Builder<'_>, uses: &[Use<'_>], grants: &[
 
 impl Kinds {
     fn new() -> Self {
-        Self { kinds: BTreeMap::new(), pairs: Vec::new(), missing: BTreeMap::new(), open: BTreeSet::new() }
+        Self { by_key: BTreeMap::new(), pairs: Vec::new(), missing: BTreeMap::new(), open: BTreeSet::new() }
     }
 }
 
@@ -251,8 +251,8 @@ impl Maker<'_, '_, '_> {
     fn is_list(&self, key: &str) -> bool {
         let single =
             ["aws:principaltag/", "aws:requesttag/", "aws:source", "kms:"].iter().any(|head| key.starts_with(head));
-        let set = |asked: &&Use<'_>| !Operator::of(&asked.condition).set.is_empty();
-        let by_use = !single && self.by_key.get(key).is_some_and(|uses| uses.iter().any(|asked| set(&asked)));
+        let set = |asked: &Use<'_>| !Operator::of(&asked.condition).set.is_empty();
+        let by_use = !single && self.by_key.get(key).is_some_and(|uses| uses.iter().any(|asked| set(asked)));
         LISTS.contains(&key) || (by_use && !key.starts_with("aws:"))
     }
 
@@ -279,13 +279,13 @@ impl Maker<'_, '_, '_> {
                 self.builder.space.add(Slot::Operation((*name).to_owned()), settings)
             });
             let kind = Kind::List(knobs.collect());
-            self.found.kinds.insert(operations.to_owned(), kind);
+            self.found.by_key.insert(operations.to_owned(), kind);
         }
         if !self.found.pairs.is_empty() {
             let settings = [EQUALS, SUBSET].map(|kind| Setting::Text(kind.to_owned()));
             let settings = std::iter::once(Setting::Absent).chain(settings).collect();
             let kind = self.one(Slot::Constraint, settings);
-            self.found.kinds.insert("kms:grantconstrainttype".to_owned(), kind);
+            self.found.by_key.insert("kms:grantconstrainttype".to_owned(), kind);
         }
     }
 
@@ -309,10 +309,10 @@ impl Maker<'_, '_, '_> {
             let key = format!("{PAIR}{name}");
             let settings = self.pair_settings(&key, &name, &spellings);
             let knob = self.builder.space.add(Slot::Pair(name), settings);
-            self.found.kinds.insert(key, Kind::One(knob));
+            self.found.by_key.insert(key, Kind::One(knob));
             self.found.pairs.push(knob);
         }
-        self.found.kinds.insert(PAIR_KEYS.to_owned(), Kind::PairKeys(self.found.pairs.clone()));
+        self.found.by_key.insert(PAIR_KEYS.to_owned(), Kind::PairKeys(self.found.pairs.clone()));
     }
 
     fn pair_settings(&mut self, key: &str, name: &str, spellings: &BTreeSet<String>) -> Vec<Setting> {

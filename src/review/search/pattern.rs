@@ -17,9 +17,7 @@ pub(super) enum Resolved {
 pub(super) fn resolve(text: &str, version: &PolicyVersion, known: &dyn Fn(&str) -> Option<String>) -> Resolved {
     let mut rest = text;
     let mut tokens = Vec::new();
-    while *version == PolicyVersion::V2012 {
-        let Some((plain, variable)) = rest.split_once("${") else { break };
-        let Some((variable, after)) = variable.split_once('}') else { break };
+    while let Some((plain, variable, after)) = next_variable(rest, version) {
         tokens.extend(PatternToken::of_glob(plain));
         if matches!(variable, "*" | "?" | "$") {
             tokens.extend(PatternToken::of_literal(variable));
@@ -34,13 +32,19 @@ pub(super) fn resolve(text: &str, version: &PolicyVersion, known: &dyn Fn(&str) 
     Resolved::Known(tokens)
 }
 
+/// Splits a text at its first variable: what is before it, what is inside the braces, what is after it. Only the
+/// present version of the policy language has variables.
+fn next_variable<'t>(text: &'t str, version: &PolicyVersion) -> Option<(&'t str, &'t str, &'t str)> {
+    let (plain, rest) = text.split_once("${").filter(|_| *version == PolicyVersion::V2012)?;
+    let (variable, after) = rest.split_once('}')?;
+    Some((plain, variable, after))
+}
+
 /// Returns the keys that a text's variables name, in lower case.
 pub(super) fn variables(text: &str, version: &PolicyVersion) -> Vec<String> {
     let mut names = Vec::new();
     let mut rest = text;
-    while *version == PolicyVersion::V2012 {
-        let Some((_, variable)) = rest.split_once("${") else { break };
-        let Some((variable, after)) = variable.split_once('}') else { break };
+    while let Some((_, variable, after)) = next_variable(rest, version) {
         let name = variable.split_once(',').map_or(variable, |(name, _)| name).trim();
         if !matches!(name, "*" | "?" | "$") {
             names.push(name.to_ascii_lowercase());

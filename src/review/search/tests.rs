@@ -393,15 +393,10 @@ fn a_grant_with_a_subset_is_wider_than_one_with_equals() {
 
 #[test]
 fn variables_are_decided_where_their_keys_are_known_and_open_elsewhere() {
-    let named = |value: &str| {
-        Statement::allow("", ["kms:Decrypt"]).principals(vec![PrincipalEntry::Everyone]).when(
-            "StringLike",
-            "aws:PrincipalArn",
-            [value],
-        )
-    };
-    let before = key(vec![named("arn:aws:iam::${aws:PrincipalAccount}:role/a")], vec![]);
-    let after = key(vec![named("arn:aws:iam::*:role/a")], vec![]);
+    let everybody = || Statement::allow("", ["kms:Decrypt"]).principals(vec![PrincipalEntry::Everyone]);
+    let own = everybody().when("StringEquals", "aws:PrincipalAccount", ["${kms:CallerAccount}"]);
+    let before = key(vec![own], vec![]);
+    let after = key(vec![everybody().when("Null", "aws:PrincipalAccount", ["false"])], vec![]);
     assert_eq!(change(&before, &after), AccessChange::default());
     let tagged =
         |operator: &str| allow(&role("a")).when(operator, "kms:EncryptionContext:t", ["${aws:PrincipalTag/team}"]);

@@ -67,14 +67,14 @@ const STEPS: u64 = 60_000;
 
 /// Returns the representatives of a key's values for all that is asked of it.
 pub(super) fn representatives(tests: &[ValueTest], domain: Option<&TextTest>) -> Representatives {
-    let mut texts: Vec<TextTest> = Vec::new();
+    let mut patterns: Vec<TextTest> = Vec::new();
     let mut numbers: Vec<f64> = Vec::new();
     let mut dates: Vec<i128> = Vec::new();
     let mut ranges: Vec<(IpAddr, IpAddr)> = Vec::new();
     let mut booleans = false;
     for test in tests {
         match test {
-            ValueTest::Text(test) => texts.push(test.clone()),
+            ValueTest::Text(test) => patterns.push(test.clone()),
             ValueTest::Boolean => booleans = true,
             ValueTest::Number(number) => numbers.push(*number),
             ValueTest::Date(date) => dates.push(*date),
@@ -83,13 +83,13 @@ pub(super) fn representatives(tests: &[ValueTest], domain: Option<&TextTest>) ->
     }
     let ordered = !numbers.is_empty() || !dates.is_empty();
     if booleans && !ordered && ranges.is_empty() {
-        return flags(&texts);
+        return flags(&patterns);
     }
-    let kinds = [!texts.is_empty() || booleans, ordered, !ranges.is_empty()];
+    let kinds = [!patterns.is_empty() || booleans, ordered, !ranges.is_empty()];
     let mixed = kinds.iter().filter(|kind| **kind).count() > 1;
     let mut found = Representatives { texts: Vec::new(), missing: None };
-    if !texts.is_empty() || !(ordered || booleans || kinds.contains(&true)) {
-        found = of_texts(&texts, domain);
+    if !patterns.is_empty() || !(ordered || booleans || kinds.contains(&true)) {
+        found = of_texts(&patterns, domain);
     }
     if numbers.is_empty() && !dates.is_empty() {
         found.texts.extend(moments(&dates));
@@ -117,10 +117,8 @@ pub(super) fn representatives(tests: &[ValueTest], domain: Option<&TextTest>) ->
 fn of_texts(tests: &[TextTest], domain: Option<&TextTest>) -> Representatives {
     let mut budget = StepBudget::new(STEPS);
     let classes = text_classes(tests, domain, &mut budget);
-    let texts =
-        classes.texts.into_iter().map(|text| if text.is_empty() && tests.is_empty() { "x".to_owned() } else { text });
     let missing = (!classes.complete).then_some("the patterns on a key have too many combinations");
-    Representatives { texts: texts.collect(), missing }
+    Representatives { texts: classes.texts, missing }
 }
 
 /// A key that is compared as a Boolean is one.
@@ -128,8 +126,8 @@ fn flags(tests: &[TextTest]) -> Representatives {
     let spelled = ["true", "false"].map(str::to_owned);
     let others = ["True", "TRUE", "False", "FALSE", "1", "0"].map(str::to_owned);
     let told_apart = tests.iter().any(|test| others.iter().any(|text| test.matches(text)));
-    let texts = if told_apart { spelled.into_iter().chain(others).collect() } else { spelled.to_vec() };
-    Representatives { texts, missing: None }
+    let flags = if told_apart { spelled.into_iter().chain(others).collect() } else { spelled.to_vec() };
+    Representatives { texts: flags, missing: None }
 }
 
 /// Returns the borders in order, with what lies before, between and after them.
@@ -152,13 +150,13 @@ fn quantities(numbers: &[f64], dates: &[i128]) -> Vec<String> {
     #[expect(clippy::cast_precision_loss, reason = "borders between representatives need no more than microseconds")]
     let seconds = dates.iter().map(|date| *date as f64 / 1e9);
     let borders: Vec<f64> = numbers.iter().copied().chain(seconds).collect();
-    let points = around(&borders, |at, step| at + f64::from(step) * at.abs().max(1.0), |low, high| low.midpoint(high));
+    let points = around(&borders, |at, step| at + f64::from(step) * at.abs().max(1.0), f64::midpoint);
     points.into_iter().map(|number| number.to_string()).chain(["x".to_owned()]).collect()
 }
 
 fn moments(dates: &[i128]) -> Vec<String> {
     let day = 86_400_000_000_000;
-    let points = around(dates, |at, step| at + i128::from(step) * day, |low, high| low.midpoint(high));
+    let points = around(dates, |at, step| at + i128::from(step) * day, i128::midpoint);
     let text = |at: i128| jiff::Timestamp::from_nanosecond(at).ok().map(|moment| moment.to_string());
     points.into_iter().filter_map(text).chain(["x".to_owned()]).collect()
 }
