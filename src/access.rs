@@ -13,6 +13,7 @@ mod facts;
 mod grant;
 mod layer;
 mod operator;
+mod simulation;
 mod statement;
 mod trace;
 mod trust;
@@ -26,6 +27,7 @@ pub use facts::{
     ContextValue, CreateGrantRequest, GrantConstraints, GrantFacts, Grantee, Guardrails, KeyFacts, Knowledge,
     PrincipalFacts, PrincipalType, Request, RequestContext, Unknown,
 };
+pub use simulation::{Agreement, ContextDifference, Simulation};
 pub use verdict::{Decision, Evaluation, Layer, TraceEntry};
 
 use crate::policy::PolicyDocument;

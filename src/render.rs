@@ -4,9 +4,11 @@ mod access;
 mod apply;
 pub mod json;
 mod plan;
+mod simulate;
 pub mod style;
 mod verify;
 
 pub use apply::{apply_to_json, render_apply, render_event};
 pub use plan::{PolicyText, render_plan};
+pub use simulate::{render_simulations, simulation_to_json};
 pub use verify::{Detail, render_verify, verify_to_json};

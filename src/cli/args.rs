@@ -1,5 +1,12 @@
 //! The command line as data. The doc comments are the manual.
 
+mod access;
+
+pub use access::{
+    AccessOptions, CallOptions, CanOptions, MatrixOptions, Question, SimulateOptions, TargetOptions, WhoCanOptions,
+    WorldOptions,
+};
+
 use super::environment;
 use super::printer::Talk;
 use crate::ids::{AccountId, ClassName, KeyName, Region, RoleArn, StackName, TargetName};
@@ -38,7 +45,7 @@ Exit codes:
   5  blocked: a guard, a class floor, an immutable property, a lock-out, an unreadable state, a stale plan
   6  partial apply: some steps done, the rest named; running again continues
   7  unconfirmed: written, not yet visible within --wait; running again confirms
-  8  `verify`: a probe failed";
+  8  `verify`: a probe failed; `access simulate --check`: a case differs";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -53,6 +60,8 @@ pub enum Command {
     Apply(ApplyOptions),
     /// Prove that every key works for those who may use it, and for nobody else
     Verify(VerifyOptions),
+    /// Answer who may do what with a key, and why
+    Access(AccessOptions),
     /// Explain a diagnostic code and how to mend what it reports
     Explain(ExplainOptions),
     /// Print the JSON Schema of the manifest
