@@ -5,6 +5,7 @@ mod credentials;
 mod crypto;
 mod error;
 mod forwarded;
+mod identities;
 mod identity;
 mod key_reader;
 mod key_writer;

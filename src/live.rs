@@ -1,7 +1,16 @@
 //! Live state: what was read from one account and Region at one moment, unreadable parts included.
 
+mod facts;
+mod identities;
+mod keys;
 mod observed;
 
+pub use facts::{Facts, Gap, GapEffect};
+pub use identities::{
+    IdentityKind, IdentityPolicy, LiveBoundary, LiveIdentities, LiveIdentity, PolicyPlace, PolicySource,
+    UnreadableIdentity, UnreadablePolicy,
+};
+pub use keys::{AwsManagedKey, LiveKeys, NamedKey};
 pub use observed::Observed;
 
 use crate::ids::{AccountId, AliasName, KeyArn, KeyId, PrincipalArn, Region, RoleArn, RoleName};
@@ -71,6 +80,11 @@ pub struct LiveKey {
     pub metadata: Observed<KeyMetadata>,
     /// The key policy.
     pub policy: Observed<LivePolicy>,
+    /// The second policy `AWS_RAM`, which nobody can write: it lets in those with whom the key is shared through AWS
+    /// RAM. `None` where it was not asked for, as by a plan.
+    ///
+    /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_ListKeyPolicies.html>
+    pub ram_policy: Option<Observed<Option<LivePolicy>>>,
     /// All tags.
     pub tags: Observed<BTreeMap<String, String>>,
     /// Automatic rotation, where the key can have it.
@@ -96,6 +110,8 @@ pub struct KeyMetadata {
     pub manager: KeyManager,
     /// Whether it is a multi-Region key.
     pub multi_region: bool,
+    /// Whether a multi-Region key is the primary or a replica, where the server tells.
+    pub multi_region_type: Option<MultiRegionType>,
     /// When it was made.
     pub created: Option<jiff::Timestamp>,
     /// When it will be deleted, while deletion is pending.
@@ -109,6 +125,27 @@ pub enum KeyManager {
     Customer,
     /// AWS.
     Aws,
+}
+
+/// What a multi-Region key is.
+///
+/// <https://docs.aws.amazon.com/kms/latest/APIReference/API_MultiRegionConfiguration.html>
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MultiRegionType {
+    /// The one that replicas are made of.
+    Primary,
+    /// A copy of the primary in another Region.
+    Replica,
+}
+
+impl MultiRegionType {
+    /// Returns AWS's word for it, which is also the value of `kms:MultiRegionKeyType`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Primary => "PRIMARY",
+            Self::Replica => "REPLICA",
+        }
+    }
 }
 
 /// A key policy as read.

@@ -10,7 +10,7 @@ pub(crate) mod fake;
 pub use error::{PortError, PortErrorKind};
 
 use crate::ids::{AccountId, AliasName, KeyArn, KeyId, KeyName, Region, RoleArn, RoleName, StackName};
-use crate::live::{Caller, KeyMetadata, LiveGrant, LiveRole, LiveRotation};
+use crate::live::{Caller, KeyMetadata, LiveGrant, LiveIdentities, LiveRole, LiveRotation};
 use crate::policy::PolicyDocument;
 use crate::secret::SecretBytes;
 use crate::services::Service;
@@ -57,6 +57,18 @@ pub trait KeyReader {
 
     /// `kms:ListGrants`.
     fn grants(&self, key: &KeyId) -> impl Future<Output = PortResult<Vec<LiveGrant>>> + Send;
+}
+
+/// Reads of keys what a plan does not need: keys that no manifest names, and their second policy.
+pub trait AnyKeyReader {
+    /// `kms:DescribeKey` of a key by any of its names: id, ARN, alias (AWS's own included), alias ARN.
+    fn describe_named(&self, name: &str) -> impl Future<Output = PortResult<(KeyArn, KeyMetadata)>> + Send;
+
+    /// `kms:ListKeyPolicies`: the names of the key's policies.
+    fn policy_names(&self, key: &KeyId) -> impl Future<Output = PortResult<Vec<String>>> + Send;
+
+    /// `kms:GetKeyPolicy` of one of them, the text as it came.
+    fn policy_named(&self, key: &KeyId, name: &str) -> impl Future<Output = PortResult<String>> + Send;
 }
 
 /// A new key.
@@ -123,6 +135,13 @@ pub trait IdentityReader {
         account: &AccountId,
         provider: &str,
     ) -> impl Future<Output = PortResult<bool>> + Send;
+}
+
+/// Reads all identities of one account.
+pub trait AccountIdentityReader {
+    /// `iam:GetAccountAuthorizationDetails`: every role and user with its policies, those of groups included. A managed
+    /// policy that the answer leaves out is asked for by `iam:GetPolicy` and `iam:GetPolicyVersion`.
+    fn identities(&self) -> impl Future<Output = PortResult<LiveIdentities>> + Send;
 }
 
 /// A new role.

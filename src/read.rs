@@ -3,13 +3,17 @@
 mod account;
 mod error;
 mod find;
+mod inventory;
 mod key;
+mod named;
 
 #[cfg(test)]
 mod tests;
 
 pub use account::read_account;
 pub use error::ReadError;
+pub use inventory::{every_key, read_identities};
+pub use named::{KeyNameError, key_named};
 
 use crate::desired::{DesiredState, DesiredTarget};
 use crate::ids::KeyName;

@@ -9,6 +9,7 @@ use crate::live::LiveRole;
 use crate::policy::PolicyDocument;
 use crate::ports::{IdentityReader, IdentityWriter, NewRole, PortErrorKind, PortResult};
 use aws_sdk_iam::types::{Role, Tag};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 const GET_ROLE: Call = Call::harmless("iam:GetRole");
@@ -194,10 +195,13 @@ fn live_role(role: &Role) -> PortResult<LiveRole> {
 /// Reads a policy document as IAM gives it: percent-encoded; some servers give it plain.
 ///
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRolePolicy.html>
-fn document(call: Call, text: &str) -> PortResult<PolicyDocument> {
-    let plain = text.trim_start().starts_with('{');
-    let text = if plain { text.to_owned() } else { percent_decoded(text) };
-    PolicyDocument::parse(&text).map_err(|error| protocol(call.name, error))
+pub(super) fn document(call: Call, text: &str) -> PortResult<PolicyDocument> {
+    PolicyDocument::parse(&decoded(text)).map_err(|error| protocol(call.name, error))
+}
+
+/// Returns the text of a policy document that IAM gives.
+pub(super) fn decoded(text: &str) -> Cow<'_, str> {
+    if text.trim_start().starts_with('{') { Cow::Borrowed(text) } else { Cow::Owned(percent_decoded(text)) }
 }
 
 fn percent_decoded(text: &str) -> String {

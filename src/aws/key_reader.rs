@@ -6,7 +6,7 @@ use super::metadata::{self, protocol};
 use super::paging::{Next, Pages};
 use crate::ids::{AliasName, KeyArn, KeyId};
 use crate::live::{KeyMetadata, LiveGrant, LiveRotation};
-use crate::ports::{KeyReader, PortError, PortErrorKind, PortResult};
+use crate::ports::{AnyKeyReader, KeyReader, PortError, PortErrorKind, PortResult};
 use aws_sdk_resourcegroupstagging::types::TagFilter;
 use std::collections::BTreeMap;
 
@@ -18,8 +18,9 @@ const DESCRIBE_KEY: Call = Call::harmless(metadata::DESCRIBE);
 const GET_POLICY: Call = Call::harmless("kms:GetKeyPolicy");
 const GET_ROTATION: Call = Call::harmless("kms:GetKeyRotationStatus");
 const LIST_GRANTS: Call = Call::harmless(metadata::GRANTS);
+const LIST_POLICIES: Call = Call::harmless("kms:ListKeyPolicies");
 
-/// The one name that a key policy has; some servers demand it.
+/// The name of the policy that customers write; some servers demand it.
 pub(super) const POLICY_NAME: &str = "default";
 /// Most aliases, grants and tags a page.
 ///
@@ -111,18 +112,11 @@ impl KeyReader for Connection {
     }
 
     async fn describe_key(&self, key: &KeyId) -> PortResult<(KeyArn, KeyMetadata)> {
-        let answer = self.gate.send(DESCRIBE_KEY, || self.kms.describe_key().key_id(key.as_str()).send()).await?;
-        let Some(described) = answer.key_metadata else {
-            return Err(protocol(DESCRIBE_KEY.name, "the answer does not describe the key"));
-        };
-        let arn = self.key_arn(DESCRIBE_KEY.name, described.arn().or(Some(described.key_id()))).await?;
-        Ok((arn, metadata::key_metadata(&described)?))
+        self.describe_named(key.as_str()).await
     }
 
     async fn key_policy(&self, key: &KeyId) -> PortResult<String> {
-        let request = || self.kms.get_key_policy().key_id(key.as_str()).policy_name(POLICY_NAME).send();
-        let answer = self.gate.send(GET_POLICY, request).await?;
-        answer.policy.ok_or_else(|| protocol(GET_POLICY.name, "the answer holds no policy"))
+        self.policy_named(key, POLICY_NAME).await
     }
 
     async fn rotation(&self, key: &KeyId) -> PortResult<LiveRotation> {
@@ -151,6 +145,37 @@ impl KeyReader for Connection {
                 return Ok(grants);
             }
         }
+    }
+}
+
+impl AnyKeyReader for Connection {
+    async fn describe_named(&self, name: &str) -> PortResult<(KeyArn, KeyMetadata)> {
+        let answer = self.gate.send(DESCRIBE_KEY, || self.kms.describe_key().key_id(name).send()).await?;
+        let Some(described) = answer.key_metadata else {
+            return Err(protocol(DESCRIBE_KEY.name, "the answer does not describe the key"));
+        };
+        let arn = self.key_arn(DESCRIBE_KEY.name, described.arn().or(Some(described.key_id()))).await?;
+        Ok((arn, metadata::key_metadata(&described)?))
+    }
+
+    async fn policy_names(&self, key: &KeyId) -> PortResult<Vec<String>> {
+        let mut names = Vec::new();
+        let mut pages = Pages::default();
+        loop {
+            let marker = pages.marker();
+            let request = || self.kms.list_key_policies().key_id(key.as_str()).set_marker(marker.clone()).send();
+            let page = self.gate.send(LIST_POLICIES, request).await?;
+            names.extend(page.policy_names.unwrap_or_default());
+            if pages.turn(LIST_POLICIES.name, page.truncated, page.next_marker)? == Next::End {
+                return Ok(names);
+            }
+        }
+    }
+
+    async fn policy_named(&self, key: &KeyId, name: &str) -> PortResult<String> {
+        let request = || self.kms.get_key_policy().key_id(key.as_str()).policy_name(name).send();
+        let answer = self.gate.send(GET_POLICY, request).await?;
+        answer.policy.ok_or_else(|| protocol(GET_POLICY.name, "the answer holds no policy"))
     }
 }
 

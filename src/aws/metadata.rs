@@ -2,7 +2,7 @@
 
 use crate::access::{GrantConstraints, GrantFacts, Grantee};
 use crate::kms::{KeySpec, KeyState, KeyUsage, Origin};
-use crate::live::{KeyManager, KeyMetadata, LiveGrant};
+use crate::live::{KeyManager, KeyMetadata, LiveGrant, MultiRegionType};
 use crate::ports::{PortError, PortErrorKind, PortResult};
 use aws_sdk_kms::primitives::DateTime;
 use aws_sdk_kms::types;
@@ -41,6 +41,7 @@ pub(super) fn key_metadata(key: &types::KeyMetadata) -> PortResult<KeyMetadata> 
             Some(other) => return Err(protocol(DESCRIBE, format!("`{other}` is not a key manager of AWS KMS"))),
         },
         multi_region: key.multi_region().unwrap_or_default(),
+        multi_region_type: multi_region_type(key)?,
         created: timestamp(DESCRIBE, key.creation_date())?,
         deletion: timestamp(DESCRIBE, key.deletion_date())?,
     })
@@ -70,6 +71,16 @@ fn key_usage(key: &types::KeyMetadata, spec: KeySpec) -> PortResult<KeyUsage> {
     match key.key_usage() {
         Some(usage) => parse(DESCRIBE, usage.as_str()),
         None => spec.only_usage().ok_or_else(|| protocol(DESCRIBE, "the answer does not give the key's usage")),
+    }
+}
+
+fn multi_region_type(key: &types::KeyMetadata) -> PortResult<Option<MultiRegionType>> {
+    let given = key.multi_region_configuration().and_then(|regions| regions.multi_region_key_type());
+    match given.map(types::MultiRegionKeyType::as_str) {
+        Some("PRIMARY") => Ok(Some(MultiRegionType::Primary)),
+        Some("REPLICA") => Ok(Some(MultiRegionType::Replica)),
+        Some(other) => Err(protocol(DESCRIBE, format!("`{other}` is not a type of multi-Region keys"))),
+        None => Ok(None),
     }
 }
 
@@ -139,6 +150,20 @@ mod tests {
         key_metadata(&build(base).build().unwrap())
     }
 
+    fn regions(kind: &str) -> types::MultiRegionConfiguration {
+        types::MultiRegionConfiguration::builder().multi_region_key_type(kind.into()).build()
+    }
+
+    #[test]
+    fn primaries_are_told_from_replicas() {
+        let kind = |kind| described(|b| b.multi_region_configuration(regions(kind))).unwrap().multi_region_type;
+        assert_eq!(
+            (kind("PRIMARY"), kind("REPLICA")),
+            (Some(MultiRegionType::Primary), Some(MultiRegionType::Replica))
+        );
+        assert_eq!(described(|b| b).unwrap().multi_region_type, None);
+    }
+
     #[test]
     fn what_some_servers_leave_out_is_filled_in_from_the_rest() {
         let key = described(|b| b).unwrap();
@@ -157,6 +182,7 @@ mod tests {
             described(|b| b.key_usage("Dreaming".into())),
             described(|b| b.origin("Dreaming".into())),
             described(|b| b.key_manager("Dreaming".into())),
+            described(|b| b.multi_region_configuration(regions("Dreaming"))),
         ];
         for result in unknown {
             let error = result.unwrap_err();

@@ -1,5 +1,7 @@
 //! The adapter against a server that answers what the test says.
 
+mod identities;
+
 use super::*;
 use crate::ports::{
     Crypto as _, EncryptionContext, Forwarding as _, IdentityReader as _, KeyReader as _, KeyWriter as _, LockoutCheck,

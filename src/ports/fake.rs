@@ -2,12 +2,15 @@
 //! that strike before or after a call takes effect.
 
 use super::{
-    CallerReader, IdentityReader, IdentityWriter, KeyReader, KeyWriter, LockoutCheck, NewKey, NewRole, PortError,
-    PortErrorKind, PortResult,
+    AccountIdentityReader, AnyKeyReader, CallerReader, IdentityReader, IdentityWriter, KeyReader, KeyWriter,
+    LockoutCheck, NewKey, NewRole, PortError, PortErrorKind, PortResult,
 };
 use crate::ids::{AccountId, AliasName, KeyArn, KeyId, PrincipalArn, Region, RoleArn, RoleName};
 use crate::kms::{KeySpec, KeyState, KeyUsage, Origin};
-use crate::live::{Caller, KeyManager, KeyMetadata, LiveGrant, LiveRole, LiveRotation};
+use crate::live::{
+    Caller, IdentityKind, IdentityPolicy, KeyManager, KeyMetadata, LiveBoundary, LiveGrant, LiveIdentities,
+    LiveIdentity, LiveRole, LiveRotation, PolicyPlace, PolicySource, UnreadablePolicy,
+};
 use crate::policy::{PolicyDocument, PrincipalEntry, Principals};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
@@ -46,6 +49,8 @@ struct Fault {
 pub(crate) struct FakeKey {
     pub(crate) metadata: KeyMetadata,
     pub(crate) policy: String,
+    /// The policy `AWS_RAM`.
+    pub(crate) ram_policy: Option<String>,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) rotation: LiveRotation,
     pub(crate) grants: Vec<LiveGrant>,
@@ -59,6 +64,10 @@ pub(crate) struct FakeState {
     pub(crate) keys: BTreeMap<KeyId, FakeKey>,
     pub(crate) aliases: BTreeMap<AliasName, KeyId>,
     pub(crate) roles: BTreeMap<RoleName, LiveRole>,
+    /// Users; roles are in `roles`.
+    pub(crate) users: Vec<LiveIdentity>,
+    /// Managed policies by ARN; what is attached and not here cannot be read.
+    pub(crate) managed: BTreeMap<String, PolicyDocument>,
     pub(crate) providers: BTreeSet<String>,
     /// Every call that was sent, in order: its name and its subject (key id, alias, role).
     pub(crate) log: Vec<(String, String)>,
@@ -86,6 +95,8 @@ impl FakeAws {
             keys: BTreeMap::new(),
             aliases: BTreeMap::new(),
             roles: BTreeMap::new(),
+            users: Vec::new(),
+            managed: BTreeMap::new(),
             providers: BTreeSet::new(),
             log: Vec::new(),
             known_principals: None,
@@ -207,12 +218,14 @@ impl FakeState {
             origin: Origin::AwsKms,
             manager: KeyManager::Customer,
             multi_region: false,
+            multi_region_type: None,
             created: Some(jiff::Timestamp::UNIX_EPOCH),
             deletion: None,
         };
         let indexed = self.index_at_once;
         let (rotation, grants) = (LiveRotation::Off, Vec::new());
-        self.keys.insert(id.clone(), FakeKey { metadata, policy, tags, rotation, grants, indexed });
+        let key = FakeKey { metadata, policy, ram_policy: None, tags, rotation, grants, indexed };
+        self.keys.insert(id.clone(), key);
         id
     }
 
@@ -311,6 +324,32 @@ impl KeyReader for FakeAws {
     }
 }
 
+impl AnyKeyReader for FakeAws {
+    async fn describe_named(&self, name: &str) -> PortResult<(KeyArn, KeyMetadata)> {
+        self.run("kms:DescribeKey", &name, |state| {
+            let behind = name.parse().ok().and_then(|alias| state.aliases.get(&alias).cloned());
+            let id = behind.or_else(|| name.parse().ok());
+            let id = id.ok_or_else(|| refused(PortErrorKind::NotFound, format!("no {name}")))?;
+            Ok((self.arn(&id), state.key(&id)?.metadata.clone()))
+        })
+    }
+
+    async fn policy_names(&self, key: &KeyId) -> PortResult<Vec<String>> {
+        self.run("kms:ListKeyPolicies", &key, |state| {
+            let second = state.key(key)?.ram_policy.as_ref().map(|_| "AWS_RAM".to_owned());
+            Ok(std::iter::once("default".to_owned()).chain(second).collect())
+        })
+    }
+
+    async fn policy_named(&self, key: &KeyId, name: &str) -> PortResult<String> {
+        self.run("kms:GetKeyPolicy", &key, |state| {
+            let key = state.key(key)?;
+            let named = if name == "default" { Some(&key.policy) } else { key.ram_policy.as_ref() };
+            named.cloned().ok_or_else(|| refused(PortErrorKind::NotFound, format!("no policy {name}")))
+        })
+    }
+}
+
 impl KeyWriter for FakeAws {
     async fn create_key(&self, key: &NewKey) -> PortResult<KeyArn> {
         self.run("kms:CreateKey", &"", |state| {
@@ -405,6 +444,49 @@ impl IdentityReader for FakeAws {
 
     async fn oidc_provider_exists(&self, _: &AccountId, provider: &str) -> PortResult<bool> {
         self.run("iam:GetOpenIDConnectProvider", &provider, |state| Ok(state.providers.contains(provider)))
+    }
+}
+
+impl FakeState {
+    /// Returns a role as the list of all identities shows it.
+    fn identity(&self, role: &LiveRole) -> LiveIdentity {
+        let mut identity = LiveIdentity::new(role.arn.principal(), IdentityKind::Role, role.unique_id.clone());
+        identity.tags.clone_from(&role.tags);
+        identity.trust = Some(role.trust.clone());
+        for (name, document) in &role.inline_policies {
+            let (source, document) = (PolicySource::Inline { name: name.clone() }, document.clone());
+            identity.policies.push(IdentityPolicy { source, document });
+        }
+        for arn in &role.attached_policies {
+            let source = PolicySource::Managed { arn: arn.clone() };
+            match self.managed.get(arn).cloned() {
+                Some(document) => identity.policies.push(IdentityPolicy { source, document }),
+                None => identity.unreadable.push(unread(PolicyPlace::Identity(source))),
+            }
+        }
+        if let Some(arn) = role.permissions_boundary.clone() {
+            let document = self.managed.get(&arn).cloned();
+            if document.is_none() {
+                identity.unreadable.push(unread(PolicyPlace::Boundary { arn: arn.clone() }));
+            }
+            identity.boundary = Some(LiveBoundary { arn, document });
+        }
+        identity
+    }
+}
+
+fn unread(place: PolicyPlace) -> UnreadablePolicy {
+    UnreadablePolicy { place, reason: "there is no such policy".to_owned() }
+}
+
+impl AccountIdentityReader for FakeAws {
+    async fn identities(&self) -> PortResult<LiveIdentities> {
+        self.run("iam:GetAccountAuthorizationDetails", &"", |state| {
+            let roles = state.roles.values().map(|role| state.identity(role));
+            let mut principals: Vec<LiveIdentity> = roles.chain(state.users.iter().cloned()).collect();
+            principals.sort_by(|a, b| a.arn.cmp(&b.arn));
+            Ok(LiveIdentities { account: self.caller.account.clone(), principals, unreadable: Vec::new() })
+        })
     }
 }
 

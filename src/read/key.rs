@@ -33,6 +33,17 @@ pub(super) async fn read_key<C: KeyReader + Sync>(
             (arn, Observed::Denied { action, message })
         }
     };
+    read_parts(connection, (arn, metadata), tags).await.map(Some).map_err(named)
+}
+
+/// Reads the other parts of a key that was described, but for its second policy; its tags only where they are not
+/// known already.
+pub(super) async fn read_parts<C: KeyReader + Sync>(
+    connection: &C,
+    (arn, metadata): (KeyArn, Observed<KeyMetadata>),
+    tags: Option<&BTreeMap<String, String>>,
+) -> PortResult<LiveKey> {
+    let id = &arn.key_id();
     let rotates = metadata.known().is_none_or(can_rotate);
     let (policy, rotation, grants, tags) = futures::try_join!(
         async { observed(connection.key_policy(id).await) },
@@ -46,16 +57,14 @@ pub(super) async fn read_key<C: KeyReader + Sync>(
                 None => observed(connection.key_tags(id).await),
             }
         },
-    )
-    .map_err(named)?;
-    let policy = parsed(policy).map_err(named)?;
-    Ok(Some(LiveKey { arn, metadata, policy, tags, rotation, grants }))
+    )?;
+    Ok(LiveKey { arn, metadata, policy: parsed(policy)?, ram_policy: None, tags, rotation, grants })
 }
 
 /// Asks for a key until it is there: KMS is eventually consistent, and an alias may be seen before its key.
 ///
 /// <https://docs.aws.amazon.com/kms/latest/developerguide/accessing-kms.html#programming-eventual-consistency>
-async fn settled<C: KeyReader + Sync>(
+pub(super) async fn settled<C: KeyReader + Sync>(
     connection: &C,
     id: &KeyId,
     options: &ReadOptions,
@@ -89,7 +98,7 @@ pub(super) fn observed<T>(outcome: PortResult<T>) -> PortResult<Observed<T>> {
     }
 }
 
-fn parsed(text: Observed<String>) -> PortResult<Observed<LivePolicy>> {
+pub(super) fn parsed(text: Observed<String>) -> PortResult<Observed<LivePolicy>> {
     match text {
         Observed::Known(text) => {
             let document = PolicyDocument::parse(&text).map_err(|error| {

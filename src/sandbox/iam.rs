@@ -1,12 +1,15 @@
 //! IAM: the table of operations, and what they share.
 
 mod attached;
+mod details;
 mod documents;
+mod groups;
 mod inline;
 mod managed;
 mod providers;
 mod roles;
 mod users;
+mod versions;
 
 use super::call::{Call, Handler};
 use super::error::ApiError;
@@ -17,7 +20,7 @@ use super::wire_json::Params;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-use EntityKind::{Role, User};
+use EntityKind::{Group, Role, User};
 pub(super) use documents::check_session_policy;
 
 /// Every operation, by name.
@@ -59,15 +62,34 @@ pub(super) const OPERATIONS: &[(&str, Handler)] = &[
     ("ListAttachedUserPolicies", |call| attached::list(call, User)),
     ("PutUserPermissionsBoundary", |call| attached::put_boundary(call, User)),
     ("DeleteUserPermissionsBoundary", |call| attached::delete_boundary(call, User)),
+    ("CreateGroup", groups::create),
+    ("GetGroup", groups::get),
+    ("ListGroups", groups::list),
+    ("DeleteGroup", groups::delete),
+    ("AddUserToGroup", groups::add_user),
+    ("RemoveUserFromGroup", groups::remove_user),
+    ("ListGroupsForUser", groups::list_for_user),
+    ("PutGroupPolicy", |call| inline::put(call, Group)),
+    ("GetGroupPolicy", |call| inline::get(call, Group)),
+    ("DeleteGroupPolicy", |call| inline::delete(call, Group)),
+    ("ListGroupPolicies", |call| inline::list(call, Group)),
+    ("AttachGroupPolicy", |call| attached::attach(call, Group)),
+    ("DetachGroupPolicy", |call| attached::detach(call, Group)),
+    ("ListAttachedGroupPolicies", |call| attached::list(call, Group)),
     ("CreatePolicy", managed::create),
     ("GetPolicy", managed::get),
-    ("GetPolicyVersion", managed::get_version),
     ("ListPolicies", managed::list),
     ("DeletePolicy", managed::delete),
+    ("CreatePolicyVersion", versions::create),
+    ("GetPolicyVersion", versions::get),
+    ("ListPolicyVersions", versions::list),
+    ("SetDefaultPolicyVersion", versions::set_default),
+    ("DeletePolicyVersion", versions::delete),
     ("CreateOpenIDConnectProvider", providers::create),
     ("GetOpenIDConnectProvider", providers::get),
     ("ListOpenIDConnectProviders", providers::list),
     ("DeleteOpenIDConnectProvider", providers::delete),
+    ("GetAccountAuthorizationDetails", details::get),
 ];
 
 impl EntityKind {
@@ -76,6 +98,7 @@ impl EntityKind {
         match self {
             Role => "role",
             User => "user",
+            Group => "group",
         }
     }
 
@@ -84,6 +107,7 @@ impl EntityKind {
         match self {
             Role => "Role",
             User => "User",
+            Group => "Group",
         }
     }
 
@@ -92,6 +116,7 @@ impl EntityKind {
         match self {
             Role => "RoleName",
             User => "UserName",
+            Group => "GroupName",
         }
     }
 }
@@ -150,10 +175,18 @@ fn tag_list(tags: &BTreeMap<String, String>) -> Value {
 
 /// Answers with a page of an IAM list.
 fn answer_page(call: &Call<'_>, member: &str, items: impl Iterator<Item = (String, Value)>) -> Result<Value, ApiError> {
+    let (page, next) = page_of(call, items)?;
+    Ok(json!({ member: page, "IsTruncated": next.is_some(), "Marker": next }))
+}
+
+/// Returns the page that a request asks for, and the marker of the next.
+fn page_of(
+    call: &Call<'_>,
+    items: impl Iterator<Item = (String, Value)>,
+) -> Result<(Vec<Value>, Option<String>), ApiError> {
     let limit = call.params.within("MaxItems", 1..=1000)?.unwrap_or(100);
     let after = after(call.params.text("Marker")?).map_err(|error| call.params.invalid(error.message))?;
-    let (page, next) = page(items, usize::try_from(limit).unwrap_or(1), after.as_deref());
-    Ok(json!({ member: page, "IsTruncated": next.is_some(), "Marker": next }))
+    Ok(page(items, usize::try_from(limit).unwrap_or(1), after.as_deref()))
 }
 
 impl Call<'_> {
@@ -161,6 +194,7 @@ impl Call<'_> {
         match kind {
             Role => &self.state.roles,
             User => &self.state.users,
+            Group => &self.state.groups,
         }
     }
 
@@ -168,6 +202,7 @@ impl Call<'_> {
         match kind {
             Role => &mut self.state.roles,
             User => &mut self.state.users,
+            Group => &mut self.state.groups,
         }
     }
 
@@ -179,15 +214,20 @@ impl Call<'_> {
     /// Finds the entity that a request names, if the caller may do the action on it.
     fn open_entity(&self, kind: EntityKind, action: &str) -> Result<String, ApiError> {
         let name = self.params.required(kind.parameter())?;
-        let key = entity(&self.caller.account, name);
-        let row = self.entities(kind).get(&key);
+        let row = self.entities(kind).get(&entity(&self.caller.account, name));
         let arn = row.map_or_else(|| self.iam_arn(&format!("{}/{name}", kind.word())), |row| row.arn.clone());
         self.authorize(&self.request(action, &arn))?;
-        if row.is_none() {
-            let message = format!("The {} with name {name} cannot be found.", kind.word());
-            return Err(ApiError::no_such_entity(message));
+        self.existing_entity(kind)
+    }
+
+    /// Finds the entity that a request names, on which the caller needs no right.
+    fn existing_entity(&self, kind: EntityKind) -> Result<String, ApiError> {
+        let name = self.params.required(kind.parameter())?;
+        let key = entity(&self.caller.account, name);
+        if self.entities(kind).get(&key).is_some() {
+            return Ok(key);
         }
-        Ok(key)
+        Err(ApiError::no_such_entity(format!("The {} with name {name} cannot be found.", kind.word())))
     }
 
     /// Returns an entity that was found.

@@ -35,7 +35,8 @@ pub(super) fn session_arn(role: &Entity, session: &str) -> String {
 fn facts(state: &State, entity: &Entity, kind: EntityKind) -> PrincipalFacts {
     let principal_type = match kind {
         EntityKind::Role => PrincipalType::Role,
-        EntityKind::User => PrincipalType::User,
+        // A group is no principal: nobody is one.
+        EntityKind::User | EntityKind::Group => PrincipalType::User,
     };
     let mut facts = PrincipalFacts::new(principal_type, entity.arn.clone(), Some(entity.account.clone()));
     if kind == EntityKind::Role {
@@ -44,15 +45,17 @@ fn facts(state: &State, entity: &Entity, kind: EntityKind) -> PrincipalFacts {
     }
     facts.unique_id = Some(entity.id.clone());
     facts.tags.clone_from(&entity.tags);
-    facts.identity_policies = entity
-        .inline
-        .values()
-        .map(String::as_str)
-        .chain(entity.attached.iter().filter_map(|arn| document(state, arn)))
-        .map(parse)
-        .collect();
+    let groups = entity.groups.iter().filter_map(|name| state.groups.get(&self::entity(&entity.account, name)));
+    facts.identity_policies =
+        std::iter::once(entity).chain(groups).flat_map(|entity| policies(state, entity)).collect();
     facts.permissions_boundary = entity.boundary.as_deref().and_then(|arn| document(state, arn)).map(parse);
     facts
+}
+
+/// Returns the policies of a role, user or group itself.
+fn policies(state: &State, entity: &Entity) -> Vec<PolicyDocument> {
+    let attached = entity.attached.iter().filter_map(|arn| document(state, arn));
+    entity.inline.values().map(String::as_str).chain(attached).map(parse).collect()
 }
 
 /// Returns the text of a managed policy.

@@ -33,6 +33,7 @@ pub(super) fn principal(state: &mut State, arn: &PrincipalArn, kind: SeedKind, n
     let table = match entity_kind {
         EntityKind::Role => &mut state.roles,
         EntityKind::User => &mut state.users,
+        EntityKind::Group => &mut state.groups,
     };
     if table.get(&key).is_none() {
         let mut row = Entity::new(&account, partition, entity_kind, (path, name), now);

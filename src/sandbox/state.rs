@@ -20,6 +20,8 @@ pub(super) struct State {
     pub(super) roles: Table<Entity>,
     /// Users by [`entity`].
     pub(super) users: Table<Entity>,
+    /// Groups by [`entity`].
+    pub(super) groups: Table<Entity>,
     /// Access keys of users by id.
     pub(super) access_keys: Table<AccessKey>,
     /// Customer managed policies by ARN.
@@ -30,7 +32,7 @@ pub(super) struct State {
     pub(super) sessions: Table<Session>,
 }
 
-/// Returns the name under which roles and users are kept: their names are unique in an account.
+/// Returns the name under which roles, users and groups are kept: their names are unique in an account.
 pub(super) fn entity(account: &AccountId, name: &str) -> String {
     format!("{account}/{name}")
 }
@@ -112,7 +114,7 @@ pub(super) struct Alias {
     pub(super) updated: Timestamp,
 }
 
-/// A role or a user.
+/// A role, a user or a group.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Entity {
     pub(super) account: AccountId,
@@ -123,12 +125,15 @@ pub(super) struct Entity {
     pub(super) created: Timestamp,
     pub(super) description: Option<String>,
     pub(super) max_session: i64,
-    /// The trust policy of a role; empty for a user.
+    /// The trust policy of a role; empty for others.
     pub(super) trust: String,
     pub(super) tags: BTreeMap<String, String>,
     pub(super) inline: BTreeMap<String, String>,
     pub(super) attached: BTreeSet<String>,
     pub(super) boundary: Option<String>,
+    /// The names of a user's groups.
+    #[serde(default)]
+    pub(super) groups: BTreeSet<String>,
 }
 
 /// A user's access key.
@@ -140,7 +145,7 @@ pub(super) struct AccessKey {
     pub(super) created: Timestamp,
 }
 
-/// A customer managed policy with its only version.
+/// A customer managed policy.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct ManagedPolicy {
     pub(super) arn: String,
@@ -148,9 +153,19 @@ pub(super) struct ManagedPolicy {
     pub(super) name: String,
     pub(super) path: String,
     pub(super) description: Option<String>,
+    /// The text of the default version: the one that counts.
     pub(super) document: String,
     pub(super) tags: BTreeMap<String, String>,
     pub(super) created: Timestamp,
+    /// The default version's number and age, if it is not the first one.
+    #[serde(default)]
+    pub(super) default: Option<(u32, Timestamp)>,
+    /// The versions that are not the default, by number: their text and age.
+    #[serde(default)]
+    pub(super) others: BTreeMap<u32, (String, Timestamp)>,
+    /// How many versions were ever made after the first one.
+    #[serde(default)]
+    pub(super) later: u32,
 }
 
 /// An `OpenID` Connect provider.
@@ -205,6 +220,7 @@ impl State {
             && self.aliases.is_clean()
             && self.roles.is_clean()
             && self.users.is_clean()
+            && self.groups.is_clean()
             && self.access_keys.is_clean()
             && self.policies.is_clean()
             && self.providers.is_clean()
@@ -217,6 +233,7 @@ impl State {
         self.aliases.keep();
         self.roles.keep();
         self.users.keep();
+        self.groups.keep();
         self.access_keys.keep();
         self.policies.keep();
         self.providers.keep();
@@ -229,6 +246,7 @@ impl State {
         self.aliases.undo();
         self.roles.undo();
         self.users.undo();
+        self.groups.undo();
         self.access_keys.undo();
         self.policies.undo();
         self.providers.undo();
@@ -256,11 +274,12 @@ impl State {
 pub(super) const ADMINISTRATOR: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
 
-/// Whether an entity is a role or a user.
+/// Whether an entity is a role, a user or a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EntityKind {
     Role,
     User,
+    Group,
 }
 
 impl Entity {
@@ -276,6 +295,7 @@ impl Entity {
         let (word, prefix) = match kind {
             EntityKind::Role => ("role", "AROA"),
             EntityKind::User => ("user", "AIDA"),
+            EntityKind::Group => ("group", "AGPA"),
         };
         Self {
             account: account.clone(),
@@ -291,6 +311,7 @@ impl Entity {
             inline: BTreeMap::new(),
             attached: BTreeSet::new(),
             boundary: None,
+            groups: BTreeSet::new(),
         }
     }
 }

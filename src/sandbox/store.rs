@@ -56,6 +56,7 @@ impl Store {
             aliases: Table::loaded(rows(database, "aliases")?),
             roles: Table::loaded(rows(database, "roles")?),
             users: Table::loaded(rows(database, "users")?),
+            groups: Table::loaded(rows(database, "groups")?),
             access_keys: Table::loaded(rows(database, "access-keys")?),
             policies: Table::loaded(rows(database, "policies")?),
             providers: Table::loaded(rows(database, "providers")?),
@@ -75,6 +76,7 @@ impl Store {
         write(&transaction, "aliases", &state.aliases)?;
         write(&transaction, "roles", &state.roles)?;
         write(&transaction, "users", &state.users)?;
+        write(&transaction, "groups", &state.groups)?;
         write(&transaction, "access-keys", &state.access_keys)?;
         write(&transaction, "policies", &state.policies)?;
         write(&transaction, "providers", &state.providers)?;

@@ -4,6 +4,7 @@ mod crypto;
 mod enforcement;
 mod grants;
 mod iam;
+mod identities;
 mod keys;
 mod places;
 mod wire;

@@ -36,6 +36,7 @@ pub(super) fn metadata() -> KeyMetadata {
         origin: Origin::AwsKms,
         manager: KeyManager::Customer,
         multi_region: false,
+        multi_region_type: None,
         created: None,
         deletion: None,
     }
@@ -90,6 +91,7 @@ fn live(state: &DesiredState, extra: &[Statement]) -> LiveTarget {
             tags: Observed::Known(tags.map(|(tag, value)| (tag.to_owned(), value.to_owned())).into()),
             rotation: Observed::Known(LiveRotation::Off),
             grants: Observed::Known(Vec::new()),
+            ram_policy: None,
         }
     };
     let alias = |key: &DesiredKey| (AliasName::claim(&state.stack, &key.name), Some(key_id(key.name.as_str())));

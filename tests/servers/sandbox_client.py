@@ -1,5 +1,7 @@
 """Uses the sandbox through boto3, configured by nothing but the environment that it printed."""
 
+import json
+
 import boto3
 from botocore.exceptions import ClientError
 
@@ -77,3 +79,58 @@ admin.enable_key(KeyId=key["KeyId"])
 assert app.decrypt(CiphertextBlob=blob, EncryptionContext=TENANT)["Plaintext"] == b"secret"
 
 refused("AccessDenied", boto3.client("sts").assume_role, RoleArn=ROLE + "nobody", RoleSessionName="boto3")
+
+# Groups, versions, and all identities at once.
+iam = boto3.client("iam")
+
+
+def policy(action):
+    statement = {"Effect": "Allow", "Action": action, "Resource": "*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+group = iam.create_group(GroupName="staff")["Group"]
+assert group["Arn"] == "arn:aws:iam::111122223333:group/staff", group
+shared = iam.create_policy(PolicyName="shared", PolicyDocument=policy("kms:ListKeys"))["Policy"]["Arn"]
+iam.create_policy_version(PolicyArn=shared, PolicyDocument=policy("kms:ListAliases"), SetAsDefault=True)
+iam.attach_group_policy(GroupName="staff", PolicyArn=shared)
+iam.put_group_policy(GroupName="staff", PolicyName="inline", PolicyDocument=policy("tag:GetResources"))
+iam.create_user(UserName="ann", PermissionsBoundary=shared)
+iam.add_user_to_group(GroupName="staff", UserName="ann")
+assert [user["UserName"] for user in iam.get_group(GroupName="staff")["Users"]] == ["ann"]
+
+made = iam.create_access_key(UserName="ann")["AccessKey"]
+ann = boto3.Session(aws_access_key_id=made["AccessKeyId"], aws_secret_access_key=made["SecretAccessKey"])
+ann.client("kms").list_aliases()
+refused("AccessDeniedException", ann.client("kms").list_keys)
+refused("AccessDenied", ann.client("iam").get_account_authorization_details)
+
+pages = iam.get_paginator("get_account_authorization_details").paginate(PaginationConfig={"PageSize": 2})
+lists = {name: [] for name in ["UserDetailList", "GroupDetailList", "RoleDetailList", "Policies"]}
+count = 0
+for page in pages:
+    count += 1
+    assert sum(len(page[name]) for name in lists) <= 2, page
+    for name in lists:
+        lists[name] += page[name]
+assert count > 2, count
+whole = iam.get_account_authorization_details()
+assert all(whole[name] == found for name, found in lists.items()), (whole, lists)
+
+users = {user["UserName"]: user for user in lists["UserDetailList"]}
+assert set(users) == {"ann", "sandbox"}, users
+assert users["ann"]["GroupList"] == ["staff"], users["ann"]
+assert users["ann"]["PermissionsBoundary"]["PermissionsBoundaryArn"] == shared, users["ann"]
+# boto3 decodes documents by itself.
+[staff] = lists["GroupDetailList"]
+assert staff["GroupPolicyList"][0]["PolicyDocument"]["Statement"][0]["Action"] == "tag:GetResources", staff
+assert staff["AttachedManagedPolicies"] == [{"PolicyName": "shared", "PolicyArn": shared}], staff
+roles = {role["RoleName"]: role for role in lists["RoleDetailList"]}
+assert {"deployer", "admin", "app"} <= set(roles), roles
+assert roles["app"]["AssumeRolePolicyDocument"]["Statement"][0]["Action"] == "sts:AssumeRole", roles["app"]
+[listed] = lists["Policies"]
+versions = {version["VersionId"]: version for version in listed["PolicyVersionList"]}
+assert listed["DefaultVersionId"] == "v2" and versions["v2"]["IsDefaultVersion"], listed
+assert versions["v1"]["Document"]["Statement"][0]["Action"] == "kms:ListKeys", versions
+only = iam.get_account_authorization_details(Filter=["Group"])
+assert only["GroupDetailList"] == [staff] and only["UserDetailList"] == [], only

@@ -1,20 +1,23 @@
-//! Managed policies attached to roles and users, as policies and as permissions boundaries.
+//! Managed policies attached to roles, users and groups, as policies and as permissions boundaries.
 
 use super::answer_page;
+use super::managed::reference;
 use crate::sandbox::call::{Call, with};
 use crate::sandbox::error::ApiError;
 use crate::sandbox::identity;
 use crate::sandbox::state::EntityKind;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-fn check_exists(call: &Call<'_>, arn: &str) -> Result<(), ApiError> {
-    if identity::document(call.state, arn).is_some() {
+/// Checks that a managed policy exists: AWS's, or one of the caller's account.
+pub(super) fn check_exists(call: &Call<'_>, arn: &str) -> Result<(), ApiError> {
+    let near = arn == identity::ADMINISTRATOR_ACCESS || arn.starts_with(&call.iam_arn("policy/"));
+    if near && identity::document(call.state, arn).is_some() {
         return Ok(());
     }
     Err(ApiError::no_such_entity(format!("Policy {arn} does not exist or is not attachable.")))
 }
 
-/// `AttachRolePolicy`, `AttachUserPolicy`.
+/// `AttachRolePolicy`, `AttachUserPolicy`, `AttachGroupPolicy`.
 pub(super) fn attach(call: &mut Call<'_>, kind: EntityKind) -> Result<Value, ApiError> {
     let arn = call.params.required("PolicyArn")?;
     let key = call.open_entity(kind, &format!("iam:Attach{}Policy", kind.capital()))?;
@@ -23,7 +26,7 @@ pub(super) fn attach(call: &mut Call<'_>, kind: EntityKind) -> Result<Value, Api
     Ok(Value::Null)
 }
 
-/// `DetachRolePolicy`, `DetachUserPolicy`.
+/// `DetachRolePolicy`, `DetachUserPolicy`, `DetachGroupPolicy`.
 pub(super) fn detach(call: &mut Call<'_>, kind: EntityKind) -> Result<Value, ApiError> {
     let arn = call.params.required("PolicyArn")?;
     let entity = call.open_entity_mut(kind, &format!("iam:Detach{}Policy", kind.capital()))?;
@@ -33,14 +36,11 @@ pub(super) fn detach(call: &mut Call<'_>, kind: EntityKind) -> Result<Value, Api
     Err(ApiError::no_such_entity(format!("Policy {arn} was not found.")))
 }
 
-/// `ListAttachedRolePolicies`, `ListAttachedUserPolicies`.
+/// `ListAttachedRolePolicies`, `ListAttachedUserPolicies`, `ListAttachedGroupPolicies`.
 pub(super) fn list(call: &mut Call<'_>, kind: EntityKind) -> Result<Value, ApiError> {
     let key = call.open_entity(kind, &format!("iam:ListAttached{}Policies", kind.capital()))?;
     let attached = &call.entity(kind, &key)?.attached;
-    let items = attached.iter().map(|arn| {
-        let name = arn.rsplit('/').next().unwrap_or_default();
-        (arn.clone(), json!({ "PolicyName": name, "PolicyArn": arn }))
-    });
+    let items = attached.iter().map(|arn| (arn.clone(), reference(arn)));
     answer_page(call, "AttachedPolicies", items)
 }
 

@@ -12,7 +12,8 @@ use crate::sandbox::state::State;
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
 pub(super) const ROLE_INLINE: usize = 10_240;
 pub(super) const USER_INLINE: usize = 2_048;
-pub(super) const MANAGED: usize = 6_144;
+pub(super) const GROUP_INLINE: usize = 5_120;
+const MANAGED: usize = 6_144;
 const TRUST: usize = 2_048;
 
 fn malformed(message: impl Into<String>) -> ApiError {
@@ -53,6 +54,16 @@ pub(super) fn check_identity(text: &str) -> Result<(), ApiError> {
         statement.resources.is_none().then_some("Policy statement must contain resources.")
     };
     document.statements.iter().find_map(problem).map_or(Ok(()), |message| Err(malformed(message)))
+}
+
+/// Checks a managed policy.
+pub(super) fn check_managed(text: &str) -> Result<(), ApiError> {
+    check_identity(text)?;
+    if size(text) > MANAGED {
+        let message = format!("Cannot exceed quota for PolicySize: {MANAGED}");
+        return Err(ApiError::new("LimitExceeded", message).status(409));
+    }
+    Ok(())
 }
 
 /// Checks a session policy.

@@ -1,4 +1,4 @@
-//! Inline policies of roles and users.
+//! Inline policies of roles, users and groups.
 
 use super::{answer_page, documents, name};
 use crate::sandbox::call::Call;
@@ -16,7 +16,7 @@ fn unknown(kind: EntityKind, policy: &str) -> ApiError {
     ApiError::no_such_entity(message)
 }
 
-/// `PutRolePolicy`, `PutUserPolicy`.
+/// `PutRolePolicy`, `PutUserPolicy`, `PutGroupPolicy`.
 pub(super) fn put(call: &mut Call<'_>, kind: EntityKind) -> Result<Value, ApiError> {
     let params = call.params;
     let policy = name(params, "PolicyName", 128)?;
@@ -26,6 +26,7 @@ pub(super) fn put(call: &mut Call<'_>, kind: EntityKind) -> Result<Value, ApiErr
     let most = match kind {
         EntityKind::Role => documents::ROLE_INLINE,
         EntityKind::User => documents::USER_INLINE,
+        EntityKind::Group => documents::GROUP_INLINE,
     };
     let entity = call.entity_mut(kind, &key)?;
     entity.inline.insert(policy.to_owned(), document.to_owned());
@@ -36,7 +37,7 @@ pub(super) fn put(call: &mut Call<'_>, kind: EntityKind) -> Result<Value, ApiErr
     Ok(Value::Null)
 }
 
-/// `GetRolePolicy`, `GetUserPolicy`.
+/// `GetRolePolicy`, `GetUserPolicy`, `GetGroupPolicy`.
 pub(super) fn get(call: &mut Call<'_>, kind: EntityKind) -> Result<Value, ApiError> {
     let policy = call.params.required("PolicyName")?;
     let key = call.open_entity(kind, &action(kind, "Get"))?;
@@ -49,14 +50,14 @@ pub(super) fn get(call: &mut Call<'_>, kind: EntityKind) -> Result<Value, ApiErr
     }))
 }
 
-/// `DeleteRolePolicy`, `DeleteUserPolicy`.
+/// `DeleteRolePolicy`, `DeleteUserPolicy`, `DeleteGroupPolicy`.
 pub(super) fn delete(call: &mut Call<'_>, kind: EntityKind) -> Result<Value, ApiError> {
     let policy = call.params.required("PolicyName")?;
     let entity = call.open_entity_mut(kind, &action(kind, "Delete"))?;
     entity.inline.remove(policy).map(|_| Value::Null).ok_or_else(|| unknown(kind, policy))
 }
 
-/// `ListRolePolicies`, `ListUserPolicies`.
+/// `ListRolePolicies`, `ListUserPolicies`, `ListGroupPolicies`.
 pub(super) fn list(call: &mut Call<'_>, kind: EntityKind) -> Result<Value, ApiError> {
     let key = call.open_entity(kind, &format!("iam:List{}Policies", kind.capital()))?;
     let names = call.entity(kind, &key)?.inline.keys();

@@ -1,9 +1,9 @@
 //! Roles.
 
+use super::attached::check_exists;
 use super::{answer_page, documents, name, path, tag_list, tags};
 use crate::sandbox::call::{Call, with};
 use crate::sandbox::error::ApiError;
-use crate::sandbox::identity;
 use crate::sandbox::principals;
 use crate::sandbox::state::{Entity, EntityKind, entity};
 use crate::sandbox::wire_query::{iso, percent_encode};
@@ -63,7 +63,7 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     call.authorize(&request)?;
     documents::check_trust(call.state, trust)?;
     if let Some(arn) = &role.boundary
-        && identity::document(call.state, arn).is_none()
+        && check_exists(call, arn).is_err()
     {
         return Err(ApiError::no_such_entity(format!("Scope ARN: {arn} does not exist or is not attachable.")));
     }

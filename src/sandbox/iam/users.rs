@@ -1,11 +1,11 @@
 //! Users and their access keys.
 
+use super::attached::check_exists;
 use super::roles::boundary;
 use super::{answer_page, name, path, tag_list, tags};
 use crate::access::PrincipalType;
 use crate::sandbox::call::Call;
 use crate::sandbox::error::ApiError;
-use crate::sandbox::identity;
 use crate::sandbox::principals;
 use crate::sandbox::random;
 use crate::sandbox::state::{AccessKey, Entity, EntityKind, entity};
@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 
 const USER: EntityKind = EntityKind::User;
 
-fn described(user: &Entity) -> Value {
+/// Returns a user as IAM describes it.
+pub(super) fn described(user: &Entity) -> Value {
     json!({
         "Path": user.path,
         "UserName": user.name,
@@ -36,7 +37,7 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     user.boundary = params.text("PermissionsBoundary")?.map(str::to_owned);
     call.authorize(&call.request("iam:CreateUser", &user.arn))?;
     if let Some(arn) = &user.boundary
-        && identity::document(call.state, arn).is_none()
+        && check_exists(call, arn).is_err()
     {
         return Err(ApiError::no_such_entity(format!("Scope ARN: {arn} does not exist or is not attachable.")));
     }
@@ -85,6 +86,10 @@ pub(super) fn delete(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let has_keys = call.state.access_keys.iter().any(|(_, k)| k.account == user.account && k.user == user.name);
     if has_keys || !user.inline.is_empty() || !user.attached.is_empty() {
         let message = "Cannot delete entity, must delete its access keys and policies first.";
+        return Err(ApiError::new("DeleteConflict", message).status(409));
+    }
+    if !user.groups.is_empty() {
+        let message = "Cannot delete entity, must remove users from group first.";
         return Err(ApiError::new("DeleteConflict", message).status(409));
     }
     call.state.users.remove(&key);

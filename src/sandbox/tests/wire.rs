@@ -75,7 +75,7 @@ async fn what_is_not_there_is_named() {
     let error = error.into_service_error();
     assert_eq!(error.code(), Some("UnknownOperationException"));
     assert!(error.message().unwrap().contains("DescribeCustomKeyStores"), "{error:?}");
-    assert_eq!(code(bench.admin().iam().list_groups().send().await), "InvalidAction");
+    assert_eq!(code(bench.admin().iam().list_saml_providers().send().await), "InvalidAction");
 }
 
 #[tokio::test]
