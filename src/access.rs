@@ -4,6 +4,7 @@
 //! account's guard rails ([`Guardrails`]). The manifest and live state are turned into them elsewhere, so that
 //! the planner, the sandbox and `access simulate` share one evaluator.
 
+mod alternatives;
 mod caller;
 mod case;
 mod combine;
@@ -12,7 +13,9 @@ mod context;
 mod facts;
 mod grant;
 mod layer;
+mod near;
 mod operator;
+mod residual;
 mod simulation;
 mod statement;
 mod trace;
@@ -27,11 +30,14 @@ pub use facts::{
     ContextValue, CreateGrantRequest, GrantConstraints, GrantFacts, Grantee, Guardrails, KeyFacts, Knowledge,
     PrincipalFacts, PrincipalType, Request, RequestContext, Unknown,
 };
+pub use near::{Failing, NearMiss, near_misses};
+pub use residual::{Residual, ResidualTerm, ResidualWay, residual};
 pub use simulation::{Agreement, ContextDifference, Simulation};
 pub use verdict::{Decision, Evaluation, Layer, TraceEntry};
 
 use crate::policy::PolicyDocument;
 use context::Call;
+use layer::Held;
 use trace::Sources;
 
 /// Decides a request of a caller on a key; `key` is `None` for actions that have none (`kms:ListKeys`, `iam:*`).
@@ -53,7 +59,7 @@ pub fn decide(
     key: Option<&KeyFacts>,
     guardrails: &Guardrails,
 ) -> Decision {
-    combine::find(&Call::new(request, principal, key), guardrails).decision()
+    combine::find::<Held>(&Call::new(request, principal, key), guardrails).decision()
 }
 
 /// Returns whether a call is allowed; `None` where that is open: a condition key is [`Unknown`], or AWS's
@@ -64,7 +70,7 @@ pub fn is_allowed(
     key: Option<&KeyFacts>,
     guardrails: &Guardrails,
 ) -> Option<bool> {
-    combine::find(&Call::new(request, principal, key), guardrails).allowed()
+    combine::find::<Held>(&Call::new(request, principal, key), guardrails).allowed()
 }
 
 /// Decides whether a caller may assume a role: its trust policy, and for the caller's own side its identity policies.
@@ -88,6 +94,8 @@ pub fn can_put_key_policy(key: &KeyFacts, principal: &PrincipalFacts, guardrails
 
 #[cfg(test)]
 mod tests {
+    mod residual;
+
     use super::*;
     use crate::policy::{
         Actions, Condition, ConditionOperator, Effect, PrincipalEntry, Principals, Resources, Statement,

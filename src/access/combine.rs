@@ -6,51 +6,48 @@
 use super::context::Call;
 use super::facts::{Guardrails, Knowledge};
 use super::grant::{self, Retiring};
-use super::layer::{Held, Need, Place, ResourceSaid, Said, judge};
+use super::layer::{Held, Need, Part, Place, ResourceSaid, Said, judge};
 use super::statement::Kind;
 use super::truth::{Open, Truth};
 use super::verdict::{Decision, Layer};
 use crate::kms::{ActionScope, Reach};
 
 /// One way in which a call can be allowed; all its parts must hold.
-pub(super) type Way = [Held; 6];
+pub(super) type Way<P = Held> = [P; 6];
 
 /// Returns whether a way is open.
-pub(super) fn way_holds(way: &Way) -> Truth {
-    Truth::all(way.iter().map(|held| held.truth))
+pub(super) fn way_holds<P: Part>(way: &Way<P>) -> Truth {
+    Truth::all(way.iter().map(P::truth))
 }
 
 /// Makes a way of its parts.
-fn way(parts: impl IntoIterator<Item = Held>) -> Way {
-    let mut way = [Held::NOTHING; 6];
-    for (slot, part) in way.iter_mut().zip(parts) {
-        *slot = part;
-    }
-    way
+fn way<P: Part>(parts: impl IntoIterator<Item = P>) -> Way<P> {
+    let mut parts = parts.into_iter();
+    std::array::from_fn(|_| parts.next().unwrap_or_else(P::nothing))
 }
 
 /// What was found out about a call.
-pub(super) struct Findings {
-    pub(super) deny: Held,
-    pub(super) ways: Vec<Way>,
+pub(super) struct Findings<P = Held> {
+    pub(super) deny: P,
+    pub(super) ways: Vec<Way<P>>,
     /// Why an answer is open although no way is.
     pub(super) open: Option<Open>,
 }
 
-impl Findings {
-    fn denied(deny: Held) -> Self {
+impl<P: Part> Findings<P> {
+    fn denied(deny: P) -> Self {
         Self { deny, ways: Vec::new(), open: None }
     }
 
     /// Returns the surest way.
-    pub(super) fn best(&self) -> Option<&Way> {
+    pub(super) fn best(&self) -> Option<&Way<P>> {
         self.ways.iter().rev().max_by_key(|way| way_holds(way).rank())
     }
 
     /// Returns whether the call is allowed, `None` where that is open.
     pub(super) fn allowed(&self) -> Option<bool> {
         let best = self.best().map_or(Truth::False, way_holds);
-        match (self.deny.truth, best, self.open) {
+        match (self.deny.truth(), best, self.open) {
             (Truth::True, _, _) | (_, Truth::False, None) => Some(false),
             (Truth::False, Truth::True, _) => Some(true),
             (Truth::Unknown(_) | Truth::False, _, _) => None,
@@ -59,7 +56,7 @@ impl Findings {
 
     pub(super) fn decision(&self) -> Decision {
         let best = self.best().map_or(Truth::False, way_holds);
-        match (self.deny.truth, best, self.open) {
+        match (self.deny.truth(), best, self.open) {
             (Truth::True, _, _) => Decision::ExplicitDeny,
             (Truth::False, Truth::True, _) => Decision::Allow,
             (_, Truth::False, None) => Decision::ImplicitDeny,
@@ -71,68 +68,69 @@ impl Findings {
 }
 
 /// What the caller's side says: the policies of its account.
-pub(super) struct CallerSide {
-    pub(super) deny: Held,
-    identity: Held,
-    boundary: Held,
-    session: Held,
-    scp: Held,
+pub(super) struct CallerSide<P> {
+    pub(super) deny: P,
+    identity: P,
+    boundary: P,
+    session: P,
+    scp: P,
 }
 
-impl CallerSide {
+impl<P: Part> CallerSide<P> {
     pub(super) fn judge(call: &Call<'_>, guardrails: &Guardrails) -> Self {
         let facts = call.caller.facts;
         let identity = judge((Layer::Identity, 0), &facts.identity_policies, Need::Identity, call);
-        let boundary = judge((Layer::Boundary, 0), &facts.permissions_boundary, Need::Boundary, call);
-        let session = judge((Layer::Session, 0), &facts.session_policy, Need::Session, call);
+        let boundary: Said<P> = judge((Layer::Boundary, 0), &facts.permissions_boundary, Need::Boundary, call);
+        let session: Said<P> = judge((Layer::Session, 0), &facts.session_policy, Need::Session, call);
         let scp = judge_scps(call, guardrails);
-        let if_any = |any: bool, said: &Said| if any { said.allow } else { Held::NOTHING };
+        let if_any = |any: bool, said: Said<P>| if any { said.allow } else { P::nothing() };
+        let denies = [boundary.deny.clone(), session.deny.clone(), scp.deny];
         Self {
-            deny: [&boundary, &session, &scp].iter().fold(identity.deny, |deny, said| deny.surer(said.deny)),
+            deny: denies.into_iter().fold(identity.deny, P::either),
             identity: own_allow(call, identity.allow),
-            boundary: if_any(facts.permissions_boundary.is_some(), &boundary),
-            session: if_any(facts.session_policy.is_some(), &session),
+            boundary: if_any(facts.permissions_boundary.is_some(), boundary),
+            session: if_any(facts.session_policy.is_some(), session),
             scp: scp.allow,
         }
     }
 
     /// The caller's own policies all allow.
-    pub(super) fn own_way<const N: usize>(&self, parts: [Held; N]) -> Way {
-        way(parts.into_iter().chain([self.identity]).chain(self.limits()))
+    pub(super) fn own_way<const N: usize>(&self, parts: [P; N]) -> Way<P> {
+        way(parts.into_iter().chain([self.identity.clone()]).chain(self.limits()))
     }
 
     /// The caller's policies only limit what others allow.
-    pub(super) fn limited_way(&self, part: Held) -> Way {
+    pub(super) fn limited_way(&self, part: P) -> Way<P> {
         way([part].into_iter().chain(self.limits()))
     }
 
-    fn limits(&self) -> [Held; 3] {
-        [self.boundary, self.session, self.scp]
+    fn limits(&self) -> [P; 3] {
+        [self.boundary.clone(), self.session.clone(), self.scp.clone()]
     }
 
     /// What names the caller itself is limited by nothing but service control policies.
-    pub(super) fn direct_way(&self, part: Held) -> Way {
-        way([part, self.scp])
+    pub(super) fn direct_way(&self, part: P) -> Way<P> {
+        way([part, self.scp.clone()])
     }
 
     /// What a grant gives to the caller; AWS does not say what happens where a limit of the caller lacks it.
-    fn grant_way(&self, part: Held) -> Way {
-        let limit = |held: Held, open: Open| Held { truth: held.truth.or_open(open), ..held };
+    fn grant_way(&self, part: P) -> Way<P> {
+        let [boundary, session, scp] = self.limits();
         way([
             part,
-            limit(self.boundary, Open::GrantAndBoundary),
-            limit(self.session, Open::GrantAndSessionPolicy),
-            limit(self.scp, Open::GrantAndScp),
+            boundary.or_open(Open::GrantAndBoundary),
+            session.or_open(Open::GrantAndSessionPolicy),
+            scp.or_open(Open::GrantAndScp),
         ])
     }
 }
 
 /// Returns what the identity policies allow: a root user needs none, and those of others may not be known.
-fn own_allow(call: &Call<'_>, read: Held) -> Held {
+fn own_allow<P: Part>(call: &Call<'_>, read: P) -> P {
     match call.caller.facts.knowledge {
-        _ if call.caller.is_root() => Held::yes(Need::Identity),
+        _ if call.caller.is_root() => P::yes(Need::Identity),
         Knowledge::Whole => read,
-        Knowledge::NameOnly => Held { truth: read.truth.or_open(Open::IdentityNotRead), ..read },
+        Knowledge::NameOnly => read.or_open(Open::IdentityNotRead),
     }
 }
 
@@ -140,9 +138,9 @@ fn own_allow(call: &Call<'_>, read: Held) -> Held {
 /// are exempt.
 ///
 /// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html>
-fn judge_scps(call: &Call<'_>, guardrails: &Guardrails) -> Said {
+fn judge_scps<P: Part>(call: &Call<'_>, guardrails: &Guardrails) -> Said<P> {
     let facts = call.caller.facts;
-    let mut all = Said { deny: Held::no(Need::Deny), allow: Held::NOTHING };
+    let mut all = Said { deny: P::no(Need::Deny), allow: P::nothing() };
     if call.caller.is_service() || facts.service_linked_role || facts.management_account {
         return all;
     }
@@ -150,10 +148,7 @@ fn judge_scps(call: &Call<'_>, guardrails: &Guardrails) -> Said {
     for level in &guardrails.scps {
         let said = judge((Layer::Scp, first), level, Need::Scp, call);
         first += level.len();
-        all.deny = all.deny.surer(said.deny);
-        if said.allow.truth.rank() < all.allow.truth.rank() {
-            all.allow = said.allow;
-        }
+        all = Said { deny: all.deny.either(said.deny), allow: all.allow.both(said.allow) };
     }
     all
 }
@@ -162,7 +157,7 @@ fn judge_scps(call: &Call<'_>, guardrails: &Guardrails) -> Said {
 /// service-linked roles are exempt, and so is `RetireGrant`.
 ///
 /// <https://docs.aws.amazon.com/kms/latest/developerguide/resource-control-policies.html>
-fn judge_rcps(call: &Call<'_>, guardrails: &Guardrails) -> Held {
+fn judge_rcps<P: Part>(call: &Call<'_>, guardrails: &Guardrails) -> P {
     let exempt = call.key.is_none_or(|key| key.aws_managed)
         || call.caller.facts.service_linked_role
         || call.is_action("RetireGrant");
@@ -170,32 +165,53 @@ fn judge_rcps(call: &Call<'_>, guardrails: &Guardrails) -> Held {
     judge((Layer::Rcp, 0), documents, Need::Nothing, call).deny
 }
 
-/// Judges a call by everything that is known.
-pub(super) fn find(call: &Call<'_>, guardrails: &Guardrails) -> Findings {
-    let caller_side = CallerSide::judge(call, guardrails);
-    let mut key_side = ResourceSaid::nothing();
-    if let Some(key) = call.key {
-        key_side.judge(Layer::KeyPolicy, &key.policy, Kind::WithResources, call);
-        if let Some(policy) = &key.ram_policy {
-            key_side.judge(Layer::RamPolicy, policy, Kind::WithResources, call);
+/// What everybody says to a call: the caller's side, the key's, and the guard rails of the key's account.
+pub(super) struct Sides<P> {
+    caller: CallerSide<P>,
+    key: ResourceSaid<P>,
+    rcps: P,
+}
+
+impl<P: Part> Sides<P> {
+    pub(super) fn judge(call: &Call<'_>, guardrails: &Guardrails) -> Self {
+        let mut key_side = ResourceSaid::nothing();
+        if let Some(key) = call.key {
+            key_side.judge(Layer::KeyPolicy, &key.policy, Kind::WithResources, call);
+            if let Some(policy) = &key.ram_policy {
+                key_side.judge(Layer::RamPolicy, policy, Kind::WithResources, call);
+            }
+        }
+        Self { caller: CallerSide::judge(call, guardrails), key: key_side, rcps: judge_rcps(call, guardrails) }
+    }
+
+    /// Returns what denies.
+    pub(super) fn deny(&self) -> P {
+        self.key.deny.clone().either(self.caller.deny.clone()).either(self.rcps.clone())
+    }
+
+    /// Returns the ways in which the call can be allowed where nothing denies it.
+    pub(super) fn ways(&self, call: &Call<'_>) -> Vec<Way<P>> {
+        match call.key {
+            Some(_) if call.is_action("RetireGrant") => ways_to_retire(call, &self.caller),
+            Some(_) => ways_on_key(call, &self.key, &self.caller),
+            None => vec![way_by_iam(call, &self.caller)],
         }
     }
-    let deny = key_side.deny.surer(caller_side.deny).surer(judge_rcps(call, guardrails));
-    if deny.truth == Truth::True {
+}
+
+/// Judges a call by everything that is known.
+pub(super) fn find<P: Part>(call: &Call<'_>, guardrails: &Guardrails) -> Findings<P> {
+    let sides = Sides::<P>::judge(call, guardrails);
+    let (deny, open) = (sides.deny(), unknown_key(call));
+    if deny.truth() == Truth::True {
         return Findings::denied(deny);
     }
-    let open = unknown_key(call);
-    let ways = match call.key {
-        _ if open.is_some() => Vec::new(),
-        Some(_) if call.is_action("RetireGrant") => ways_to_retire(call, &caller_side),
-        Some(_) => ways_on_key(call, &key_side, &caller_side),
-        None => vec![way_by_iam(call, &caller_side)],
-    };
+    let ways = if open.is_some() { Vec::new() } else { sides.ways(call) };
     Findings { deny, ways, open }
 }
 
 /// A call on a key of which nothing is known can be denied for sure, never allowed for sure.
-fn unknown_key(call: &Call<'_>) -> Option<Open> {
+pub(super) fn unknown_key(call: &Call<'_>) -> Option<Open> {
     let on_key = call.action.is_some_and(|action| match action.scope {
         ActionScope::Key | ActionScope::Grant => true,
         ActionScope::KeyAndAlias => !call.request.resource.contains(":alias/"),
@@ -205,36 +221,36 @@ fn unknown_key(call: &Call<'_>) -> Option<Open> {
 }
 
 /// Actions that only IAM policies allow, and the alias side of those on aliases.
-fn way_by_iam(call: &Call<'_>, caller_side: &CallerSide) -> Way {
+fn way_by_iam<P: Part>(call: &Call<'_>, caller_side: &CallerSide<P>) -> Way<P> {
     let resource = call.request.resource.as_str();
     let alias = resource.split_once(":alias/").filter(|_| call.action.is_some());
     let Some((place, name)) = alias else { return caller_side.own_way([]) };
     let own_account = place.rsplit(':').next() == call.caller.account;
-    let own_alias = Held::known(Need::OwnAlias, !name.starts_with("aws/"));
-    caller_side.own_way([Held::known(Need::Reach, own_account), own_alias])
+    let own_alias = P::known(Need::OwnAlias, !name.starts_with("aws/"));
+    caller_side.own_way([P::known(Need::Reach, own_account), own_alias])
 }
 
 /// The ways in which a key's policy, IAM and grants can allow a call on the key.
-fn ways_on_key(call: &Call<'_>, key_side: &ResourceSaid, caller_side: &CallerSide) -> Vec<Way> {
+fn ways_on_key<P: Part>(call: &Call<'_>, key_side: &ResourceSaid<P>, caller_side: &CallerSide<P>) -> Vec<Way<P>> {
     let mut ways = if call.caller.is_service() {
-        vec![way([key_side.direct])]
+        vec![way([key_side.direct.clone()])]
     } else if is_foreign(call) {
         let anywhere = call.action.is_some_and(|action| action.reach == Reach::AnyAccount);
-        let reach = if anywhere { Held::NOTHING } else { Held::no(Need::Reach) };
+        let reach = if anywhere { P::nothing() } else { P::no(Need::Reach) };
         vec![caller_side.own_way([key_side.admitted(), reach])]
     } else {
         same_account_ways(key_side, caller_side)
     };
-    ways.extend(way_by_grant(call, caller_side));
+    ways.extend(ways_by_grant(call, caller_side));
     ways
 }
 
 /// The ways for a caller of the resource's own account.
-pub(super) fn same_account_ways(resource: &ResourceSaid, caller_side: &CallerSide) -> Vec<Way> {
+pub(super) fn same_account_ways<P: Part>(resource: &ResourceSaid<P>, caller_side: &CallerSide<P>) -> Vec<Way<P>> {
     vec![
-        caller_side.direct_way(resource.direct),
-        caller_side.limited_way(resource.via_role),
-        caller_side.own_way([resource.account]),
+        caller_side.direct_way(resource.direct.clone()),
+        caller_side.limited_way(resource.via_role.clone()),
+        caller_side.own_way([resource.account.clone()]),
     ]
 }
 
@@ -242,48 +258,52 @@ fn is_foreign(call: &Call<'_>) -> bool {
     call.key.is_some_and(|key| call.caller.account != Some(key.account.as_str()))
 }
 
-/// The surest way by one of the key's grants.
-fn way_by_grant(call: &Call<'_>, caller_side: &CallerSide) -> Option<Way> {
-    let grants = &call.key?.grants;
-    let ways = grants.iter().enumerate().filter_map(|(at, grant)| {
+/// The ways by the key's grants.
+fn ways_by_grant<P: Part>(call: &Call<'_>, caller_side: &CallerSide<P>) -> Vec<Way<P>> {
+    let grants = call.key.map_or(&[][..], |key| &key.grants);
+    let mut ways = Vec::new();
+    for (at, grant) in grants.iter().enumerate() {
         let truth = grant::allows(grant, call);
         if truth.is_false() {
-            return None;
+            continue;
         }
-        let part = Held { need: Need::Grant, truth, at: Some(Place::Grant(at)) };
+        let part = P::from(Held::new(Need::Grant, truth, Some(Place::Grant(at))));
         let issued_here =
             call.caller.is_service() || !is_foreign(call) || call.caller.is_of_account(&grant.issuing_account);
-        let by_grant = caller_side.grant_way(part);
-        Some(if issued_here { by_grant } else { foreign_grant_way(part, caller_side) })
-    });
-    let best = ways.reduce(|best, next| if way_holds(&next).rank() > way_holds(&best).rank() { next } else { best });
-    best.or_else(|| (!grants.is_empty()).then(|| way([Held::no(Need::Grant)])))
+        if issued_here {
+            ways.push(caller_side.grant_way(part));
+        } else {
+            ways.push(foreign_grant_way(part.clone(), at, caller_side));
+            ways.push(caller_side.own_way([part]));
+        }
+    }
+    if ways.is_empty() && !grants.is_empty() {
+        ways.push(way([P::no(Need::Grant)]));
+    }
+    ways
 }
 
 /// A grant by the key's owner to another account counts for sure only with that account's IAM.
-fn foreign_grant_way(part: Held, caller_side: &CallerSide) -> Way {
-    let with_iam = caller_side.own_way([part]);
-    if way_holds(&with_iam) == Truth::True {
-        return with_iam;
-    }
-    let open = Held { need: Need::OwnGrant, truth: Truth::Unknown(Open::ForeignGrantee), at: part.at };
+fn foreign_grant_way<P: Part>(part: P, at: usize, caller_side: &CallerSide<P>) -> Way<P> {
+    let open = Truth::Unknown(Open::ForeignGrantee);
+    let open = P::from(Held::new(Need::OwnGrant, open, Some(Place::Grant(at))));
     way([open].into_iter().chain(caller_side.grant_way(part)))
 }
 
 /// The ways in which the grant of a `RetireGrant` (any grant, if none is named) may be retired.
-fn ways_to_retire(call: &Call<'_>, caller_side: &CallerSide) -> Vec<Way> {
+fn ways_to_retire<P: Part>(call: &Call<'_>, caller_side: &CallerSide<P>) -> Vec<Way<P>> {
     let grants = call.key.map_or(&[][..], |key| &key.grants).iter().enumerate();
     let named =
         grants.filter(|(_, grant)| call.request.retire_grant_id.as_ref().is_none_or(|id| *id == grant.grant_id));
     let ways = named.filter_map(|(at, grant)| {
-        let held = |need| Held { need, truth: Truth::True, at: Some(Place::Grant(at)) };
+        let held = |need| P::from(Held::new(need, Truth::True, Some(Place::Grant(at))));
         Some(match grant::retiring(grant, call)? {
             Retiring::Named => caller_side.grant_way(held(Need::Retirer)),
             Retiring::OfAccount => caller_side.own_way([held(Need::RetiringAccount)]),
         })
     });
-    let ways: Vec<Way> = ways.collect();
-    if ways.is_empty() { vec![way([Held::no(Need::Retirer)])] } else { ways }
+    let ways: Vec<Way<P>> = ways.collect();
+    if ways.is_empty() { vec![way([P::no(Need::Retirer)])] } else { ways }
 }
 
 #[cfg(test)]

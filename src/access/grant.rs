@@ -6,31 +6,81 @@ use super::caller::Match;
 use super::context::{Call, Value};
 use super::facts::{CreateGrantRequest, GrantConstraints, GrantFacts, Grantee};
 use super::truth::{Open, Truth};
+use super::variable::literal;
+use crate::policy::{Condition, ConditionOperator};
 use std::collections::BTreeMap;
 
 /// Returns whether a grant allows a call, the caller's own policies left aside.
 pub(super) fn allows(grant: &GrantFacts, call: &Call<'_>) -> Truth {
-    let Some(action) = call.action.filter(|action| action.grantable) else { return Truth::False };
-    if !grant.operations.iter().any(|operation| operation == action.name) {
+    if !has_operation(grant, call) {
         return Truth::False;
     }
     let grantee = is_grantee(&grant.grantee, call);
     if grantee.is_false() {
         return Truth::False;
     }
-    let new = (action.name == "CreateGrant").then_some(call.request.grant.as_ref());
-    let narrower = match new {
-        Some(None) => Truth::Unknown(Open::ChildGrantUnknown),
-        Some(Some(_)) if call.grant_is_unknown() => Truth::Unknown(Open::NotGiven),
-        Some(Some(new)) => is_narrower(new, grant).into(),
-        None if action.takes_encryption_context => context_fits(&grant.constraints, call),
-        None => Truth::True,
-    };
-    grantee.and(source_fits(&grant.constraints, call)).and(narrower)
+    let context = if looks_at_context(call) { context_fits(&grant.constraints, call) } else { Truth::True };
+    grantee.and(source_fits(&grant.constraints, call)).and(narrower(grant, call)).and(context)
+}
+
+/// Returns whether the operation of a call is one that the grant allows, and one that grants can allow.
+pub(super) fn has_operation(grant: &GrantFacts, call: &Call<'_>) -> bool {
+    let action = call.action.filter(|action| action.grantable);
+    action.is_some_and(|action| grant.operations.iter().any(|operation| operation == action.name))
+}
+
+/// Returns whether the constraints are compared with the encryption context of a call; a new grant is compared with
+/// its parent instead.
+fn looks_at_context(call: &Call<'_>) -> bool {
+    !call.is_action("CreateGrant") && call.action.is_some_and(|action| action.takes_encryption_context)
+}
+
+/// Returns whether a new grant is narrower than the grant that allows to make it; other calls make none.
+pub(super) fn narrower(grant: &GrantFacts, call: &Call<'_>) -> Truth {
+    if !call.is_action("CreateGrant") {
+        return Truth::True;
+    }
+    match &call.request.grant {
+        None => Truth::Unknown(Open::ChildGrantUnknown),
+        Some(_) if call.grant_is_unknown() => Truth::Unknown(Open::NotGiven),
+        Some(new) => is_narrower(new, grant).into(),
+    }
+}
+
+/// Returns the constraints of a grant that a call has to meet, written as conditions, and whether it does.
+///
+/// That there are exactly some pairs is written as one condition for each of them, and one that there are no other keys.
+pub(super) fn conditions(grant: &GrantFacts, call: &Call<'_>) -> Vec<(Condition, Truth)> {
+    let constraints = &grant.constraints;
+    let source = constraints.source_arn.iter();
+    let source = source.map(|arn| (equals("aws:SourceArn", [arn]), source_fits(constraints, call)));
+    let (exact, subset) = (&constraints.encryption_context_equals, &constraints.encryption_context_subset);
+    let pairs = exact
+        .iter()
+        .chain(subset)
+        .flatten()
+        .filter(|_| looks_at_context(call))
+        .map(|(key, value)| (equals(&format!("kms:EncryptionContext:{key}"), [value]), has_pair(call, key, value)));
+    let alone = exact.iter().filter(|_| looks_at_context(call)).map(|wanted| {
+        let condition = Condition {
+            operator: ConditionOperator("ForAllValues:StringEquals".to_owned()),
+            ..equals("kms:EncryptionContextKeys", wanted.keys())
+        };
+        (condition, has_no_more(call, wanted))
+    });
+    source.chain(pairs).chain(alone).collect()
+}
+
+fn equals<'t>(key: &str, values: impl IntoIterator<Item = &'t String>) -> Condition {
+    Condition {
+        operator: ConditionOperator("StringEquals".to_owned()),
+        key: key.to_owned(),
+        values: values.into_iter().map(|value| literal(value).as_str().into()).collect(),
+    }
 }
 
 /// Returns whether the caller is the grantee, or stands for it.
-fn is_grantee(grantee: &Grantee, call: &Call<'_>) -> Truth {
+pub(super) fn is_grantee(grantee: &Grantee, call: &Call<'_>) -> Truth {
     match named(grantee, call) {
         Some(Match::Account) if !call.caller.is_root() => Truth::Unknown(Open::AccountGrantee),
         Some(Match::Direct | Match::ViaRole | Match::Account) => Truth::True,
@@ -81,20 +131,23 @@ fn has_no_more(call: &Call<'_>, wanted: &BTreeMap<String, String>) -> Truth {
     }
 }
 
-/// Returns whether a call has all of some pairs; open where only the case of keys differs.
+/// Returns whether a call has all of some pairs.
 fn contains(call: &Call<'_>, wanted: &BTreeMap<String, String>) -> Truth {
+    Truth::all(wanted.iter().map(|(key, value)| has_pair(call, key, value)))
+}
+
+/// Returns whether a call has a pair; open where only the case of the key differs.
+fn has_pair(call: &Call<'_>, key: &str, value: &str) -> Truth {
     let given = &call.request.encryption_context;
-    Truth::all(wanted.iter().map(|(key, value)| {
-        if given.get(key) == Some(value) {
-            return Truth::True;
-        }
-        let folded = given.iter().any(|(other, given)| other.eq_ignore_ascii_case(key) && given == value);
-        match (folded, given.contains_key(key)) {
-            (true, _) => Truth::Unknown(Open::ConstraintKeyCase),
-            (false, false) if call.is_open_pair(key) => Truth::Unknown(Open::NotGiven),
-            (false, _) => Truth::False,
-        }
-    }))
+    if given.get(key).is_some_and(|given| given == value) {
+        return Truth::True;
+    }
+    let folded = given.iter().any(|(other, given)| other.eq_ignore_ascii_case(key) && given == value);
+    match (folded, given.contains_key(key)) {
+        (true, _) => Truth::Unknown(Open::ConstraintKeyCase),
+        (false, false) if call.is_open_pair(key) => Truth::Unknown(Open::NotGiven),
+        (false, _) => Truth::False,
+    }
 }
 
 /// Returns whether a new grant gives nothing that its parent does not: its operations are among the parent's, and

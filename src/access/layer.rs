@@ -3,7 +3,7 @@
 use super::caller::Match;
 use super::context::Call;
 use super::statement::{Kind, applying, names};
-use super::truth::Truth;
+use super::truth::{Open, Truth};
 use super::verdict::Layer;
 use crate::policy::{Effect, PolicyDocument};
 
@@ -22,6 +22,8 @@ pub(super) struct Held {
     pub(super) need: Need,
     pub(super) truth: Truth,
     pub(super) at: Option<Place>,
+    /// Why it is open whether it is about the caller at all.
+    pub(super) named: Option<Open>,
 }
 
 /// What a decision can hang on.
@@ -64,59 +66,100 @@ pub(super) enum Need {
 }
 
 impl Held {
-    pub(super) const NOTHING: Self = Self { need: Need::Nothing, truth: Truth::True, at: None };
+    pub(super) const NOTHING: Self = Self { need: Need::Nothing, truth: Truth::True, at: None, named: None };
 
-    pub(super) fn no(need: Need) -> Self {
-        Self { need, truth: Truth::False, at: None }
+    pub(super) fn new(need: Need, truth: Truth, at: Option<Place>) -> Self {
+        Self { need, truth, at, named: None }
+    }
+}
+
+/// What is kept of a part of a decision: the surest of what speaks for it ([`Held`]), or everything that does.
+///
+/// Deciding and explaining share everything else.
+pub(super) trait Part: Clone + From<Held> {
+    /// Returns a part that nothing speaks for yet.
+    fn no(need: Need) -> Self {
+        Self::from(Held::new(need, Truth::False, None))
     }
 
-    pub(super) fn yes(need: Need) -> Self {
-        Self { need, truth: Truth::True, at: None }
+    fn yes(need: Need) -> Self {
+        Self::from(Held::new(need, Truth::True, None))
     }
 
-    pub(super) fn known(need: Need, holds: bool) -> Self {
-        Self { need, truth: holds.into(), at: None }
+    fn known(need: Need, holds: bool) -> Self {
+        Self::from(Held::new(need, holds.into(), None))
     }
 
-    /// Keeps the surer of what is held and of something more.
-    pub(super) fn add(&mut self, truth: Truth, at: Place) {
+    fn nothing() -> Self {
+        Self::from(Held::NOTHING)
+    }
+
+    /// Adds something that speaks for it.
+    fn add(&mut self, truth: Truth, at: Place, named: Option<Open>);
+
+    /// Returns what holds where either of two does.
+    fn either(self, other: Self) -> Self;
+
+    /// Returns what holds where both of two do.
+    fn both(self, other: Self) -> Self;
+
+    fn for_need(self, need: Need) -> Self;
+
+    /// Returns the part itself, but open where it does not hold.
+    fn or_open(self, open: Open) -> Self;
+
+    fn truth(&self) -> Truth;
+}
+
+impl Part for Held {
+    fn add(&mut self, truth: Truth, at: Place, named: Option<Open>) {
         if truth.rank() > self.truth.rank() {
-            self.truth = truth;
-            self.at = Some(at);
+            (self.truth, self.at, self.named) = (truth, Some(at), named);
         }
     }
 
-    /// Returns the surer of two.
-    pub(super) fn surer(self, other: Self) -> Self {
+    fn either(self, other: Self) -> Self {
         if other.truth.rank() > self.truth.rank() { other } else { self }
     }
 
-    pub(super) fn as_need(self, need: Need) -> Self {
+    fn both(self, other: Self) -> Self {
+        if other.truth.rank() < self.truth.rank() { other } else { self }
+    }
+
+    fn for_need(self, need: Need) -> Self {
         Self { need, ..self }
+    }
+
+    fn or_open(self, open: Open) -> Self {
+        Self { truth: self.truth.or_open(open), ..self }
+    }
+
+    fn truth(&self) -> Truth {
+        self.truth
     }
 }
 
 /// What policies that have no principals say.
-pub(super) struct Said {
-    pub(super) deny: Held,
-    pub(super) allow: Held,
+pub(super) struct Said<P> {
+    pub(super) deny: P,
+    pub(super) allow: P,
 }
 
 /// Judges identity policies, a boundary, a session policy, or one level of guard rails; `first` is the number of
 /// the first document in its layer.
-pub(super) fn judge<'a>(
+pub(super) fn judge<'a, P: Part>(
     (layer, first): (Layer, usize),
     documents: impl IntoIterator<Item = &'a PolicyDocument>,
     need: Need,
     call: &Call<'_>,
-) -> Said {
-    let mut said = Said { deny: Held::no(Need::Deny), allow: Held::no(need) };
+) -> Said<P> {
+    let mut said = Said { deny: P::no(Need::Deny), allow: P::no(need) };
     for (number, document) in documents.into_iter().enumerate() {
         for (at, statement, truth) in applying(document, Kind::WithResources, call) {
             let place = Place::Statement(layer, first + number, at);
             match statement.effect {
-                Effect::Deny => said.deny.add(truth, place),
-                Effect::Allow => said.allow.add(truth, place),
+                Effect::Deny => said.deny.add(truth, place, None),
+                Effect::Allow => said.allow.add(truth, place, None),
             }
         }
     }
@@ -124,29 +167,30 @@ pub(super) fn judge<'a>(
 }
 
 /// What a resource's policy (of a key, or of a role for trust) says.
-pub(super) struct ResourceSaid {
-    pub(super) deny: Held,
-    pub(super) direct: Held,
-    pub(super) via_role: Held,
-    pub(super) account: Held,
+pub(super) struct ResourceSaid<P> {
+    pub(super) deny: P,
+    pub(super) direct: P,
+    pub(super) via_role: P,
+    pub(super) account: P,
 }
 
-impl ResourceSaid {
+impl<P: Part> ResourceSaid<P> {
     pub(super) fn nothing() -> Self {
         Self {
-            deny: Held::no(Need::Deny),
-            direct: Held::no(Need::Direct),
-            via_role: Held::no(Need::ViaRole),
-            account: Held::no(Need::Account),
+            deny: P::no(Need::Deny),
+            direct: P::no(Need::Direct),
+            via_role: P::no(Need::ViaRole),
+            account: P::no(Need::Account),
         }
     }
 
     /// Returns whether the caller is admitted in any form.
-    pub(super) fn admitted(&self) -> Held {
-        self.direct.surer(self.via_role).surer(self.account).as_need(Need::Admitted)
+    pub(super) fn admitted(&self) -> P {
+        let by_name = self.direct.clone().either(self.via_role.clone());
+        by_name.either(self.account.clone()).for_need(Need::Admitted)
     }
 
-    fn allow(&mut self, how: Match) -> &mut Held {
+    fn allow(&mut self, how: Match) -> &mut P {
         match how {
             Match::Direct => &mut self.direct,
             Match::ViaRole => &mut self.via_role,
@@ -159,11 +203,11 @@ impl ResourceSaid {
         for (at, statement, truth) in applying(document, kind, call) {
             let place = Place::Statement(layer, 0, at);
             let named = names(statement, &call.caller);
-            let perhaps = named.maybe.map(|(how, open)| (how, truth.and(Truth::Unknown(open))));
-            for (how, truth) in named.sure.map(|how| (how, truth)).into_iter().chain(perhaps) {
+            let perhaps = named.maybe.map(|(how, open)| (how, truth.and(Truth::Unknown(open)), Some(open)));
+            for (how, truth, named) in named.sure.map(|how| (how, truth, None)).into_iter().chain(perhaps) {
                 match statement.effect {
-                    Effect::Deny => self.deny.add(truth, place),
-                    Effect::Allow => self.allow(how).add(truth, place),
+                    Effect::Deny => self.deny.add(truth, place, named),
+                    Effect::Allow => self.allow(how).add(truth, place, named),
                 }
             }
         }

@@ -105,7 +105,7 @@ pub(super) fn condition_holds(condition: &Condition, version: &PolicyVersion, ca
     // A multi-valued key without values is as good as absent.
     let value = call.value(&condition.key).filter(|value| !matches!(value, Value::Many(values) if values.is_empty()));
     if operator.test == Test::Null {
-        return null_holds(condition, value.is_some()).into();
+        return null_holds(condition, value.as_ref());
     }
     let one = |value: &str| {
         let any = condition
@@ -126,11 +126,13 @@ pub(super) fn condition_holds(condition: &Condition, version: &PolicyVersion, ca
 }
 
 /// `Null`: `true` asks for a key that the call does not have, `false` for one that it has.
-fn null_holds(condition: &Condition, present: bool) -> bool {
-    condition.values.iter().any(|value| {
-        let text = value.as_text();
-        if present { text.eq_ignore_ascii_case("false") } else { text.eq_ignore_ascii_case("true") }
-    })
+fn null_holds(condition: &Condition, value: Option<&Value<'_>>) -> Truth {
+    let asks_for = |word: &str| condition.values.iter().any(|value| value.as_text().eq_ignore_ascii_case(word));
+    match (value, asks_for("true"), asks_for("false")) {
+        (Some(Value::Open(open @ Open::NotGiven)), absent, present) if absent != present => Truth::Unknown(*open),
+        (None, absent, _) => absent.into(),
+        (Some(_), _, present) => present.into(),
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::truth::{Open, Truth};
 use super::variable::{Resolved, resolve, tokens_match, wild};
 use crate::kms::ALIASES_PER_KEY;
 use crate::policy::{
-    Actions, Effect, PolicyDocument, PolicyVersion, PrincipalEntry, Principals, Resources, Statement,
+    Actions, Condition, Effect, PolicyDocument, PolicyVersion, PrincipalEntry, Principals, Resources, Statement,
     glob_matches_ignore_case,
 };
 
@@ -30,15 +30,42 @@ pub(super) fn applies(statement: &Statement, version: &PolicyVersion, kind: Kind
     if statement.inert.is_some() || !action_matches(statement.actions.as_ref(), &call.request.action) {
         return Truth::False;
     }
-    let resource = match kind {
-        Kind::Trust => Truth::True,
-        Kind::WithResources => resource_matches(statement.resources.as_ref(), version, call),
-    };
+    let resource = resource_truth(statement, version, kind, call);
     if resource.is_false() || too_many_aliases(statement, call.key) {
         return Truth::False;
     }
     let conditions = statement.conditions.iter().map(|condition| condition_holds(condition, version, call));
     resource.and(Truth::all(conditions))
+}
+
+/// A statement's elements one by one, for saying which of them keep it from applying, or leave it open.
+pub(super) struct Elements<'s> {
+    pub(super) action: bool,
+    pub(super) resource: Truth,
+    pub(super) conditions: Vec<(&'s Condition, Truth)>,
+}
+
+/// Judges what [`applies`] judges, element by element.
+pub(super) fn elements<'s>(
+    statement: &'s Statement,
+    version: &PolicyVersion,
+    kind: Kind,
+    call: &Call<'_>,
+) -> Elements<'s> {
+    let judged = statement.conditions.iter().map(|condition| (condition, condition_holds(condition, version, call)));
+    let refused = statement.inert.is_some() || too_many_aliases(statement, call.key);
+    Elements {
+        action: action_matches(statement.actions.as_ref(), &call.request.action),
+        resource: if refused { Truth::False } else { resource_truth(statement, version, kind, call) },
+        conditions: judged.collect(),
+    }
+}
+
+fn resource_truth(statement: &Statement, version: &PolicyVersion, kind: Kind, call: &Call<'_>) -> Truth {
+    match kind {
+        Kind::Trust => Truth::True,
+        Kind::WithResources => resource_matches(statement.resources.as_ref(), version, call),
+    }
 }
 
 fn action_matches(actions: Option<&Actions>, action: &str) -> bool {

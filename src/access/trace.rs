@@ -3,7 +3,7 @@
 use super::combine::Findings;
 use super::context::Call;
 use super::facts::Guardrails;
-use super::layer::{Held, Need, Place};
+use super::layer::{Held, Need, Part as _, Place};
 use super::truth::{Open, Truth};
 use super::verdict::{Decision, Evaluation, Layer, TraceEntry};
 use crate::policy::{PolicyDocument, Statement};
@@ -65,6 +65,20 @@ impl Sources<'_> {
             Truth::False => self.fails(held.need),
             Truth::Unknown(open) => open.reason().to_owned(),
         };
+        self.entry_saying(held, text)
+    }
+
+    /// Returns where something stands, and what it does where it holds.
+    pub(super) fn source(&self, held: &Held) -> TraceEntry {
+        let text = match (held.truth, held.at) {
+            (Truth::Unknown(open), None) => open.reason().to_owned(),
+            (Truth::False, None) => self.fails(held.need),
+            (Truth::True, _) | (_, Some(_)) => self.holds(held),
+        };
+        self.entry_saying(held, text)
+    }
+
+    pub(super) fn entry_saying(&self, held: &Held, text: String) -> TraceEntry {
         let (layer, statement, id) = match held.at {
             Some(Place::Statement(layer, policy, statement)) => {
                 let sid = self.statement(layer, policy, statement).and_then(|statement| statement.sid.clone());
@@ -77,8 +91,13 @@ impl Sources<'_> {
     }
 
     fn statement(&self, layer: Layer, policy: usize, statement: usize) -> Option<&Statement> {
+        self.document(layer, policy)?.statements.get(statement)
+    }
+
+    /// Returns a policy of a layer.
+    pub(super) fn document(&self, layer: Layer, policy: usize) -> Option<&PolicyDocument> {
         let facts = self.call.caller.facts;
-        let document = match layer {
+        match layer {
             Layer::KeyPolicy => self.call.key.map(|key| &key.policy),
             Layer::RamPolicy => self.call.key.and_then(|key| key.ram_policy.as_ref()),
             Layer::Identity => facts.identity_policies.get(policy),
@@ -88,8 +107,7 @@ impl Sources<'_> {
             Layer::Rcp => self.guardrails.and_then(|rails| rails.rcps.iter().flatten().nth(policy)),
             Layer::Trust => self.trust,
             Layer::Grant => None,
-        };
-        document?.statements.get(statement)
+        }
     }
 
     fn grant_id(&self, at: usize) -> Option<String> {
@@ -119,7 +137,7 @@ impl Sources<'_> {
     }
 
     /// The caller, as people call it: `role/App`.
-    fn who(&self) -> &str {
+    pub(super) fn who(&self) -> &str {
         let arn = self.call.caller.facts.arn.as_str();
         arn.splitn(6, ':').nth(5).unwrap_or(arn)
     }
@@ -157,7 +175,7 @@ impl Sources<'_> {
         }
     }
 
-    fn fails(&self, need: Need) -> String {
+    pub(super) fn fails(&self, need: Need) -> String {
         let (who, action, policy) = (self.who(), &self.call.request.action, self.resource_policy());
         match need {
             Need::Deny => format!("nothing denies {action} to {who}"),

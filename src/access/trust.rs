@@ -5,7 +5,7 @@
 use super::combine::{CallerSide, Findings, same_account_ways};
 use super::context::Call;
 use super::facts::{Guardrails, PrincipalType};
-use super::layer::{Held, Need, ResourceSaid};
+use super::layer::{Held, Need, Part as _, ResourceSaid};
 use super::statement::Kind;
 use super::truth::Truth;
 use super::verdict::Layer;
@@ -13,10 +13,10 @@ use crate::policy::PolicyDocument;
 
 /// Judges a call that assumes the role that the request names as its resource.
 pub(super) fn find(call: &Call<'_>, trust: &PolicyDocument) -> Findings {
-    let caller_side = CallerSide::judge(call, &Guardrails::default());
-    let mut role_side = ResourceSaid::nothing();
+    let caller_side = CallerSide::<Held>::judge(call, &Guardrails::default());
+    let mut role_side = ResourceSaid::<Held>::nothing();
     role_side.judge(Layer::Trust, trust, Kind::Trust, call);
-    let deny = role_side.deny.surer(caller_side.deny);
+    let deny = role_side.deny.either(caller_side.deny);
     if deny.truth == Truth::True {
         return Findings { deny, ways: Vec::new(), open: None };
     }

@@ -90,6 +90,11 @@ pub(super) fn resolve<'p>(text: &'p str, version: &PolicyVersion, call: &Call<'_
     Resolved::Tokens { tokens, before_resource }
 }
 
+/// Returns a text in which nothing is a variable, as one of a document of the current version.
+pub(super) fn literal(text: &str) -> String {
+    text.replace("${", "${$}{")
+}
+
 /// Splits a text at its first variable: what is before it, what is inside the braces, what is after it.
 fn next_variable(text: &str) -> Option<(&str, &str, &str)> {
     let (plain, rest) = text.split_once("${")?;
