@@ -1,6 +1,7 @@
 //! Output for people and machines, made from data: what is printed by `cli`, and never printed here.
 
 mod access;
+mod answer;
 mod apply;
 pub mod json;
 mod plan;
@@ -8,6 +9,7 @@ mod simulate;
 pub mod style;
 mod verify;
 
+pub use answer::{QuestionKind, Setting, answers_to_json, render_answer};
 pub use apply::{apply_to_json, render_apply, render_event};
 pub use plan::{PolicyText, render_plan};
 pub use simulate::{render_simulations, simulation_to_json};

@@ -1,5 +1,6 @@
 //! Access reviewed: what changes between two states, who keeps a way back in, whose duties are separate.
 
+mod ask;
 mod change;
 mod difference;
 mod imply;
@@ -12,11 +13,13 @@ mod separation;
 mod witness;
 mod words;
 
+pub use ask::{ActionAnswer, Answer, Coming, Supposed, Verdict, Wanted, ask};
 pub use change::{ReviewInput, access_change};
 pub use limits::policy_sizes;
 pub use lockout::{LockedOut, MissingWay, keeps_a_way_in};
 pub use model::{AccessChange, AccessLine, Risk, Witness};
 pub use separation::{BothDuties, separation};
+pub use words::{condition_words, principal_words};
 
 #[cfg(test)]
 mod tests;

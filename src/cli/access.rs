@@ -1,5 +1,8 @@
 //! `keywright access`: who may do what with a key, and why.
 
+mod asked;
+mod can;
+mod look;
 mod simulate;
 
 use super::args::{AccessOptions, Question};
@@ -8,8 +11,12 @@ use crate::exit::Exit;
 
 /// Runs the command.
 pub async fn run(options: &AccessOptions, printer: &mut Printer) -> Exit {
-    match &options.question {
-        Question::Simulate(options) => simulate::run(options, printer),
-        Question::Can(_) | Question::WhoCan(_) | Question::Matrix(_) => Exit::Failed,
+    let answered = match &options.question {
+        Question::Simulate(options) => Ok(simulate::run(options, printer)),
+        Question::Can(options) => Box::pin(can::run(options, printer)).await,
+        Question::WhoCan(_) | Question::Matrix(_) => Err(Exit::Failed),
+    };
+    match answered {
+        Ok(exit) | Err(exit) => exit,
     }
 }

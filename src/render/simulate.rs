@@ -68,11 +68,11 @@ fn difference_words(difference: &ContextDifference) -> String {
 }
 
 fn sum(simulations: &[Simulation<'_>]) -> String {
-    let count = |wanted: fn(&Simulation<'_>) -> bool| simulations.iter().filter(|one| wanted(one)).count();
-    let agree = count(|one| one.agreement == Agreement::Agrees && !one.differs());
-    let mut parts = vec![format!("{agree} agree"), format!("{} differ", count(|one| one.differs()))];
-    let contested = count(|one| one.agreement == Agreement::Contested);
-    let silent = count(|one| one.agreement == Agreement::NotStated);
+    let of = |wanted| simulations.iter().filter(move |one| one.agreement == wanted);
+    let differ = simulations.iter().filter(|one| one.differs()).count();
+    let agree = of(Agreement::Agrees).filter(|one| !one.differs()).count();
+    let mut parts = vec![format!("{agree} agree"), format!("{differ} differ")];
+    let (contested, silent) = (of(Agreement::Contested).count(), of(Agreement::NotStated).count());
     parts.extend((contested > 0).then(|| format!("{contested} contested and not scored")));
     parts.extend((silent > 0).then(|| format!("{silent} without an expected decision")));
     format!("\nSimulate: {}\n", parts.join(", "))

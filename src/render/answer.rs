@@ -1,0 +1,208 @@
+//! Answers to questions about access, for people and for machines: the verdict, what decides it, and its place in the
+//! manifest.
+
+mod json;
+mod words;
+
+pub use json::{QuestionKind, answers_to_json};
+
+use super::style::{Painter, Style};
+use crate::access::{Decision, NearMiss, ResidualTerm, ResidualWay};
+use crate::review::{ActionAnswer, Answer, Verdict};
+use crate::source::SourceMap;
+use crate::text::{escape, plural};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use words::Words;
+
+/// The longest line.
+const WIDTH: usize = 100;
+
+/// What the words of an answer need besides it.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting<'a> {
+    /// The files of the manifest.
+    pub sources: &'a SourceMap,
+    /// The names by which people know ARNs.
+    pub names: &'a BTreeMap<String, String>,
+    /// What was not read, in words.
+    pub gaps: &'a [String],
+}
+
+/// Returns an answer with everything that explains it.
+pub fn render_answer(answer: &Answer<'_>, setting: Setting<'_>, painter: Painter) -> String {
+    let words = Words { setting, key: answer.key, principal: answer.principal };
+    let mut page = Page { out: String::new(), painter };
+    page.headline(answer, &words);
+    for (actions, lines) in grouped(answer, &words) {
+        page.out.push('\n');
+        let all = actions.len() == answer.actions.len() && actions.len() > 1;
+        let list = if all {
+            format!("all {}: {}", plural(actions.len(), "action"), actions.join(", "))
+        } else {
+            actions.join(", ")
+        };
+        page.wrapped(2, 4, &list);
+        for (indent, line) in lines {
+            page.wrapped(indent, indent + 2, &line);
+        }
+    }
+    page.gaps(setting.gaps);
+    page.out
+}
+
+/// A line of an explanation, and how far it is indented.
+type Line = (usize, String);
+
+/// Returns the actions with the same explanation together, in the order of the first of each.
+fn grouped(answer: &Answer<'_>, words: &Words<'_>) -> Vec<(Vec<String>, Vec<Line>)> {
+    let mut groups: Vec<(Vec<String>, Vec<Line>)> = Vec::new();
+    for action in &answer.actions {
+        let lines = explanation(action, words);
+        match groups.iter_mut().find(|(_, known)| *known == lines) {
+            Some((actions, _)) => actions.push(action.action.full.to_owned()),
+            None => groups.push((vec![action.action.full.to_owned()], lines)),
+        }
+    }
+    groups
+}
+
+fn explanation(answer: &ActionAnswer, words: &Words<'_>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    match &answer.residual.decision {
+        Decision::Allow | Decision::Undetermined(_) => {
+            for way in &answer.residual.ways {
+                lines.extend(allowing(way, words));
+            }
+            if let (Decision::Undetermined(reason), [], []) =
+                (&answer.residual.decision, answer.residual.ways.as_slice(), answer.residual.denies.as_slice())
+            {
+                lines.push((4, format!("open: {}", escape(reason))));
+            }
+            for deny in &answer.residual.denies {
+                lines.extend(denying(deny, words));
+            }
+        }
+        Decision::ExplicitDeny | Decision::ImplicitDeny => lines.extend(refusing(answer, words)),
+    }
+    lines
+}
+
+fn allowing(way: &ResidualWay, words: &Words<'_>) -> Vec<Line> {
+    let conditions = words.conditions(way.conditions());
+    let mut lines = vec![match way.open() {
+        Some(reason) => (4, format!("open{conditions}: {}", escape(reason))),
+        None => (4, format!("allowed{conditions}")),
+    }];
+    let several = way.terms.len() > 1;
+    let sources = way.terms.iter().filter(|term| term.source.statement.is_some() || term.source.id.is_some());
+    for term in sources {
+        let text = if several { format!(": {}", escape(&term.source.text)) } else { String::new() };
+        lines.push((6, format!("by {}{text}", words.place(&term.source))));
+    }
+    lines
+}
+
+fn denying(deny: &ResidualTerm, words: &Words<'_>) -> Vec<Line> {
+    let when = words.circumstances(&deny.conditions);
+    let open = deny.open.as_ref().map(|reason| format!(" (open: {})", escape(reason))).unwrap_or_default();
+    vec![(4, format!("denied{when}{open}")), (6, format!("by {}", words.place(&deny.source)))]
+}
+
+/// Why something is not allowed, and what came nearest to allowing it.
+fn refusing(answer: &ActionAnswer, words: &Words<'_>) -> Vec<Line> {
+    let (denies, allows): (Vec<&NearMiss>, Vec<&NearMiss>) =
+        answer.near.iter().partition(|miss| words.is_deny(&miss.source));
+    let mut lines = Vec::new();
+    for deny in &denies {
+        lines.push((4, format!("denied{}", words.circumstances(deny.conditions()))));
+        lines.push((6, format!("by {}", words.place(&deny.source))));
+    }
+    if denies.is_empty() {
+        lines.push((4, "nothing allows it".to_owned()));
+    }
+    if let Some(nearest) = allows.first() {
+        let lead = if denies.is_empty() { "nearest" } else { "nothing allows it either; nearest" };
+        lines.push((4, format!("{lead}: {}", words.near(nearest, answer.action))));
+    }
+    lines
+}
+
+struct Page {
+    out: String,
+    painter: Painter,
+}
+
+impl Page {
+    fn headline(&mut self, answer: &Answer<'_>, words: &Words<'_>) {
+        let (verdict, rest) = words.verdict(answer);
+        let style = match answer.verdict() {
+            Verdict::Always | Verdict::Conditional => Style::Added,
+            Verdict::Partly | Verdict::Undetermined => Style::Warning,
+            Verdict::Never => Style::Removed,
+        };
+        let asked = format!(
+            "May {} {} key {} (target {})?",
+            escape(&answer.principal.name),
+            Words::wanted(answer.wanted),
+            escape(&answer.key.name),
+            answer.key.target
+        );
+        self.wrapped(0, 2, &asked);
+        // The painted word is short: it is not what makes the line long.
+        let line = wrap(&format!("{verdict}{rest}"), 0, 2);
+        let painted = self.painter.paint(style, verdict);
+        let _ok = writeln!(self.out, "{painted}{}", line.get(verdict.len()..).unwrap_or_default());
+    }
+
+    fn gaps(&mut self, gaps: &[String]) {
+        if !gaps.is_empty() {
+            let gaps: Vec<_> = gaps.iter().map(|gap| escape(gap)).collect();
+            self.out.push('\n');
+            self.wrapped(0, 2, &format!("Not read, and left out: {}", gaps.join("; ")));
+        }
+    }
+
+    fn wrapped(&mut self, first: usize, rest: usize, text: &str) {
+        self.out.push_str(&wrap(text, first, rest));
+        self.out.push('\n');
+    }
+}
+
+/// Breaks a text at blanks into lines of at most [`WIDTH`] characters, the first and the others indented.
+fn wrap(text: &str, first: usize, rest: usize) -> String {
+    let mut out = " ".repeat(first);
+    let mut column = first;
+    for (at, word) in text.split(' ').enumerate() {
+        let length = word.chars().count();
+        if at > 0 && column + 1 + length > WIDTH {
+            out.push('\n');
+            out.push_str(&" ".repeat(rest));
+            column = rest;
+        } else if at > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += length;
+    }
+    out
+}
+
+trait Conditions {
+    fn conditions(&self) -> Vec<&crate::policy::Condition>;
+}
+
+impl Conditions for NearMiss {
+    /// Returns the conditions among what fails; of a deny, those by which it holds.
+    fn conditions(&self) -> Vec<&crate::policy::Condition> {
+        let conditions = self.failing.iter().filter_map(|failing| match failing {
+            crate::access::Failing::Condition { condition, .. } => Some(condition),
+            crate::access::Failing::Principal
+            | crate::access::Failing::Action
+            | crate::access::Failing::Resource
+            | crate::access::Failing::Layer(_) => None,
+        });
+        conditions.collect()
+    }
+}

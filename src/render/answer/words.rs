@@ -1,0 +1,194 @@
+//! The words of answers: places, conditions, what came near.
+
+use super::Setting;
+use crate::access::{ContextValue, Failing, Layer, NearMiss, TraceEntry};
+use crate::kms::KmsAction;
+use crate::policy::{Condition, Effect, PolicyDocument, PrincipalEntry, Principals, Statement};
+use crate::render::simulate::layer_words;
+use crate::review::{Answer, Verdict, Wanted, condition_words, principal_words};
+use crate::source::Position;
+use crate::text::{and_list, escape, plural};
+use crate::world::{WorldKey, WorldPrincipal};
+
+/// How many places of the manifest, or principals, a line names.
+const FEW: usize = 3;
+
+/// What the words of one answer need.
+#[derive(Clone, Copy)]
+pub(super) struct Words<'a> {
+    pub(super) setting: Setting<'a>,
+    pub(super) key: &'a WorldKey,
+    pub(super) principal: &'a WorldPrincipal,
+}
+
+impl<'a> Words<'a> {
+    /// Returns what is asked for, as the middle of a question: `May app decrypt with key …`.
+    pub(super) fn wanted(wanted: Wanted) -> String {
+        use crate::kms::Capability::{Administer, Audit, Delete, Deploy, Describe};
+        match wanted {
+            Wanted::Capability(Administer | Audit | Delete | Deploy | Describe) => wanted.name().to_owned(),
+            Wanted::Capability(_) => format!("{} with", wanted.name()),
+            Wanted::Action(action) => format!("call {} on", action.full),
+        }
+    }
+
+    /// Returns the word of an answer, and what follows it.
+    pub(super) fn verdict(self, answer: &Answer<'_>) -> (&'static str, String) {
+        let allowed = answer.actions.iter().filter(|action| action.verdict() != Verdict::Never).count();
+        match answer.verdict() {
+            Verdict::Always => ("Yes.", String::new()),
+            Verdict::Conditional => ("Yes", self.shared_condition(answer)),
+            Verdict::Undetermined => ("Open:", " it hangs on what is not known".to_owned()),
+            Verdict::Never => ("No.", String::new()),
+            Verdict::Partly => ("In part:", format!(" {allowed} of {}", plural(answer.actions.len(), "action"))),
+        }
+    }
+
+    /// Returns the condition of all actions, where there is but one.
+    fn shared_condition(self, answer: &Answer<'_>) -> String {
+        let ways = |action: &crate::review::ActionAnswer| match action.residual.ways.as_slice() {
+            [way] if way.open().is_none() && action.residual.denies.is_empty() => {
+                Some(self.conditions(way.conditions()))
+            }
+            _ => None,
+        };
+        let mut conditions = answer.actions.iter().map(ways);
+        let first = conditions.next().flatten();
+        match first {
+            Some(first) if conditions.all(|other| other.as_ref() == Some(&first)) && !first.is_empty() => {
+                format!(",{first}.")
+            }
+            Some(_) | None => ", under the conditions below.".to_owned(),
+        }
+    }
+
+    /// Returns conditions that must all hold, with a blank before: ` only through s3, only with tenant = acme-*`.
+    pub(super) fn conditions(self, conditions: Vec<&Condition>) -> String {
+        let words: Vec<String> = conditions.into_iter().map(|condition| self.condition(condition)).collect();
+        if words.is_empty() { String::new() } else { format!(" {}", words.join(", ")) }
+    }
+
+    /// Returns the conditions of a deny, with a blank before: ` when called directly and without tenant`.
+    pub(super) fn circumstances<'c>(self, conditions: impl IntoIterator<Item = &'c Condition>) -> String {
+        let words = |condition: &Condition| {
+            let words = self.condition(condition);
+            match (words.strip_prefix("only "), words.strip_prefix("never ")) {
+                (Some(rest), _) => rest.to_owned(),
+                (None, Some(rest)) => format!("not {rest}"),
+                (None, None) => words,
+            }
+        };
+        let words: Vec<String> = conditions.into_iter().map(words).collect();
+        if words.is_empty() { String::new() } else { format!(" {}", and_list(&words)) }
+    }
+
+    fn condition(self, condition: &Condition) -> String {
+        let words = condition_words(condition, self.setting.names);
+        let words = words.strip_suffix(" = *").map_or_else(|| words.clone(), |key| format!("{key} given"));
+        escape(&words).into_owned()
+    }
+
+    /// Returns where something stands: the statement and policy, and its lines of the manifest.
+    pub(super) fn place(self, source: &TraceEntry) -> String {
+        let layer = layer_words(source.layer);
+        let what = match (&source.id, source.statement) {
+            (Some(id), _) if source.layer == Layer::Grant => return format!("grant {}", escape(id)),
+            (Some(id), _) => format!("`{}` of the {layer}", escape(id)),
+            (None, Some((_, statement))) => format!("statement {} of the {layer}", statement + 1),
+            (None, None) => format!("the {layer}"),
+        };
+        let places: Vec<String> =
+            self.positions(source).iter().map(|at| format!("{}:{}", escape(&at.file), at.line)).collect();
+        if places.is_empty() { what } else { format!("{what}, {}", few(&places)) }
+    }
+
+    /// Returns the places of the manifest that a statement of the key policy comes from: those that name the caller,
+    /// where some do.
+    pub(super) fn positions(self, source: &TraceEntry) -> Vec<Position> {
+        let Some((_, statement)) = source.statement.filter(|_| source.layer == Layer::KeyPolicy) else {
+            return Vec::new();
+        };
+        let origins = self.key.origins.get(statement).map(Vec::as_slice).unwrap_or_default();
+        let sources = self.setting.sources;
+        let names = |loc: &&crate::source::Loc| sources.text(**loc).trim_matches(['"', '\'']) == self.principal.name;
+        let own: Vec<_> = origins.iter().filter(names).collect();
+        let shown = if own.is_empty() { origins.iter().collect() } else { own };
+        shown.into_iter().filter_map(|loc| sources.position(*loc)).collect()
+    }
+
+    /// Returns whether a source is a statement that denies.
+    pub(super) fn is_deny(self, source: &TraceEntry) -> bool {
+        self.statement(source).is_some_and(|statement| statement.effect == Effect::Deny)
+    }
+
+    fn statement(self, source: &TraceEntry) -> Option<&'a Statement> {
+        let (policy, statement) = source.statement?;
+        let facts = &self.principal.facts;
+        let document: Option<&PolicyDocument> = match source.layer {
+            Layer::KeyPolicy => Some(&self.key.facts.policy),
+            Layer::RamPolicy => self.key.facts.ram_policy.as_ref(),
+            Layer::Identity => facts.identity_policies.get(policy),
+            Layer::Boundary => facts.permissions_boundary.as_ref(),
+            Layer::Session => facts.session_policy.as_ref(),
+            Layer::Scp | Layer::Rcp | Layer::Grant | Layer::Trust => None,
+        };
+        document?.statements.get(statement)
+    }
+
+    /// Returns what came near to allowing something, and why it does not.
+    pub(super) fn near(self, miss: &NearMiss, action: &KmsAction) -> String {
+        let lacks: Vec<String> = miss.failing.iter().map(|failing| self.lack(failing, &miss.source, action)).collect();
+        if miss.source.statement.is_none() && miss.source.id.is_none() {
+            return lacks.join("; ");
+        }
+        format!("{}; {}", self.place(&miss.source), lacks.join("; "))
+    }
+
+    fn lack(self, failing: &Failing, source: &TraceEntry, action: &KmsAction) -> String {
+        match failing {
+            Failing::Principal => match self.statement(source).map(|statement| self.principals(statement)) {
+                Some(names) if !names.is_empty() => format!("it is for {}", few(&names)),
+                Some(_) | None => "it is for others".to_owned(),
+            },
+            Failing::Action => format!("it does not cover {}", action.full),
+            Failing::Resource => "it is for other resources".to_owned(),
+            Failing::Condition { condition, given } => {
+                let given = match given {
+                    None => String::new(),
+                    Some(ContextValue::One(text)) => format!(", and the call has `{}`", escape(text)),
+                    Some(ContextValue::Many(texts)) => format!(", and the call has `{}`", escape(&texts.join("`, `"))),
+                };
+                format!("it holds {}{given}", self.condition(condition))
+            }
+            Failing::Layer(text) => escape(text).into_owned(),
+        }
+    }
+
+    fn principals(self, statement: &Statement) -> Vec<String> {
+        let entries: &[PrincipalEntry] = match &statement.principals {
+            Some(Principals::Is(entries)) => entries,
+            Some(Principals::IsNot(_)) | None => &[],
+        };
+        let name = |entry: &PrincipalEntry| match entry {
+            PrincipalEntry::Everyone => "everyone under its conditions".to_owned(),
+            PrincipalEntry::Aws(_)
+            | PrincipalEntry::Service(_)
+            | PrincipalEntry::Federated(_)
+            | PrincipalEntry::Other { .. } => {
+                escape(&principal_words(entry.kind_and_value().1, self.setting.names)).into_owned()
+            }
+        };
+        entries.iter().map(name).collect()
+    }
+}
+
+/// Returns the first of some things, and how many more there are.
+fn few(things: &[String]) -> String {
+    match things.len().checked_sub(FEW) {
+        None | Some(0) => and_list(things),
+        Some(more) => {
+            let shown: Vec<&str> = things.iter().take(FEW).map(String::as_str).collect();
+            format!("{} and {more} more", shown.join(", "))
+        }
+    }
+}

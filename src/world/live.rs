@@ -1,0 +1,210 @@
+//! The world as it was read: what is, whatever the manifest says.
+
+use super::{World, WorldKey, WorldPrincipal, of_manifest};
+use crate::access::{GrantFacts, Grantee, Knowledge, PrincipalFacts, PrincipalType};
+use crate::desired::{DesiredKey, DesiredState, DesiredTarget};
+use crate::ids::{AccountId, PrincipalArn, PrincipalKind};
+use crate::live::{Facts, Gap, LiveIdentities, NamedKey, Observed};
+use crate::policy::{PolicyDocument, PrincipalEntry, Principals, Statement};
+use crate::source::Loc;
+use crate::synth;
+use crate::text::plural;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The identities of accounts, as far as they were read.
+pub type Identities = BTreeMap<AccountId, Observed<LiveIdentities>>;
+
+/// What was read of some keys.
+#[derive(Debug, Clone, Default)]
+pub struct LiveWorld {
+    /// The keys that can be judged, and everybody who was seen.
+    pub world: World,
+    /// The keys that cannot be judged, since their policies were not read.
+    pub unreadable: Vec<Gap>,
+}
+
+/// Returns the keys that were read in targets, and everybody who is in their accounts or named by them.
+///
+/// Where the identities of an account were not read, those whom keys and manifest name are known by name alone.
+pub fn of_live(state: &DesiredState, keys: &[(&DesiredTarget, &NamedKey)], identities: &Identities) -> LiveWorld {
+    let mut found = LiveWorld::default();
+    let mut gaps = BTreeSet::new();
+    for (target, key) in keys {
+        match key.facts() {
+            Ok(Facts { facts, gaps: missing }) => {
+                gaps.extend(missing.iter().map(ToString::to_string));
+                let (name, desired) = name_of(state, target, key, &facts.aliases);
+                let origins = desired.map_or_else(
+                    || vec![Vec::new(); facts.policy.statements.len()],
+                    |desired| origins(target, desired, &facts.policy),
+                );
+                let loc = desired.map(|desired| desired.loc);
+                found.world.keys.push(WorldKey { name, target: target.name.clone(), facts, loc, origins });
+            }
+            Err(gap) => found.unreadable.push(gap),
+        }
+    }
+    found.world.keys.sort_by(|a, b| (&a.target, &a.name).cmp(&(&b.target, &b.name)));
+    let mut people = People { declared: declared(state), identities, found: BTreeMap::new() };
+    people.read(&mut gaps);
+    found.world.keys.iter().for_each(|key| people.named_by(key));
+    people.declared();
+    found.world.principals = people.found.into_values().collect();
+    gaps.extend(unread_identities(state, identities));
+    found.world.gaps = gaps.into_iter().collect();
+    found.world.gaps.extend(
+        ["identity policies of other accounts", "service and resource control policies", "VPC endpoint policies"]
+            .map(str::to_owned),
+    );
+    found
+}
+
+fn unread_identities<'a>(state: &'a DesiredState, identities: &'a Identities) -> impl Iterator<Item = String> + 'a {
+    state.accounts.iter().filter_map(|account| match identities.get(&account.account) {
+        Some(Observed::Known(_)) => None,
+        Some(Observed::Denied { action, message }) => {
+            Some(format!("the identity policies of account {}: {action} was denied: {message}", account.account))
+        }
+        None => Some(format!("the identity policies of account {}", account.account)),
+    })
+}
+
+/// Returns how people call a key: as the manifest does where it is the manifest's, else by an alias, else by its id.
+fn name_of<'t>(
+    state: &DesiredState,
+    target: &'t DesiredTarget,
+    key: &NamedKey,
+    aliases: &[String],
+) -> (String, Option<&'t DesiredKey>) {
+    let claims = |wanted: &&DesiredKey| aliases.contains(&format!("alias/keywright/{}/{}", state.stack, wanted.name));
+    let declares = |wanted: &&DesiredKey| wanted.aliases.iter().any(|alias| aliases.contains(&alias.value.to_string()));
+    let desired = target.keys.iter().find(claims).or_else(|| target.keys.iter().find(declares));
+    let name = desired.map(|desired| desired.name.to_string());
+    let name = name.or_else(|| aliases.first().cloned()).unwrap_or_else(|| key.key.arn.key_id().to_string());
+    (name, desired)
+}
+
+/// Returns for each live statement the places of the manifest that demand it, none where the manifest demands no such
+/// statement.
+fn origins(target: &DesiredTarget, desired: &DesiredKey, live: &PolicyDocument) -> Vec<Vec<Loc>> {
+    let wanted = synth::key_policy(target, desired);
+    let places = synth::key_policy_origins(target, desired);
+    let alone = |statement: &Statement| PolicyDocument::new(vec![statement.clone()]);
+    let of = |statement: &Statement| {
+        let same = |wanted: &Statement| alone(wanted).same_permissions(&alone(statement));
+        wanted.statements.iter().position(same).and_then(|at| places.get(at).cloned()).unwrap_or_default()
+    };
+    live.statements.iter().map(of).collect()
+}
+
+/// Returns those whom the manifest names, by ARN, as far as the manifest alone tells of them.
+fn declared(state: &DesiredState) -> BTreeMap<String, WorldPrincipal> {
+    let named = of_manifest(state).principals.into_iter();
+    named.map(|principal| (principal.facts.arn.clone(), principal)).collect()
+}
+
+/// Everybody who is found.
+struct People<'a> {
+    declared: BTreeMap<String, WorldPrincipal>,
+    identities: &'a Identities,
+    found: BTreeMap<String, WorldPrincipal>,
+}
+
+impl People<'_> {
+    /// Adds everybody who was read, and the accounts' root users.
+    fn read(&mut self, gaps: &mut BTreeSet<String>) {
+        for live in self.identities.values().filter_map(Observed::known) {
+            for identity in &live.principals {
+                let Facts { facts, gaps: missing } = identity.facts();
+                gaps.extend(missing.iter().map(ToString::to_string));
+                self.add(facts, identity.trust.clone());
+            }
+            if !live.unreadable.is_empty() {
+                let count = plural(live.unreadable.len(), "identity");
+                gaps.insert(format!("{count} of account {} that the server does not describe", live.account));
+            }
+        }
+    }
+
+    fn add(&mut self, facts: PrincipalFacts, trust: Option<PolicyDocument>) {
+        let declared = self.declared.get(&facts.arn);
+        let name = declared.map_or_else(|| facts.arn.clone(), |declared| declared.name.clone());
+        let loc = declared.and_then(|declared| declared.loc);
+        self.found.entry(facts.arn.clone()).or_insert(WorldPrincipal { name, facts, trust, loc });
+    }
+
+    /// Adds those whom a key's policies and grants name and who were not read: of other accounts, sessions, services.
+    fn named_by(&mut self, key: &WorldKey) {
+        let facts = &key.facts;
+        let policies = [Some(&facts.policy), facts.ram_policy.as_ref()];
+        let entries = policies.into_iter().flatten().flat_map(|policy| &policy.statements).flat_map(entries);
+        let grantees = facts.grants.iter().map(grantee);
+        let named: BTreeSet<Grantee> = entries.filter_map(as_grantee).chain(grantees).collect();
+        for named in named {
+            match named {
+                Grantee::Service(name) => self.add(PrincipalFacts::new(PrincipalType::Service, name, None), None),
+                Grantee::Principal(text) => {
+                    if let Ok(arn) = text.parse::<PrincipalArn>() {
+                        self.add_named(&arn);
+                    }
+                }
+            }
+        }
+        self.add_named(&PrincipalArn::root(facts.region.partition(), &facts.account));
+    }
+
+    /// Adds somebody who is known by name; nobody whose account was read, and who is not there.
+    fn add_named(&mut self, arn: &PrincipalArn) {
+        let read = self.identities.get(&arn.account()).is_some_and(|identities| identities.known().is_some());
+        let mut facts = PrincipalFacts::from_arn(arn);
+        match arn.kind() {
+            PrincipalKind::Role | PrincipalKind::User if read => return,
+            PrincipalKind::Session if read => {
+                let role = self.found.values().find(|known| is_role_of(known, arn));
+                let Some(role) = role else { return };
+                let arn = std::mem::take(&mut facts.arn);
+                facts = PrincipalFacts { kind: PrincipalType::RoleSession, arn, ..role.facts.clone() };
+            }
+            PrincipalKind::Root => {}
+            PrincipalKind::Role | PrincipalKind::User | PrincipalKind::Session | PrincipalKind::FederatedUser => {
+                facts.knowledge = Knowledge::NameOnly;
+            }
+        }
+        self.add(facts, None);
+    }
+
+    /// Adds those whom the manifest names, of accounts whose identities were not read.
+    fn declared(&mut self) {
+        for (text, declared) in self.declared.clone() {
+            match text.parse::<PrincipalArn>() {
+                Ok(arn) => self.add_named(&arn),
+                Err(_) if declared.facts.kind == PrincipalType::Service => self.add(declared.facts, None),
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+fn is_role_of(known: &WorldPrincipal, session: &PrincipalArn) -> bool {
+    let role = known.facts.arn.parse::<PrincipalArn>().ok().filter(|arn| arn.kind() == PrincipalKind::Role);
+    role.is_some_and(|role| role.account() == session.account() && role.role_name() == session.role_name())
+}
+
+fn entries(statement: &Statement) -> &[PrincipalEntry] {
+    match &statement.principals {
+        Some(Principals::Is(entries)) => entries,
+        Some(Principals::IsNot(_)) | None => &[],
+    }
+}
+
+fn as_grantee(entry: &PrincipalEntry) -> Option<Grantee> {
+    match entry {
+        PrincipalEntry::Aws(text) => Some(Grantee::Principal(text.clone())),
+        PrincipalEntry::Service(name) => Some(Grantee::Service(name.clone())),
+        PrincipalEntry::Everyone | PrincipalEntry::Federated(_) | PrincipalEntry::Other { .. } => None,
+    }
+}
+
+fn grantee(grant: &GrantFacts) -> Grantee {
+    grant.grantee.clone()
+}
