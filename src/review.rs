@@ -13,7 +13,9 @@ mod separation;
 mod witness;
 mod words;
 
-pub use ask::{ActionAnswer, Answer, Coming, Supposed, Verdict, Wanted, ask};
+pub use ask::{
+    Coming, ExplainedAction, Explanation, Extent, HeldAction, Holder, Supposed, Wanted, explain, holders,
+};
 pub use change::{ReviewInput, access_change};
 pub use limits::policy_sizes;
 pub use lockout::{LockedOut, MissingWay, keeps_a_way_in};

@@ -2,13 +2,15 @@
 //! manifest.
 
 mod json;
+mod list;
 mod words;
 
-pub use json::{QuestionKind, answers_to_json};
+pub use json::{About, explanation_to_json, holders_to_json, rows_to_json};
+pub use list::{render_holders, render_matrix};
 
 use super::style::{Painter, Style};
 use crate::access::{Decision, NearMiss, ResidualTerm, ResidualWay};
-use crate::review::{ActionAnswer, Answer, Verdict};
+use crate::review::{ExplainedAction, Explanation, Extent};
 use crate::source::SourceMap;
 use crate::text::{escape, plural};
 use std::collections::BTreeMap;
@@ -30,7 +32,7 @@ pub struct Setting<'a> {
 }
 
 /// Returns an answer with everything that explains it.
-pub fn render_answer(answer: &Answer<'_>, setting: Setting<'_>, painter: Painter) -> String {
+pub fn render_explanation(answer: &Explanation<'_>, setting: Setting<'_>, painter: Painter) -> String {
     let words = Words { setting, key: answer.key, principal: answer.principal };
     let mut page = Page { out: String::new(), painter };
     page.headline(answer, &words);
@@ -55,10 +57,10 @@ pub fn render_answer(answer: &Answer<'_>, setting: Setting<'_>, painter: Painter
 type Line = (usize, String);
 
 /// Returns the actions with the same explanation together, in the order of the first of each.
-fn grouped(answer: &Answer<'_>, words: &Words<'_>) -> Vec<(Vec<String>, Vec<Line>)> {
+fn grouped(answer: &Explanation<'_>, words: &Words<'_>) -> Vec<(Vec<String>, Vec<Line>)> {
     let mut groups: Vec<(Vec<String>, Vec<Line>)> = Vec::new();
     for action in &answer.actions {
-        let lines = explanation(action, words);
+        let lines = explained(action, words);
         match groups.iter_mut().find(|(_, known)| *known == lines) {
             Some((actions, _)) => actions.push(action.action.full.to_owned()),
             None => groups.push((vec![action.action.full.to_owned()], lines)),
@@ -67,19 +69,19 @@ fn grouped(answer: &Answer<'_>, words: &Words<'_>) -> Vec<(Vec<String>, Vec<Line
     groups
 }
 
-fn explanation(answer: &ActionAnswer, words: &Words<'_>) -> Vec<Line> {
+fn explained(answer: &ExplainedAction, words: &Words<'_>) -> Vec<Line> {
     let mut lines = Vec::new();
-    match &answer.residual.decision {
+    match &answer.answer.residual.decision {
         Decision::Allow | Decision::Undetermined(_) => {
-            for way in &answer.residual.ways {
+            for way in &answer.answer.residual.ways {
                 lines.extend(allowing(way, words));
             }
             if let (Decision::Undetermined(reason), [], []) =
-                (&answer.residual.decision, answer.residual.ways.as_slice(), answer.residual.denies.as_slice())
+                (&answer.answer.residual.decision, answer.answer.residual.ways.as_slice(), answer.answer.residual.denies.as_slice())
             {
                 lines.push((4, format!("open: {}", escape(reason))));
             }
-            for deny in &answer.residual.denies {
+            for deny in &answer.answer.residual.denies {
                 lines.extend(denying(deny, words));
             }
         }
@@ -95,8 +97,8 @@ fn allowing(way: &ResidualWay, words: &Words<'_>) -> Vec<Line> {
         None => (4, format!("allowed{conditions}")),
     }];
     let several = way.terms.len() > 1;
-    let sources = way.terms.iter().filter(|term| term.source.statement.is_some() || term.source.id.is_some());
-    for term in sources {
+    let written = |term: &&ResidualTerm| term.source.statement.is_some() || term.source.id.is_some();
+    for term in way.terms.iter().filter(written).filter(|term| !words.is_made_up(&term.source)) {
         let text = if several { format!(": {}", escape(&term.source.text)) } else { String::new() };
         lines.push((6, format!("by {}{text}", words.place(&term.source))));
     }
@@ -110,7 +112,7 @@ fn denying(deny: &ResidualTerm, words: &Words<'_>) -> Vec<Line> {
 }
 
 /// Why something is not allowed, and what came nearest to allowing it.
-fn refusing(answer: &ActionAnswer, words: &Words<'_>) -> Vec<Line> {
+fn refusing(answer: &ExplainedAction, words: &Words<'_>) -> Vec<Line> {
     let (denies, allows): (Vec<&NearMiss>, Vec<&NearMiss>) =
         answer.near.iter().partition(|miss| words.is_deny(&miss.source));
     let mut lines = Vec::new();
@@ -121,7 +123,7 @@ fn refusing(answer: &ActionAnswer, words: &Words<'_>) -> Vec<Line> {
     if denies.is_empty() {
         lines.push((4, "nothing allows it".to_owned()));
     }
-    if let Some(nearest) = allows.first() {
+    if let Some(nearest) = words.nearest(&allows) {
         let lead = if denies.is_empty() { "nearest" } else { "nothing allows it either; nearest" };
         lines.push((4, format!("{lead}: {}", words.near(nearest, answer.action))));
     }
@@ -134,21 +136,15 @@ struct Page {
 }
 
 impl Page {
-    fn headline(&mut self, answer: &Answer<'_>, words: &Words<'_>) {
+    fn headline(&mut self, answer: &Explanation<'_>, words: &Words<'_>) {
         let (verdict, rest) = words.verdict(answer);
-        let style = match answer.verdict() {
-            Verdict::Always | Verdict::Conditional => Style::Added,
-            Verdict::Partly | Verdict::Undetermined => Style::Warning,
-            Verdict::Never => Style::Removed,
+        let style = match answer.extent() {
+            Extent::Always | Extent::Conditional => Style::Added,
+            Extent::Partly | Extent::Undetermined => Style::Warning,
+            Extent::Never => Style::Removed,
         };
-        let asked = format!(
-            "May {} {} key {} (target {})?",
-            escape(&answer.principal.name),
-            Words::wanted(answer.wanted),
-            escape(&answer.key.name),
-            answer.key.target
-        );
-        self.wrapped(0, 2, &asked);
+        let asked = words::asked(answer.wanted, answer.key);
+        self.wrapped(0, 2, &format!("May {} {asked}?", escape(&answer.principal.name)));
         // The painted word is short: it is not what makes the line long.
         let line = wrap(&format!("{verdict}{rest}"), 0, 2);
         let painted = self.painter.paint(style, verdict);

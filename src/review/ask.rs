@@ -1,11 +1,10 @@
-//! One question about access: may somebody do something with a key, supposing some of the call and leaving the rest open.
+//! Questions as people ask them, of capabilities and single actions: may somebody do it, why, and who else may.
 
-use crate::access::{
-    ContextValue, Decision, Guardrails, KeyFacts, NearMiss, PrincipalFacts, Request, Residual, ResidualWay, Unknown,
-    near_misses, residual,
-};
-use crate::kms::{ActionScope, Capability, KmsAction};
-use crate::world::{WorldKey, WorldPrincipal};
+use super::line::shape_of;
+use super::who_can::{Answer, Verdict, WhoCan, asked};
+use crate::access::{ContextValue, Guardrails, KeyFacts, NearMiss, Request, Unknown, near_misses};
+use crate::kms::{Capability, KmsAction};
+use crate::world::{World, WorldKey, WorldPrincipal};
 use std::collections::BTreeMap;
 
 /// What is supposed of a call; everything else stays open.
@@ -37,40 +36,62 @@ pub enum Wanted {
     Action(&'static KmsAction),
 }
 
-/// A question with its answer.
+/// Whether somebody may do something with a key, and why.
 #[derive(Debug, Clone)]
-pub struct Answer<'w> {
+pub struct Explanation<'w> {
     /// Who.
     pub principal: &'w WorldPrincipal,
     /// What.
     pub wanted: Wanted,
     /// With which key.
     pub key: &'w WorldKey,
-    /// The answer for each action, in order.
-    pub actions: Vec<ActionAnswer>,
+    /// Each action, in order.
+    pub actions: Vec<ExplainedAction>,
 }
 
-/// The answer for one action.
+/// Whether one action is allowed, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ActionAnswer {
+pub struct ExplainedAction {
     /// The action.
     pub action: &'static KmsAction,
-    /// In which cases it is allowed.
-    pub residual: Residual,
-    /// Where it is not: what came nearest to allowing it, nearest first.
+    /// The answer.
+    pub answer: Answer,
+    /// Where it is not allowed: what came nearest to allowing it, nearest first.
     pub near: Vec<NearMiss>,
 }
 
-/// An answer in one word.
+/// Somebody who may do something with a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Who, as people read it.
+    pub principal: String,
+    /// The ARN, or the service; of an account's IAM the root's ARN, of everybody `*`.
+    pub arn: String,
+    /// Each action that may be allowed, with the conditions of each way in words.
+    pub actions: Vec<HeldAction>,
+}
+
+/// An action that somebody may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldAction {
+    /// The action.
+    pub action: &'static KmsAction,
+    /// The answer.
+    pub answer: Answer,
+    /// For each way what must hold, in words; empty: nothing.
+    pub conditions: Vec<Vec<String>>,
+}
+
+/// How much of what is wanted is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Verdict {
-    /// Allowed, however the call is made.
+pub enum Extent {
+    /// All, however the calls are made.
     Always,
-    /// Allowed where conditions hold.
+    /// All, where conditions hold.
     Conditional,
     /// It depends on what was not read, or AWS leaves it open.
     Undetermined,
-    /// Not allowed.
+    /// Nothing.
     Never,
     /// Some of the actions are allowed, others are not.
     Partly,
@@ -80,7 +101,7 @@ impl Wanted {
     /// Returns the actions on a key; empty if the key cannot have them.
     pub fn actions(self, key: &KeyFacts) -> Vec<&'static KmsAction> {
         match self {
-            Self::Capability(capability) => capability.actions(super::line::shape_of(key)),
+            Self::Capability(capability) => capability.actions(shape_of(key)),
             Self::Action(action) => vec![action],
         }
     }
@@ -95,14 +116,11 @@ impl Wanted {
 }
 
 impl Supposed {
-    /// Returns a call of an action on a key.
-    pub fn request(&self, action: &KmsAction, key: &KeyFacts) -> Request {
-        let resource = if action.scope == ActionScope::Iam { "*" } else { key.arn.as_str() };
-        let mut request = Request::new(action.full, resource, key.region.clone());
+    /// Returns a call of which only this is known; what it calls is left to the question.
+    pub fn request(&self, key: &KeyFacts) -> Request {
+        let mut request = Request::new("", key.arn.clone(), key.region.clone());
         request.unknown = Unknown::Everything;
-        if action.takes_encryption_context {
-            request.encryption_context.clone_from(&self.context);
-        }
+        request.encryption_context.clone_from(&self.context);
         match &self.via {
             None => {}
             Some(Coming::Directly) => {
@@ -116,46 +134,67 @@ impl Supposed {
     }
 }
 
-/// Answers whether somebody may do something with a key.
-pub fn ask<'w>(principal: &'w WorldPrincipal, wanted: Wanted, key: &'w WorldKey, supposed: &Supposed) -> Answer<'w> {
-    let actions = wanted.actions(&key.facts).into_iter();
-    let actions = actions.map(|action| answer(action, &principal.facts, &key.facts, supposed)).collect();
-    Answer { principal, wanted, key, actions }
-}
-
-fn answer(action: &'static KmsAction, principal: &PrincipalFacts, key: &KeyFacts, supposed: &Supposed) -> ActionAnswer {
-    let (request, rails) = (supposed.request(action, key), Guardrails::default());
-    let residual = residual(&request, principal, Some(key), &rails);
-    let near = match residual.decision {
-        Decision::ExplicitDeny | Decision::ImplicitDeny => near_misses(&request, principal, Some(key), &rails),
-        Decision::Allow | Decision::Undetermined(_) => Vec::new(),
+/// Explains whether somebody may do something with a key.
+pub fn explain<'w>(
+    world: &World,
+    principal: &'w WorldPrincipal,
+    wanted: Wanted,
+    key: &'w WorldKey,
+    supposed: &Supposed,
+) -> Explanation<'w> {
+    let (asking, open) = (WhoCan::new(world), supposed.request(&key.facts));
+    let explained = |action: &'static KmsAction| {
+        let request = asked(action.full, key, &open);
+        let answer = asking.can(principal, &request, key);
+        let near = match answer.verdict {
+            Verdict::Never => near_misses(&request, &principal.facts, Some(&key.facts), &Guardrails::default()),
+            Verdict::Always | Verdict::Sometimes | Verdict::Undetermined(_) => Vec::new(),
+        };
+        ExplainedAction { action, answer, near }
     };
-    ActionAnswer { action, residual, near }
+    Explanation { principal, wanted, key, actions: wanted.actions(&key.facts).into_iter().map(explained).collect() }
 }
 
-impl ActionAnswer {
-    /// Returns the answer in one word.
-    pub fn verdict(&self) -> Verdict {
-        let decided = |way: &ResidualWay| way.open().is_none();
-        match self.residual.decision {
-            Decision::Allow => Verdict::Always,
-            Decision::ExplicitDeny | Decision::ImplicitDeny => Verdict::Never,
-            Decision::Undetermined(_) if self.residual.ways.iter().any(decided) => Verdict::Conditional,
-            Decision::Undetermined(_) => Verdict::Undetermined,
+/// Returns everybody who may do something with a key, or some of it: first those whom the world knows, then those whom
+/// the key names.
+pub fn holders(world: &World, wanted: Wanted, key: &WorldKey, supposed: &Supposed) -> Vec<Holder> {
+    let (asking, open) = (WhoCan::new(world), supposed.request(&key.facts));
+    let mut holders: Vec<Holder> = Vec::new();
+    for action in wanted.actions(&key.facts) {
+        for answer in asking.ask(action.full, key, &open) {
+            let conditions = asking.conditions(&answer, key);
+            let (principal, arn) = (answer.principal.clone(), answer.arn.clone());
+            let held = HeldAction { action, answer, conditions };
+            match holders.iter_mut().find(|holder| holder.principal == principal && holder.arn == arn) {
+                Some(holder) => holder.actions.push(held),
+                None => holders.push(Holder { principal, arn, actions: vec![held] }),
+            }
+        }
+    }
+    holders
+}
+
+impl Extent {
+    /// Returns the extent of some answers.
+    pub fn of<'a>(verdicts: impl IntoIterator<Item = &'a Verdict>) -> Self {
+        let each = |verdict: &Verdict| match verdict {
+            Verdict::Always => Self::Always,
+            Verdict::Sometimes => Self::Conditional,
+            Verdict::Undetermined(_) => Self::Undetermined,
+            Verdict::Never => Self::Never,
+        };
+        let extents: Vec<Self> = verdicts.into_iter().map(each).collect();
+        match (extents.iter().min(), extents.iter().max()) {
+            (Some(Self::Never) | None, _) | (_, None) => Self::Never,
+            (Some(_), Some(Self::Never)) => Self::Partly,
+            (Some(_), Some(worst)) => *worst,
         }
     }
 }
 
-impl Answer<'_> {
-    /// Returns the answer for all actions together.
-    pub fn verdict(&self) -> Verdict {
-        let verdicts: Vec<Verdict> = self.actions.iter().map(ActionAnswer::verdict).collect();
-        let (least, most) = (verdicts.iter().min().copied(), verdicts.iter().max().copied());
-        match (least, most) {
-            (Some(Verdict::Never) | None, _) => Verdict::Never,
-            (Some(_), Some(Verdict::Never)) => Verdict::Partly,
-            (Some(_), Some(worst)) => worst,
-            (Some(least), None) => least,
-        }
+impl Explanation<'_> {
+    /// Returns how much of what is wanted is allowed.
+    pub fn extent(&self) -> Extent {
+        Extent::of(self.actions.iter().map(|action| &action.answer.verdict))
     }
 }

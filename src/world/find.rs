@@ -3,10 +3,9 @@
 use super::{World, WorldKey, WorldPrincipal};
 use crate::access::{Knowledge, PrincipalFacts, PrincipalType};
 use crate::ids::{AccountId, AliasArn, PrincipalArn, PrincipalKind, Region};
-use crate::policy::{PolicyDocument, PrincipalEntry, Principals, Statement};
+use crate::policy::{PolicyDocument, Statement};
 use crate::services::service_pin;
 use crate::text::{and_list, did_you_mean, escape};
-use std::collections::BTreeSet;
 use std::fmt;
 
 /// Why a name means nothing, or too much; in words, for people.
@@ -27,12 +26,6 @@ impl NameError {
         Self(format!("there is no {what} `{}`; {}", escape(name), hint.unwrap_or_else(|| next.to_owned())))
     }
 }
-
-/// The account's role by which somebody stands who is nobody in particular.
-const ANYBODY: &str = "anybody";
-
-/// An account that is nobody's: it stands for all other accounts.
-const ELSEWHERE: &str = "999999999999";
 
 impl World {
     /// Returns the key of a name: the manifest's, an alias, an id, an ARN or an alias's ARN.
@@ -151,63 +144,15 @@ impl World {
         let arn = arn.ok_or_else(|| NameError(format!("`{}` is no name of a permission set", escape(set))))?;
         Ok(WorldPrincipal { name: principal.name(), ..self.stranger(&arn) })
     }
-
-    /// Returns whom the policy of a key admits besides those whom it names: whoever the IAM policies of an account
-    /// allow, and anybody at all.
-    pub fn crowds(key: &WorldKey) -> Vec<WorldPrincipal> {
-        let policies = [Some(&key.facts.policy), key.facts.ram_policy.as_ref()];
-        let statements = policies.into_iter().flatten().flat_map(|policy| &policy.statements);
-        let (mut accounts, mut everyone) = (BTreeSet::new(), false);
-        for entry in statements.filter_map(entries).flatten() {
-            match entry {
-                PrincipalEntry::Everyone => everyone = true,
-                PrincipalEntry::Aws(text) => accounts.extend(account_of_root(text)),
-                PrincipalEntry::Service(_) | PrincipalEntry::Federated(_) | PrincipalEntry::Other { .. } => {}
-            }
-        }
-        let region = &key.facts.region;
-        let mut crowds: Vec<WorldPrincipal> =
-            accounts.iter().map(|account| crowd(account, region, format!("account:{account} through IAM"))).collect();
-        if everyone {
-            let mut here = crowd(&key.facts.account, region, format!("anybody in account {}", key.facts.account));
-            here.facts.identity_policies.clear();
-            crowds.push(here);
-            let elsewhere: Option<AccountId> = ELSEWHERE.parse().ok();
-            crowds.extend(elsewhere.map(|id| crowd(&id, region, "anybody in other accounts".to_owned())));
-        }
-        crowds
-    }
-}
-
-fn entries(statement: &Statement) -> Option<&[PrincipalEntry]> {
-    match &statement.principals {
-        Some(Principals::Is(entries)) if statement.effect == crate::policy::Effect::Allow => Some(entries),
-        // Whom an allow excepts, everybody else is.
-        Some(Principals::IsNot(_)) if statement.effect == crate::policy::Effect::Allow => {
-            Some(&[PrincipalEntry::Everyone])
-        }
-        Some(Principals::Is(_) | Principals::IsNot(_)) | None => None,
-    }
-}
-
-fn account_of_root(text: &str) -> Option<AccountId> {
-    let root = |arn: PrincipalArn| (arn.kind() == PrincipalKind::Root).then(|| arn.account());
-    text.parse().ok().or_else(|| text.parse().ok().and_then(root))
 }
 
 fn by_account(id: &str, region: &Region) -> Result<WorldPrincipal, NameError> {
     let account: AccountId = id.parse().map_err(|error: crate::ids::IdError| NameError(error.to_string()))?;
-    Ok(crowd(&account, region, format!("account:{account} through IAM")))
-}
-
-/// Returns somebody of an account whom nobody names, and whose IAM policies allow everything.
-fn crowd(account: &AccountId, region: &Region, name: String) -> WorldPrincipal {
-    let arn = format!("arn:{}:iam::{account}:role/{ANYBODY}", region.partition());
-    let mut facts = PrincipalFacts::new(PrincipalType::Role, arn.clone(), Some(account.clone()));
-    facts.role_arn = Some(arn);
+    let name = format!("account:{account} through IAM");
+    let mut facts = PrincipalFacts::anybody(region.partition(), Some(account));
+    // What the account's own policies allow is the account's affair: the question is what the key leaves to them.
     facts.identity_policies = vec![PolicyDocument::new(vec![Statement::allow("Everything", ["*"])])];
-    facts.knowledge = Knowledge::NameOnly;
-    WorldPrincipal { name, facts, trust: None, loc: None }
+    Ok(WorldPrincipal { name, facts, trust: None, loc: None })
 }
 
 fn by_service(service: &str, region: &Region, account: &AccountId) -> WorldPrincipal {
@@ -243,10 +188,5 @@ impl WorldPrincipal {
             | PrincipalType::FederatedUser
             | PrincipalType::Service => "",
         }
-    }
-
-    /// Returns whether it stands for many, of whom each has what IAM gives.
-    pub fn is_crowd(&self) -> bool {
-        self.last_name() == ANYBODY && self.loc.is_none() && self.name != self.facts.arn
     }
 }

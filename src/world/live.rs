@@ -128,7 +128,8 @@ impl People<'_> {
 
     fn add(&mut self, facts: PrincipalFacts, trust: Option<PolicyDocument>) {
         let declared = self.declared.get(&facts.arn);
-        let name = declared.map_or_else(|| facts.arn.clone(), |declared| declared.name.clone());
+        let name = declared.map(|declared| declared.name.clone()).or_else(|| permission_set(&facts.arn));
+        let name = name.unwrap_or_else(|| facts.arn.clone());
         let loc = declared.and_then(|declared| declared.loc);
         self.found.entry(facts.arn.clone()).or_insert(WorldPrincipal { name, facts, trust, loc });
     }
@@ -183,6 +184,13 @@ impl People<'_> {
             }
         }
     }
+}
+
+/// Returns how a manifest calls the role that Identity Center made for a permission set.
+fn permission_set(arn: &str) -> Option<String> {
+    let name = arn.split_once(":role/aws-reserved/sso.amazonaws.com/")?.1.rsplit('/').next()?;
+    let (set, suffix) = name.strip_prefix("AWSReservedSSO_")?.rsplit_once('_')?;
+    (suffix.len() == 16).then(|| format!("sso:{set}"))
 }
 
 fn is_role_of(known: &WorldPrincipal, session: &PrincipalArn) -> bool {

@@ -1,12 +1,12 @@
 //! The words of answers: places, conditions, what came near.
 
 use super::Setting;
-use crate::access::{ContextValue, Failing, Layer, NearMiss, TraceEntry};
+use crate::access::{ContextValue, Decision, Failing, Knowledge, Layer, NearMiss, TraceEntry};
 use crate::kms::KmsAction;
 use crate::policy::{Condition, Effect, PolicyDocument, PrincipalEntry, Principals, Statement};
 use crate::render::simulate::layer_words;
-use crate::review::{Answer, Verdict, Wanted, condition_words, principal_words};
-use crate::source::Position;
+use crate::review::{ExplainedAction, Explanation, Extent, Verdict, Wanted, condition_words, principal_words};
+use crate::source::{Loc, Position};
 use crate::text::{and_list, escape, plural};
 use crate::world::{WorldKey, WorldPrincipal};
 
@@ -22,43 +22,46 @@ pub(super) struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    /// Returns what is asked for, as the middle of a question: `May app decrypt with key …`.
-    pub(super) fn wanted(wanted: Wanted) -> String {
-        use crate::kms::Capability::{Administer, Audit, Delete, Deploy, Describe};
-        match wanted {
-            Wanted::Capability(Administer | Audit | Delete | Deploy | Describe) => wanted.name().to_owned(),
-            Wanted::Capability(_) => format!("{} with", wanted.name()),
-            Wanted::Action(action) => format!("call {} on", action.full),
+    /// Returns the word of an answer, and what follows it.
+    pub(super) fn verdict(self, answer: &Explanation<'_>) -> (&'static str, String) {
+        let allowed = answer.actions.iter().filter(|action| action.answer.verdict != Verdict::Never).count();
+        let denied = |action: &ExplainedAction| action.answer.residual.decision == Decision::ExplicitDeny;
+        match answer.extent() {
+            Extent::Always if self.is_crowd() => ("Yes,", " as far as the account's IAM policies allow it.".to_owned()),
+            Extent::Always => ("Yes.", String::new()),
+            Extent::Conditional => ("Yes,", self.shared_condition(answer)),
+            Extent::Undetermined => ("Open:", " it hangs on what is not known.".to_owned()),
+            Extent::Never if answer.actions.iter().all(denied) => ("No:", " a statement denies it.".to_owned()),
+            Extent::Never => ("No:", " nothing allows it.".to_owned()),
+            Extent::Partly => ("In part:", format!(" {allowed} of {}.", plural(answer.actions.len(), "action"))),
         }
     }
 
-    /// Returns the word of an answer, and what follows it.
-    pub(super) fn verdict(self, answer: &Answer<'_>) -> (&'static str, String) {
-        let allowed = answer.actions.iter().filter(|action| action.verdict() != Verdict::Never).count();
-        match answer.verdict() {
-            Verdict::Always => ("Yes.", String::new()),
-            Verdict::Conditional => ("Yes", self.shared_condition(answer)),
-            Verdict::Undetermined => ("Open:", " it hangs on what is not known".to_owned()),
-            Verdict::Never => ("No.", String::new()),
-            Verdict::Partly => ("In part:", format!(" {allowed} of {}", plural(answer.actions.len(), "action"))),
-        }
+    /// Returns whether the caller stands for all of an account whom nothing names.
+    fn is_crowd(self) -> bool {
+        self.principal.facts.knowledge == Knowledge::AccountOnly
+    }
+
+    /// Returns whether a source is a policy that nobody wrote: what stands for an account's IAM.
+    pub(super) fn is_made_up(self, source: &TraceEntry) -> bool {
+        self.is_crowd() && source.layer == Layer::Identity
     }
 
     /// Returns the condition of all actions, where there is but one.
-    fn shared_condition(self, answer: &Answer<'_>) -> String {
-        let ways = |action: &crate::review::ActionAnswer| match action.residual.ways.as_slice() {
-            [way] if way.open().is_none() && action.residual.denies.is_empty() => {
+    fn shared_condition(self, answer: &Explanation<'_>) -> String {
+        let of = |action: &ExplainedAction| match action.answer.residual.ways.as_slice() {
+            [way] if way.open().is_none() && action.answer.residual.denies.is_empty() => {
                 Some(self.conditions(way.conditions()))
             }
             _ => None,
         };
-        let mut conditions = answer.actions.iter().map(ways);
+        let mut conditions = answer.actions.iter().map(of);
         let first = conditions.next().flatten();
         match first {
             Some(first) if conditions.all(|other| other.as_ref() == Some(&first)) && !first.is_empty() => {
-                format!(",{first}.")
+                format!("{first}.")
             }
-            Some(_) | None => ", under the conditions below.".to_owned(),
+            Some(_) | None => " under the conditions below.".to_owned(),
         }
     }
 
@@ -105,15 +108,7 @@ impl<'a> Words<'a> {
     /// Returns the places of the manifest that a statement of the key policy comes from: those that name the caller,
     /// where some do.
     pub(super) fn positions(self, source: &TraceEntry) -> Vec<Position> {
-        let Some((_, statement)) = source.statement.filter(|_| source.layer == Layer::KeyPolicy) else {
-            return Vec::new();
-        };
-        let origins = self.key.origins.get(statement).map(Vec::as_slice).unwrap_or_default();
-        let sources = self.setting.sources;
-        let names = |loc: &&crate::source::Loc| sources.text(**loc).trim_matches(['"', '\'']) == self.principal.name;
-        let own: Vec<_> = origins.iter().filter(names).collect();
-        let shown = if own.is_empty() { origins.iter().collect() } else { own };
-        shown.into_iter().filter_map(|loc| sources.position(*loc)).collect()
+        positions(source, self.key, &self.principal.name, self.setting)
     }
 
     /// Returns whether a source is a statement that denies.
@@ -133,6 +128,22 @@ impl<'a> Words<'a> {
             Layer::Scp | Layer::Rcp | Layer::Grant | Layer::Trust => None,
         };
         document?.statements.get(statement)
+    }
+
+    /// Returns the miss that is worth telling: what only lacks conditions, then what only IAM would have to allow, then
+    /// a statement or grant for others.
+    pub(super) fn nearest<'m>(self, misses: &[&'m NearMiss]) -> Option<&'m NearMiss> {
+        let rank = |miss: &&NearMiss| {
+            let written = miss.source.statement.is_some() || miss.source.id.is_some();
+            let conditional = miss.failing.iter().all(|failing| matches!(failing, Failing::Condition { .. }));
+            match (written, miss.source.layer, miss.failing.len()) {
+                (true, ..) if conditional => 0,
+                (false, Layer::Identity, 1) => 1,
+                (true, ..) => 2,
+                (false, ..) => 3,
+            }
+        };
+        misses.iter().copied().min_by_key(rank)
     }
 
     /// Returns what came near to allowing something, and why it does not.
@@ -182,8 +193,45 @@ impl<'a> Words<'a> {
     }
 }
 
+/// Returns what is asked for, as the end of a question: `decrypt with key orders (target prod)`.
+pub(super) fn asked(wanted: Wanted, key: &WorldKey) -> String {
+    use crate::kms::Capability::{Administer, Audit, Delete, Deploy, Describe};
+    let verb = match wanted {
+        Wanted::Capability(Administer | Audit | Delete | Deploy | Describe) => wanted.name().to_owned(),
+        Wanted::Capability(_) => format!("{} with", wanted.name()),
+        Wanted::Action(action) => format!("call {} on", action.full),
+    };
+    format!("{verb} key {} (target {})", escape(&key.name), key.target)
+}
+
+/// Returns the places of the manifest that a statement of a key's policy comes from: those that name somebody, where
+/// some do.
+pub(super) fn positions(source: &TraceEntry, key: &WorldKey, who: &str, setting: Setting<'_>) -> Vec<Position> {
+    let Some((_, statement)) = source.statement.filter(|_| source.layer == Layer::KeyPolicy) else {
+        return Vec::new();
+    };
+    let origins = key.origins.get(statement).map(Vec::as_slice).unwrap_or_default();
+    let names = |loc: &&Loc| setting.sources.text(**loc).trim_matches(['"', '\'']) == who;
+    let own: Vec<&Loc> = origins.iter().filter(names).collect();
+    let shown = if own.is_empty() { origins.iter().collect() } else { own };
+    shown.into_iter().filter_map(|loc| setting.sources.position(*loc)).collect()
+}
+
+/// Returns where something stands: the statement and policy, and its lines of the manifest.
+pub(super) fn place(source: &TraceEntry, positions: &[Position]) -> String {
+    let layer = layer_words(source.layer);
+    let what = match (&source.id, source.statement) {
+        (Some(id), _) if source.layer == Layer::Grant => return format!("grant {}", escape(id)),
+        (Some(id), _) => format!("`{}` of the {layer}", escape(id)),
+        (None, Some((_, statement))) => format!("statement {} of the {layer}", statement + 1),
+        (None, None) => format!("the {layer}"),
+    };
+    let places: Vec<String> = positions.iter().map(|at| format!("{}:{}", escape(&at.file), at.line)).collect();
+    if places.is_empty() { what } else { format!("{what}, {}", few(&places)) }
+}
+
 /// Returns the first of some things, and how many more there are.
-fn few(things: &[String]) -> String {
+pub(super) fn few(things: &[String]) -> String {
     match things.len().checked_sub(FEW) {
         None | Some(0) => and_list(things),
         Some(more) => {
