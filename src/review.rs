@@ -7,9 +7,13 @@ mod imply;
 mod limits;
 mod line;
 mod lockout;
+mod matrix;
 mod model;
 mod rule;
 mod separation;
+mod sharpen;
+mod symbolic;
+mod who_can;
 mod witness;
 mod words;
 
@@ -19,8 +23,10 @@ pub use ask::{
 pub use change::{ReviewInput, access_change};
 pub use limits::policy_sizes;
 pub use lockout::{LockedOut, MissingWay, keeps_a_way_in};
+pub use matrix::{MatrixRow, matrix};
 pub use model::{AccessChange, AccessLine, Risk, Witness};
 pub use separation::{BothDuties, separation};
+pub use who_can::{Answer, Verdict, WhoCan, can, who_can};
 pub use words::{condition_words, principal_words};
 
 #[cfg(test)]

@@ -129,7 +129,7 @@ impl<P: Part> CallerSide<P> {
 fn own_allow<P: Part>(call: &Call<'_>, read: P) -> P {
     match call.caller.facts.knowledge {
         _ if call.caller.is_root() => P::yes(Need::Identity),
-        Knowledge::Whole => read,
+        Knowledge::Whole | Knowledge::AccountOnly => read,
         Knowledge::NameOnly => read.or_open(Open::IdentityNotRead),
     }
 }

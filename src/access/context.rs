@@ -217,6 +217,10 @@ impl<'a> Call<'a> {
         self.action.is_none_or(|action| action.knows_condition_key(key))
     }
 
+    fn is_anybody(&self) -> bool {
+        self.caller.facts.knowledge == Knowledge::AccountOnly
+    }
+
     fn is_half_known(&self) -> bool {
         self.caller.facts.knowledge == Knowledge::NameOnly && !self.caller.is_service()
     }
@@ -255,6 +259,9 @@ impl<'a> Call<'a> {
         if let Some((_, named)) = NAMED.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)) {
             return self.named(*named);
         }
+        if self.is_anybody() && (after(PRINCIPAL_TAG, key).is_some() || after("aws:PrincipalOrg", key).is_some()) {
+            return Some(Value::Open(Open::NotGiven));
+        }
         if let Some(tag) = after(PRINCIPAL_TAG, key) {
             return folded(self.principal_tags()?, tag);
         }
@@ -267,6 +274,7 @@ impl<'a> Call<'a> {
     fn named(&self, named: Named) -> Option<Value<'a>> {
         match named {
             Named::Caller(key) if self.caller.is_service() => self.of_service(key),
+            Named::Caller(key) if self.is_anybody() => self.of_anybody(key),
             Named::Caller(key) => self.of_caller(key),
             Named::Key(key) => of_key(self.key?, key),
             Named::Grant(key) => of_grant(self.new_grant()?, key),
@@ -284,6 +292,20 @@ impl<'a> Call<'a> {
             | CallerKey::UserName
             | CallerKey::UserId
             | CallerKey::OrgId => None,
+        }
+    }
+
+    /// Of all whom nothing names only the account is known, if that.
+    fn of_anybody(&self, key: CallerKey) -> Option<Value<'a>> {
+        match key {
+            CallerKey::IsAwsService | CallerKey::ServiceName => self.of_caller(key),
+            CallerKey::Account if self.caller.account.is_some() => self.of_caller(key),
+            CallerKey::Account
+            | CallerKey::Arn
+            | CallerKey::Type
+            | CallerKey::UserName
+            | CallerKey::UserId
+            | CallerKey::OrgId => Some(Value::Open(Open::NotGiven)),
         }
     }
 

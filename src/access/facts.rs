@@ -1,6 +1,6 @@
 //! What a decision depends on: the request, the caller, the key, the guard rails.
 
-use crate::ids::{AccountId, PrincipalArn, PrincipalKind, Region};
+use crate::ids::{AccountId, Partition, PrincipalArn, PrincipalKind, Region};
 use crate::kms::{KeySpec, KeyUsage, Origin};
 use crate::policy::PolicyDocument;
 use std::collections::{BTreeMap, BTreeSet};
@@ -162,6 +162,9 @@ pub enum Knowledge {
     /// Who it is. It may have tags, an organization and identity policies that were not read: the latter can only
     /// add what the key's policy delegates, and what they might deny is left aside.
     NameOnly,
+    /// Nothing but its account, or not even that: it stands for all whom nothing names. Its name, tags and organization
+    /// are open; the identity policies that are given are taken for all that it has.
+    AccountOnly,
 }
 
 impl PrincipalFacts {
@@ -183,6 +186,13 @@ impl PrincipalFacts {
             management_account: false,
             knowledge: Knowledge::Whole,
         }
+    }
+
+    /// Returns somebody of an account, or of any, who stands for all whom nothing names.
+    pub fn anybody(partition: Partition, account: Option<AccountId>) -> Self {
+        let place = account.as_ref().map_or("*", AccountId::as_str);
+        let arn = format!("arn:{partition}:iam::{place}:role/*");
+        Self { knowledge: Knowledge::AccountOnly, ..Self::new(PrincipalType::Role, arn, account) }
     }
 
     /// Returns the caller of an ARN, with nothing else known of it.

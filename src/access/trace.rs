@@ -2,7 +2,7 @@
 
 use super::combine::Findings;
 use super::context::Call;
-use super::facts::Guardrails;
+use super::facts::{Guardrails, Knowledge};
 use super::layer::{Held, Need, Part as _, Place};
 use super::truth::{Open, Truth};
 use super::verdict::{Decision, Evaluation, Layer, TraceEntry};
@@ -138,6 +138,9 @@ impl Sources<'_> {
 
     /// The caller, as people call it: `role/App`.
     pub(super) fn who(&self) -> &str {
+        if self.call.caller.facts.knowledge == Knowledge::AccountOnly {
+            return "anybody";
+        }
         let arn = self.call.caller.facts.arn.as_str();
         arn.splitn(6, ':').nth(5).unwrap_or(arn)
     }

@@ -101,7 +101,7 @@ fn holds(condition: &Condition, rule: &Rule) -> bool {
 }
 
 /// Returns whether `wide` holds wherever `narrow` does.
-fn implies(narrow: &Condition, wide: &Condition) -> bool {
+pub(super) fn implies(narrow: &Condition, wide: &Condition) -> bool {
     if !narrow.key.eq_ignore_ascii_case(&wide.key) {
         return false;
     }
@@ -206,7 +206,7 @@ fn who_differ(deny: &Who, allow: &Rule) -> bool {
 }
 
 /// Returns whether two conditions on the same key can never both hold.
-fn exclude_each_other(one: &Condition, other: &Condition) -> bool {
+pub(super) fn exclude_each_other(one: &Condition, other: &Condition) -> bool {
     one.key.eq_ignore_ascii_case(&other.key) && (excludes(one, other) || excludes(other, one))
 }
 

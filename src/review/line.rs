@@ -69,7 +69,7 @@ impl Gathering<'_> {
         let mut left: BTreeSet<String> = members.iter().map(|gained| gained.action.clone()).collect();
         let have: BTreeSet<String> = self.held(heading).union(&left).cloned().collect();
         let mut named = Vec::new();
-        for (capability, actions) in self.capabilities() {
+        for (capability, actions) in capabilities_of(self.shape) {
             let own: BTreeSet<String> = left.intersection(&actions).cloned().collect();
             if actions.is_subset(&have) && !own.is_empty() {
                 left.retain(|action| !own.contains(action));
@@ -109,22 +109,6 @@ impl Gathering<'_> {
         known_actions().filter(has).map(str::to_owned).collect()
     }
 
-    /// Returns capabilities with their actions, the wide ones first.
-    fn capabilities(&self) -> Vec<(String, BTreeSet<String>)> {
-        let wide = [Capability::Administer, Capability::Delete, Capability::Audit, Capability::Import];
-        let users = Capability::ALL.iter().copied().filter(|capability| capability.is_for_users());
-        let named = wide.into_iter().chain(users).map(|capability| {
-            let actions = capability.actions(self.shape).into_iter().map(|action| action.full.to_owned()).collect();
-            (capability.name().to_owned(), actions)
-        });
-        let everything =
-            ("everything".to_owned(), known_actions().map(str::to_owned).chain([format!("kms:{FUTURE}")]).collect());
-        std::iter::once(everything)
-            .chain(named)
-            .filter(|(_, actions): &(_, BTreeSet<String>)| !actions.is_empty())
-            .collect()
-    }
-
     fn line(
         &self,
         heading: &Heading,
@@ -157,6 +141,22 @@ impl Gathering<'_> {
         let texts = phrases.into_iter().filter(|phrases| !phrases.is_empty()).map(text);
         texts.map(|text| format!("{lead} {text}")).collect()
     }
+}
+
+/// Returns capabilities with their actions, the wide ones first.
+pub(super) fn capabilities_of(shape: KeyShape) -> Vec<(String, BTreeSet<String>)> {
+    let wide = [Capability::Administer, Capability::Delete, Capability::Audit, Capability::Import];
+    let users = Capability::ALL.iter().copied().filter(|capability| capability.is_for_users());
+    let named = wide.into_iter().chain(users).map(|capability| {
+        let actions = capability.actions(shape).into_iter().map(|action| action.full.to_owned()).collect();
+        (capability.name().to_owned(), actions)
+    });
+    let everything =
+        ("everything".to_owned(), known_actions().map(str::to_owned).chain([format!("kms:{FUTURE}")]).collect());
+    std::iter::once(everything)
+        .chain(named)
+        .filter(|(_, actions): &(_, BTreeSet<String>)| !actions.is_empty())
+        .collect()
 }
 
 fn reading_order(line: &AccessLine) -> (&str, &str, &[String]) {
@@ -206,7 +206,7 @@ fn known_actions() -> impl Iterator<Item = &'static str> {
 }
 
 /// Returns actions as a list; those that KMS may add by the pattern that names them.
-fn action_list(actions: &BTreeSet<String>) -> String {
+pub(super) fn action_list(actions: &BTreeSet<String>) -> String {
     let name = |action: &String| action.trim_start_matches("kms:").replace(FUTURE, "*");
     actions.iter().map(name).collect::<Vec<_>>().join(", ")
 }

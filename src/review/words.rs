@@ -1,9 +1,10 @@
 //! Principals and conditions as people read them.
 
 use super::rule::{Rule, Who};
-use crate::policy::{Condition, glob_matches};
+use crate::access::{ResidualTerm, ResidualWay};
+use crate::policy::{Condition, ConditionOperator, glob_matches};
 use crate::services::Service;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What names need: how the manifest calls ARNs, and whose key it is.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +37,13 @@ pub(super) enum Distance {
     Own,
     Foreign,
     Everyone,
+}
+
+impl Named {
+    /// Returns somebody whose name says nothing of conditions.
+    pub(super) fn plain(name: String) -> Self {
+        Self { name, reach: Distance::Own, said: Vec::new() }
+    }
 }
 
 impl Vocabulary<'_> {
@@ -76,10 +84,15 @@ impl Vocabulary<'_> {
         Named { name, reach: self.distance(Some(account)), said }
     }
 
-    /// Names callers that are admitted by a condition on who they are.
     fn among_everyone(&self, rule: &Rule) -> Named {
-        let account = value_of(rule, "aws:PrincipalAccount");
-        if let Some(pattern) = value_of(rule, "aws:PrincipalArn") {
+        self.everyone_who(&rule.conditions)
+    }
+
+    /// Names callers that are admitted by a condition on who they are.
+    pub(super) fn everyone_who(&self, conditions: &[Condition]) -> Named {
+        let value_of = |key| value_among(conditions, key);
+        let account = value_of("aws:PrincipalAccount");
+        if let Some(pattern) = value_of("aws:PrincipalArn") {
             let of_arn = pattern.split(':').nth(4).filter(|part| !part.contains(['*', '?']));
             let known = of_arn.or(account);
             let reach = if known.is_some() { self.distance(known) } else { Distance::Everyone };
@@ -89,11 +102,11 @@ impl Vocabulary<'_> {
             }
             return Named { name: self.arn(pattern), reach, said };
         }
-        if let Some(organization) = value_of(rule, "aws:PrincipalOrgID") {
+        if let Some(organization) = value_of("aws:PrincipalOrgID") {
             let said = vec!["aws:principalorgid"];
             return Named { name: format!("org:{organization}"), reach: Distance::Foreign, said };
         }
-        match account.or(value_of(rule, "kms:CallerAccount")) {
+        match account.or(value_of("kms:CallerAccount")) {
             Some(account) => Named {
                 name: format!("everyone in account {account}"),
                 reach: self.distance(Some(account)),
@@ -111,11 +124,42 @@ impl Vocabulary<'_> {
 
     /// Returns the conditions of a rule in words, without those that its principal's name says.
     pub(super) fn conditions(&self, rule: &Rule, named: &Named) -> Vec<Phrase> {
+        self.phrases(&rule.conditions, named)
+    }
+
+    /// Returns conditions in words, without those that a principal's name says.
+    pub(super) fn phrases<'c>(
+        &self,
+        conditions: impl IntoIterator<Item = &'c Condition>,
+        named: &Named,
+    ) -> Vec<Phrase> {
         let said = |condition: &&Condition| !named.said.contains(&condition.key.to_ascii_lowercase().as_str());
-        let mut phrases: Vec<Phrase> = rule.conditions.iter().filter(said).map(|c| self.phrase(c)).collect();
+        let mut phrases: Vec<Phrase> = conditions.into_iter().filter(said).map(|c| self.phrase(c)).collect();
         phrases.sort();
         phrases.dedup();
         phrases
+    }
+
+    /// Returns what a way demands in words, with what the denies that may apply to it demand.
+    pub(super) fn of_way(&self, way: &ResidualWay, denies: &[&ResidualTerm], named: &Named) -> Vec<String> {
+        let phrases = self.phrases(way.conditions(), named);
+        let mut texts: Vec<String> = phrases.iter().map(Phrase::text).collect();
+        texts.extend(denies.iter().filter(|deny| !deny.conditions.is_empty()).map(|deny| self.of_deny(deny)));
+        let mut seen = BTreeSet::new();
+        texts.retain(|text| seen.insert(text.clone()));
+        texts
+    }
+
+    /// Returns when a deny does not apply.
+    fn of_deny(&self, deny: &ResidualTerm) -> String {
+        if let [condition] = deny.conditions.as_slice()
+            && let Some(opposite) = opposite(condition)
+        {
+            return self.phrase(&opposite).text();
+        }
+        let phrases: Vec<String> = deny.conditions.iter().map(|condition| self.phrase(condition).text()).collect();
+        let bare: Vec<&str> = phrases.iter().map(|text| text.strip_prefix("only ").unwrap_or(text)).collect();
+        format!("except {}", bare.join(" and "))
     }
 
     fn phrase(&self, condition: &Condition) -> Phrase {
@@ -203,6 +247,14 @@ fn lead(key: &str, operator: &str) -> Lead {
         "aws:principalaccount" | "kms:calleraccount" => Lead::Values("only from other accounts than".to_owned()),
         "aws:sourceaccount" if !negated => Lead::Values("only on behalf of account".to_owned()),
         "aws:sourcearn" if !negated => Lead::Values("only on behalf of".to_owned()),
+        "aws:principalorgid" if !negated => Lead::Values("only from organization".to_owned()),
+        "kms:grantoperations" if operator == "ForAllValues:StringEquals" => {
+            Lead::Values("only for grants of nothing but".to_owned())
+        }
+        "kms:encryptioncontextkeys" if operator == "ForAllValues:StringEquals" => {
+            Lead::Values("only with no other context keys than".to_owned())
+        }
+        "kms:requestalias" if !negated => Lead::Values("only by alias".to_owned()),
         "aws:multifactorauthpresent" => Lead::Values("only with MFA =".to_owned()),
         "resource" => Lead::Whole("only where the resource matches".to_owned()),
         _ => when(key, operator),
@@ -230,6 +282,28 @@ fn relation(operator: &str) -> String {
     }
 }
 
+/// Returns the condition that holds exactly where another one does not, where the language has one.
+fn opposite(condition: &Condition) -> Option<Condition> {
+    let operator = condition.operator.0.as_str();
+    let switched = |from: &str, to: &str| operator.replace(from, to);
+    let (operator, values) = match operator {
+        "Null" => {
+            let [value] = condition.values.as_slice() else { return None };
+            let other = if value.as_text().eq_ignore_ascii_case("true") { "false" } else { "true" };
+            (operator.to_owned(), vec![other.into()])
+        }
+        "StringNotEquals" | "StringNotLike" | "ArnNotEquals" | "ArnNotLike" | "NumericNotEquals" | "DateNotEquals" => {
+            (switched("Not", ""), condition.values.clone())
+        }
+        "StringEquals" | "StringLike" => (switched("String", "StringNot"), condition.values.clone()),
+        "ArnEquals" | "ArnLike" => (switched("Arn", "ArnNot"), condition.values.clone()),
+        "NotIpAddress" => ("IpAddress".to_owned(), condition.values.clone()),
+        "IpAddress" => ("NotIpAddress".to_owned(), condition.values.clone()),
+        _ => return None,
+    };
+    Some(Condition { operator: ConditionOperator(operator), key: condition.key.clone(), values })
+}
+
 /// Returns the service's name in the manifest, else the value as written.
 fn service(value: &str) -> String {
     let prefix = value.split('.').next().unwrap_or_default();
@@ -251,11 +325,16 @@ fn permission_set(pattern: &str) -> Option<String> {
 
 /// Returns the only value that a rule's positive condition on a key admits.
 pub(super) fn value_of<'r>(rule: &'r Rule, key: &str) -> Option<&'r str> {
+    value_among(&rule.conditions, key)
+}
+
+/// Returns the only value that a positive condition among some admits for a key.
+pub(super) fn value_among<'c>(conditions: &'c [Condition], key: &str) -> Option<&'c str> {
     let fits = |condition: &&Condition| {
         condition.key.eq_ignore_ascii_case(key)
             && matches!(condition.operator.0.as_str(), "StringEquals" | "StringLike" | "ArnEquals" | "ArnLike")
     };
-    match rule.conditions.iter().find(fits)?.values.as_slice() {
+    match conditions.iter().find(fits)?.values.as_slice() {
         [value] => Some(value.as_text()),
         _ => None,
     }

@@ -51,7 +51,8 @@ impl Completion {
         let (service, creates) =
             (full.principal.kind == PrincipalType::Service, full.request.action == "kms:CreateGrant");
         if !everything || full.request.encryption_context.is_empty() {
-            full.request.encryption_context.extend(self.context.clone());
+            let given = std::mem::replace(&mut full.request.encryption_context, self.context.clone());
+            full.request.encryption_context.extend(given);
         }
         if full.request.via_service.is_none() && !service {
             full.request.via_service = self.via.then(|| "s3.eu-west-1.amazonaws.com".to_owned());
