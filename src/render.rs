@@ -10,7 +10,8 @@ pub mod style;
 mod verify;
 
 pub use answer::{
-    About, Setting, explanation_to_json, holders_to_json, render_explanation, render_holders, render_matrix, rows_to_json,
+    About, Setting, explanation_to_json, holders_to_json, render_explanation, render_holders, render_matrix,
+    rows_to_json,
 };
 pub use apply::{apply_to_json, render_apply, render_event};
 pub use plan::{PolicyText, render_plan};

@@ -17,11 +17,10 @@ mod who_can;
 mod witness;
 mod words;
 
-pub use ask::{
-    Coming, ExplainedAction, Explanation, Extent, HeldAction, Holder, Supposed, Wanted, explain, holders,
-};
+pub use ask::{Coming, ExplainedAction, Explanation, Extent, HeldAction, Holder, Supposed, Wanted, explain, holders};
 pub use change::{ReviewInput, access_change};
 pub use limits::policy_sizes;
+pub use line::shape_of;
 pub use lockout::{LockedOut, MissingWay, keeps_a_way_in};
 pub use matrix::{MatrixRow, matrix};
 pub use model::{AccessChange, AccessLine, Risk, Witness};

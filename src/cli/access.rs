@@ -3,7 +3,9 @@
 mod asked;
 mod can;
 mod look;
+mod matrix;
 mod simulate;
+mod who_can;
 
 use super::args::{AccessOptions, Question};
 use super::printer::Printer;
@@ -14,7 +16,8 @@ pub async fn run(options: &AccessOptions, printer: &mut Printer) -> Exit {
     let answered = match &options.question {
         Question::Simulate(options) => Ok(simulate::run(options, printer)),
         Question::Can(options) => Box::pin(can::run(options, printer)).await,
-        Question::WhoCan(_) | Question::Matrix(_) => Err(Exit::Failed),
+        Question::WhoCan(options) => Box::pin(who_can::run(options, printer)).await,
+        Question::Matrix(options) => Box::pin(matrix::run(options, printer)).await,
     };
     match answered {
         Ok(exit) | Err(exit) => exit,

@@ -10,7 +10,7 @@ pub use list::{render_holders, render_matrix};
 
 use super::style::{Painter, Style};
 use crate::access::{Decision, NearMiss, ResidualTerm, ResidualWay};
-use crate::review::{ExplainedAction, Explanation, Extent};
+use crate::review::{Coming, ExplainedAction, Explanation, Extent, Supposed};
 use crate::source::SourceMap;
 use crate::text::{escape, plural};
 use std::collections::BTreeMap;
@@ -36,6 +36,7 @@ pub fn render_explanation(answer: &Explanation<'_>, setting: Setting<'_>, painte
     let words = Words { setting, key: answer.key, principal: answer.principal };
     let mut page = Page { out: String::new(), painter };
     page.headline(answer, &words);
+    page.through(answer);
     for (actions, lines) in grouped(answer, &words) {
         page.out.push('\n');
         let all = actions.len() == answer.actions.len() && actions.len() > 1;
@@ -60,7 +61,7 @@ type Line = (usize, String);
 fn grouped(answer: &Explanation<'_>, words: &Words<'_>) -> Vec<(Vec<String>, Vec<Line>)> {
     let mut groups: Vec<(Vec<String>, Vec<Line>)> = Vec::new();
     for action in &answer.actions {
-        let lines = explained(action, words);
+        let lines = explained(action, answer.extent(), words);
         match groups.iter_mut().find(|(_, known)| *known == lines) {
             Some((actions, _)) => actions.push(action.action.full.to_owned()),
             None => groups.push((vec![action.action.full.to_owned()], lines)),
@@ -69,23 +70,25 @@ fn grouped(answer: &Explanation<'_>, words: &Words<'_>) -> Vec<(Vec<String>, Vec
     groups
 }
 
-fn explained(answer: &ExplainedAction, words: &Words<'_>) -> Vec<Line> {
+fn explained(answer: &ExplainedAction, extent: Extent, words: &Words<'_>) -> Vec<Line> {
     let mut lines = Vec::new();
     match &answer.answer.residual.decision {
         Decision::Allow | Decision::Undetermined(_) => {
             for way in &answer.answer.residual.ways {
                 lines.extend(allowing(way, words));
             }
-            if let (Decision::Undetermined(reason), [], []) =
-                (&answer.answer.residual.decision, answer.answer.residual.ways.as_slice(), answer.answer.residual.denies.as_slice())
-            {
+            if let (Decision::Undetermined(reason), [], []) = (
+                &answer.answer.residual.decision,
+                answer.answer.residual.ways.as_slice(),
+                answer.answer.residual.denies.as_slice(),
+            ) {
                 lines.push((4, format!("open: {}", escape(reason))));
             }
             for deny in &answer.answer.residual.denies {
                 lines.extend(denying(deny, words));
             }
         }
-        Decision::ExplicitDeny | Decision::ImplicitDeny => lines.extend(refusing(answer, words)),
+        Decision::ExplicitDeny | Decision::ImplicitDeny => lines.extend(refusing(answer, extent, words)),
     }
     lines
 }
@@ -99,7 +102,7 @@ fn allowing(way: &ResidualWay, words: &Words<'_>) -> Vec<Line> {
     let several = way.terms.len() > 1;
     let written = |term: &&ResidualTerm| term.source.statement.is_some() || term.source.id.is_some();
     for term in way.terms.iter().filter(written).filter(|term| !words.is_made_up(&term.source)) {
-        let text = if several { format!(": {}", escape(&term.source.text)) } else { String::new() };
+        let text = if several { format!(": {}", words.sentence(&term.source.text)) } else { String::new() };
         lines.push((6, format!("by {}{text}", words.place(&term.source))));
     }
     lines
@@ -112,7 +115,7 @@ fn denying(deny: &ResidualTerm, words: &Words<'_>) -> Vec<Line> {
 }
 
 /// Why something is not allowed, and what came nearest to allowing it.
-fn refusing(answer: &ExplainedAction, words: &Words<'_>) -> Vec<Line> {
+fn refusing(answer: &ExplainedAction, extent: Extent, words: &Words<'_>) -> Vec<Line> {
     let (denies, allows): (Vec<&NearMiss>, Vec<&NearMiss>) =
         answer.near.iter().partition(|miss| words.is_deny(&miss.source));
     let mut lines = Vec::new();
@@ -120,10 +123,11 @@ fn refusing(answer: &ExplainedAction, words: &Words<'_>) -> Vec<Line> {
         lines.push((4, format!("denied{}", words.circumstances(deny.conditions()))));
         lines.push((6, format!("by {}", words.place(&deny.source))));
     }
-    if denies.is_empty() {
+    // Of what is refused as a whole the headline says so.
+    if denies.is_empty() && extent != Extent::Never {
         lines.push((4, "nothing allows it".to_owned()));
     }
-    if let Some(nearest) = words.nearest(&allows) {
+    if let Some(nearest) = Words::nearest(&allows) {
         let lead = if denies.is_empty() { "nearest" } else { "nothing allows it either; nearest" };
         lines.push((4, format!("{lead}: {}", words.near(nearest, answer.action))));
     }
@@ -149,6 +153,18 @@ impl Page {
         let line = wrap(&format!("{verdict}{rest}"), 0, 2);
         let painted = self.painter.paint(style, verdict);
         let _ok = writeln!(self.out, "{painted}{}", line.get(verdict.len()..).unwrap_or_default());
+    }
+
+    /// Says where the same capability takes other actions, and is allowed.
+    fn through(&mut self, answer: &Explanation<'_>) {
+        for service in &answer.through {
+            let via = Coming::Through(service.via_service(&answer.key.facts.region));
+            let within = Supposed { via: Some(via), ..Supposed::default() };
+            let actions = answer.wanted.actions_in(&answer.key.facts, &within);
+            let actions: Vec<&str> = actions.into_iter().map(|action| action.full).collect();
+            let (name, actions) = (answer.wanted.name(), crate::text::and_list(&actions));
+            self.wrapped(0, 2, &format!("Through {service}, yes: there, to {name} takes {actions} (--via {service})."));
+        }
     }
 
     fn gaps(&mut self, gaps: &[String]) {

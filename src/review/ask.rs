@@ -4,6 +4,7 @@ use super::line::shape_of;
 use super::who_can::{Answer, Verdict, WhoCan, asked};
 use crate::access::{ContextValue, Guardrails, KeyFacts, NearMiss, Request, Unknown, near_misses};
 use crate::kms::{Capability, KmsAction};
+use crate::services::Service;
 use crate::world::{World, WorldKey, WorldPrincipal};
 use std::collections::BTreeMap;
 
@@ -47,6 +48,8 @@ pub struct Explanation<'w> {
     pub key: &'w WorldKey,
     /// Each action, in order.
     pub actions: Vec<ExplainedAction>,
+    /// The services through which it is allowed, where it is not directly: there it takes other actions.
+    pub through: Vec<Service>,
 }
 
 /// Whether one action is allowed, and why.
@@ -106,6 +109,15 @@ impl Wanted {
         }
     }
 
+    /// Returns the actions of a call: through a service a capability means what the service needs of its caller for it.
+    pub fn actions_in(self, key: &KeyFacts, supposed: &Supposed) -> Vec<&'static KmsAction> {
+        let actions = self.actions(key);
+        let (Self::Capability(capability), Some(Coming::Through(via))) = (self, &supposed.via) else { return actions };
+        let service = Service::ALL.iter().find(|service| service.via_service(&key.region) == *via);
+        let needed = service.map(|service| service.actions_for(capability)).filter(|needed| !needed.is_empty());
+        needed.map_or(actions, |needed| needed.into_iter().filter_map(KmsAction::find).collect())
+    }
+
     /// Returns its name: `decrypt`, `kms:Decrypt`.
     pub fn name(self) -> &'static str {
         match self {
@@ -152,7 +164,18 @@ pub fn explain<'w>(
         };
         ExplainedAction { action, answer, near }
     };
-    Explanation { principal, wanted, key, actions: wanted.actions(&key.facts).into_iter().map(explained).collect() }
+    let actions: Vec<ExplainedAction> = wanted.actions_in(&key.facts, supposed).into_iter().map(explained).collect();
+    let refused = actions.iter().any(|action| action.answer.verdict == Verdict::Never);
+    let through = |service: &Service| {
+        let within =
+            Supposed { via: Some(Coming::Through(service.via_service(&key.facts.region))), ..supposed.clone() };
+        let (open, actions) = (within.request(&key.facts), wanted.actions_in(&key.facts, &within));
+        let answers = |action: &KmsAction| asking.can(principal, &asked(action.full, key, &open), key).verdict;
+        actions != wanted.actions(&key.facts)
+            && actions.iter().all(|action| matches!(answers(action), Verdict::Always | Verdict::Sometimes))
+    };
+    let services = Service::ALL.iter().copied().filter(|_| refused && supposed.via.is_none());
+    Explanation { principal, wanted, key, actions, through: services.filter(through).collect() }
 }
 
 /// Returns everybody who may do something with a key, or some of it: first those whom the world knows, then those whom
@@ -160,7 +183,7 @@ pub fn explain<'w>(
 pub fn holders(world: &World, wanted: Wanted, key: &WorldKey, supposed: &Supposed) -> Vec<Holder> {
     let (asking, open) = (WhoCan::new(world), supposed.request(&key.facts));
     let mut holders: Vec<Holder> = Vec::new();
-    for action in wanted.actions(&key.facts) {
+    for action in wanted.actions_in(&key.facts, supposed) {
         for answer in asking.ask(action.full, key, &open) {
             let conditions = asking.conditions(&answer, key);
             let (principal, arn) = (answer.principal.clone(), answer.arn.clone());

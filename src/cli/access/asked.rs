@@ -2,12 +2,27 @@
 
 use crate::access::ContextValue;
 use crate::cli::args::CallOptions;
+use crate::cli::printer::Printer;
+use crate::exit::Exit;
 use crate::ids::Region;
 use crate::kms::{ACTIONS, Capability, KmsAction};
 use crate::review::{Coming, Supposed, Wanted};
 use crate::services::Service;
 use crate::text::{did_you_mean, escape};
+use crate::world::WorldKey;
 use std::collections::BTreeMap;
+
+/// Prints what is wrong with a question.
+pub(super) fn wrong(error: &str, printer: &mut Printer) -> Exit {
+    printer.error(error);
+    Exit::Usage
+}
+
+/// Says that a key cannot be used so at all.
+pub(super) fn impossible(wanted: Wanted, key: &WorldKey) -> String {
+    let (name, spec, usage) = (wanted.name(), &key.facts.key_spec, &key.facts.key_usage);
+    format!("`{name}` is nothing that anybody can do with a key of spec {spec} and usage {usage}")
+}
 
 /// Reads an action: a capability, or the name of an API action with or without `kms:`.
 pub(super) fn wanted(text: &str) -> Result<Wanted, String> {

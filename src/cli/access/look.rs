@@ -10,8 +10,9 @@ use crate::ids::{AccountId, AliasArn, KeyArn, Region, TargetName};
 use crate::live::{NamedKey, Observed};
 use crate::ports::{CallerReader as _, PortErrorKind};
 use crate::read::{self, KeyNameError, ReadError};
+use crate::render::{About, Setting};
 use crate::text::{and_list, escape};
-use crate::world::{self, Identities, World};
+use crate::world::{self, Identities, World, WorldKey};
 use futures::stream::{StreamExt as _, TryStreamExt as _};
 use std::collections::BTreeMap;
 
@@ -21,15 +22,30 @@ pub(super) struct Looked {
     pub(super) manifest: Manifest,
     /// Its world, or that of its targets as it is.
     pub(super) world: World,
-    /// The names by which people know ARNs.
-    pub(super) names: BTreeMap<String, String>,
+    /// Which of the two.
+    pub(super) about: About,
+    names: BTreeMap<String, String>,
 }
 
 impl Looked {
-    fn new(manifest: Manifest, world: World) -> Self {
+    fn new(manifest: Manifest, world: World, about: About) -> Self {
         let names = world.principals.iter().filter(|known| known.name != known.facts.arn);
         let names = names.map(|known| (known.facts.arn.clone(), known.name.clone())).collect();
-        Self { manifest, world, names }
+        Self { manifest, world, about, names }
+    }
+
+    /// Returns the key that is asked about.
+    pub(super) fn key(&self, name: &str) -> Result<&WorldKey, String> {
+        match (self.about, self.world.keys.as_slice()) {
+            // What was read was found by its name.
+            (About::Live, [key]) => Ok(key),
+            (About::Live | About::Manifest, _) => self.world.key_named(name).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// Returns what the words of an answer need.
+    pub(super) fn setting(&self) -> Setting<'_> {
+        Setting { sources: &self.manifest.sources, names: &self.names, gaps: &self.world.gaps }
     }
 }
 
@@ -60,7 +76,7 @@ pub(super) async fn look(
     if !options.live {
         let mut world = world::of_manifest(&manifest.desired);
         world.keys.retain(|key| scope.keys.is_empty() || scope.keys.iter().any(|name| name.as_str() == key.name));
-        return Ok(Looked::new(manifest, world));
+        return Ok(Looked::new(manifest, world, About::Manifest));
     }
     let manifest = match which {
         Which::Declared => manifest,
@@ -87,7 +103,7 @@ pub(super) async fn look(
     for gap in &live.unreadable {
         printer.error(&format!("{}; nothing can be said of the key", escape(&gap.to_string())));
     }
-    if live.unreadable.is_empty() { Ok(Looked::new(manifest, live.world)) } else { Err(Exit::Failed) }
+    if live.unreadable.is_empty() { Ok(Looked::new(manifest, live.world, About::Live)) } else { Err(Exit::Failed) }
 }
 
 fn target<'s>(state: &'s DesiredState, name: &TargetName) -> Option<&'s DesiredTarget> {

@@ -52,7 +52,7 @@ pub fn holders_to_json(
         let principal = nobody(holder);
         let words = Words { setting, key, principal: &principal };
         let of = |held: &HeldAction| action_to_json(held.action, &held.answer, &[], words);
-        let whole = holder.actions.len() == wanted.actions(&key.facts).len();
+        let whole = holder.actions.len() == wanted.actions_in(&key.facts, supposed).len();
         let extent = Extent::of(holder.actions.iter().map(|held| &held.answer.verdict));
         json!({
             "principal": principal_to_json(&holder.principal, &holder.arn),

@@ -30,7 +30,7 @@ impl<'a> Words<'a> {
             Extent::Always if self.is_crowd() => ("Yes,", " as far as the account's IAM policies allow it.".to_owned()),
             Extent::Always => ("Yes.", String::new()),
             Extent::Conditional => ("Yes,", self.shared_condition(answer)),
-            Extent::Undetermined => ("Open:", " it hangs on what is not known.".to_owned()),
+            Extent::Undetermined => ("It depends:", " not all that decides it is known.".to_owned()),
             Extent::Never if answer.actions.iter().all(denied) => ("No:", " a statement denies it.".to_owned()),
             Extent::Never => ("No:", " nothing allows it.".to_owned()),
             Extent::Partly => ("In part:", format!(" {allowed} of {}.", plural(answer.actions.len(), "action"))),
@@ -132,7 +132,7 @@ impl<'a> Words<'a> {
 
     /// Returns the miss that is worth telling: what only lacks conditions, then what only IAM would have to allow, then
     /// a statement or grant for others.
-    pub(super) fn nearest<'m>(self, misses: &[&'m NearMiss]) -> Option<&'m NearMiss> {
+    pub(super) fn nearest<'m>(misses: &[&'m NearMiss]) -> Option<&'m NearMiss> {
         let rank = |miss: &&NearMiss| {
             let written = miss.source.statement.is_some() || miss.source.id.is_some();
             let conditional = miss.failing.iter().all(|failing| matches!(failing, Failing::Condition { .. }));
@@ -148,31 +148,41 @@ impl<'a> Words<'a> {
 
     /// Returns what came near to allowing something, and why it does not.
     pub(super) fn near(self, miss: &NearMiss, action: &KmsAction) -> String {
-        let lacks: Vec<String> = miss.failing.iter().map(|failing| self.lack(failing, &miss.source, action)).collect();
+        let of_layer = |failing: &&Failing| matches!(failing, Failing::Layer(_));
+        let lack = |failing: &Failing| self.lack(failing, &miss.source, action);
+        let limits: Vec<String> = miss.failing.iter().filter(of_layer).map(lack).collect();
         if miss.source.statement.is_none() && miss.source.id.is_none() {
-            return lacks.join("; ");
+            return limits.join("; ");
         }
-        format!("{}; {}", self.place(&miss.source), lacks.join("; "))
+        let lacks: Vec<String> = miss.failing.iter().filter(|failing| !of_layer(failing)).map(lack).collect();
+        let lacks = if lacks.is_empty() { String::new() } else { format!(": it {}", and_list(&lacks)) };
+        let limits = limits.iter().map(|limit| format!("; {limit}"));
+        format!("{}{lacks}{}", self.place(&miss.source), limits.collect::<String>())
     }
 
     fn lack(self, failing: &Failing, source: &TraceEntry, action: &KmsAction) -> String {
         match failing {
             Failing::Principal => match self.statement(source).map(|statement| self.principals(statement)) {
-                Some(names) if !names.is_empty() => format!("it is for {}", few(&names)),
-                Some(_) | None => "it is for others".to_owned(),
+                Some(names) if !names.is_empty() => format!("is for {}", few(&names)),
+                Some(_) | None => "is for others".to_owned(),
             },
-            Failing::Action => format!("it does not cover {}", action.full),
-            Failing::Resource => "it is for other resources".to_owned(),
+            Failing::Action => format!("does not cover {}", action.full),
+            Failing::Resource => "is for other resources".to_owned(),
             Failing::Condition { condition, given } => {
                 let given = match given {
                     None => String::new(),
                     Some(ContextValue::One(text)) => format!(", and the call has `{}`", escape(text)),
                     Some(ContextValue::Many(texts)) => format!(", and the call has `{}`", escape(&texts.join("`, `"))),
                 };
-                format!("it holds {}{given}", self.condition(condition))
+                format!("holds {}{given}", self.condition(condition))
             }
-            Failing::Layer(text) => escape(text).into_owned(),
+            Failing::Layer(text) => self.sentence(text),
         }
+    }
+
+    /// Returns what the evaluator says, with the key by its name.
+    pub(super) fn sentence(self, text: &str) -> String {
+        escape(&text.replace(&self.key.facts.arn, &format!("key {}", self.key.name))).into_owned()
     }
 
     fn principals(self, statement: &Statement) -> Vec<String> {
@@ -182,6 +192,9 @@ impl<'a> Words<'a> {
         };
         let name = |entry: &PrincipalEntry| match entry {
             PrincipalEntry::Everyone => "everyone under its conditions".to_owned(),
+            PrincipalEntry::Aws(text) if text.ends_with(":root") => {
+                format!("account {}", escape(text.split(':').nth(4).unwrap_or_default()))
+            }
             PrincipalEntry::Aws(_)
             | PrincipalEntry::Service(_)
             | PrincipalEntry::Federated(_)
