@@ -17,7 +17,7 @@ mod scope;
 mod summary;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use action::{Action, KeyRef};
 pub use data::{PLAN_FORMAT_VERSION, plan_to_json};

@@ -64,7 +64,7 @@ pub enum Command {
     Access(AccessOptions),
     /// Explain a diagnostic code and how to mend what it reports
     Explain(ExplainOptions),
-    /// Print the JSON Schema of the manifest
+    /// Print the JSON Schema of the manifest, or of what a command prints
     Schema(SchemaOptions),
     /// Run the embedded AWS endpoint
     #[cfg(feature = "sandbox")]
@@ -350,7 +350,26 @@ pub struct ExplainOptions {
 
 /// Options of `keywright schema`.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct SchemaOptions {}
+pub struct SchemaOptions {
+    /// Print the schema of this
+    #[arg(value_name = "WHAT", default_value = "manifest")]
+    pub what: SchemaOf,
+}
+
+/// What has a JSON Schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// The manifest.
+    Manifest,
+    /// What `plan --format json` prints.
+    Plan,
+    /// What `apply --format json` prints.
+    Apply,
+    /// What `verify --format json` prints.
+    Verify,
+    /// What `access can`, `who-can` and `matrix` print with `--format json`.
+    Access,
+}
 
 /// Options of `keywright sandbox`.
 #[cfg(feature = "sandbox")]

@@ -4,7 +4,7 @@ mod approval;
 mod broken;
 mod compare;
 mod guards;
-mod json;
+pub(crate) mod json;
 
 use super::{Plan, TargetPlan};
 use crate::apply::tests::world::{World, rotating};

@@ -27,6 +27,8 @@ pub struct Setting<'a> {
     pub sources: &'a SourceMap,
     /// The names by which people know ARNs.
     pub names: &'a BTreeMap<String, String>,
+    /// The names of the identity policies of each principal, by its ARN.
+    pub policy_names: &'a BTreeMap<String, Vec<String>>,
     /// What was not read, in words.
     pub gaps: &'a [String],
 }

@@ -86,7 +86,7 @@ impl World {
     /// Returns somebody whom the world does not name: a session has what its role has.
     fn stranger(&self, arn: &PrincipalArn) -> WorldPrincipal {
         let mut facts = PrincipalFacts::from_arn(arn);
-        facts.knowledge = if arn.kind() == PrincipalKind::Root { Knowledge::Whole } else { Knowledge::NameOnly };
+        facts.knowledge = Knowledge::NameOnly;
         let role = (arn.kind() == PrincipalKind::Session).then(|| self.role_of(arn)).flatten();
         if let Some(role) = role {
             let arn = std::mem::take(&mut facts.arn);

@@ -4,7 +4,7 @@ use super::{World, WorldKey, WorldPrincipal, of_manifest};
 use crate::access::{GrantFacts, Grantee, Knowledge, PrincipalFacts, PrincipalType};
 use crate::desired::{DesiredKey, DesiredState, DesiredTarget};
 use crate::ids::{AccountId, PrincipalArn, PrincipalKind};
-use crate::live::{Facts, Gap, LiveIdentities, NamedKey, Observed};
+use crate::live::{Facts, Gap, LiveIdentities, LiveIdentity, NamedKey, Observed};
 use crate::policy::{PolicyDocument, PrincipalEntry, Principals, Statement};
 use crate::source::Loc;
 use crate::synth;
@@ -21,6 +21,8 @@ pub struct LiveWorld {
     pub world: World,
     /// The keys that cannot be judged, since their policies were not read.
     pub unreadable: Vec<Gap>,
+    /// The names of the identity policies of each principal, by its ARN, in their order.
+    pub policy_names: BTreeMap<String, Vec<String>>,
 }
 
 /// Returns the keys that were read in targets, and everybody who is in their accounts or named by them.
@@ -50,6 +52,7 @@ pub fn of_live(state: &DesiredState, keys: &[(&DesiredTarget, &NamedKey)], ident
     found.world.keys.iter().for_each(|key| people.named_by(key));
     people.declared();
     found.world.principals = people.found.into_values().collect();
+    found.policy_names = policy_names(identities);
     gaps.extend(unread_identities(state, identities));
     found.world.gaps = gaps.into_iter().collect();
     found.world.gaps.extend(
@@ -67,6 +70,12 @@ fn unread_identities<'a>(state: &'a DesiredState, identities: &'a Identities) ->
         }
         None => Some(format!("the identity policies of account {}", account.account)),
     })
+}
+
+fn policy_names(identities: &Identities) -> BTreeMap<String, Vec<String>> {
+    let all = identities.values().filter_map(Observed::known).flat_map(|live| &live.principals);
+    let names = |identity: &LiveIdentity| identity.policies.iter().map(|policy| policy.source.to_string()).collect();
+    all.map(|identity| (identity.arn.to_string(), names(identity))).collect()
 }
 
 /// Returns how people call a key: as the manifest does where it is the manifest's, else by an alias, else by its id.
@@ -111,7 +120,7 @@ struct People<'a> {
 }
 
 impl People<'_> {
-    /// Adds everybody who was read, and the accounts' root users.
+    /// Adds everybody who was read.
     fn read(&mut self, gaps: &mut BTreeSet<String>) {
         for live in self.identities.values().filter_map(Observed::known) {
             for identity in &live.principals {
@@ -151,7 +160,6 @@ impl People<'_> {
                 }
             }
         }
-        self.add_named(&PrincipalArn::root(facts.region.partition(), &facts.account));
     }
 
     /// Adds somebody who is known by name; nobody whose account was read, and who is not there.
@@ -166,7 +174,8 @@ impl People<'_> {
                 let arn = std::mem::take(&mut facts.arn);
                 facts = PrincipalFacts { kind: PrincipalType::RoleSession, arn, ..role.facts.clone() };
             }
-            PrincipalKind::Root => {}
+            // Of root users and accounts the key's policy speaks; they are asked about with it.
+            PrincipalKind::Root => return,
             PrincipalKind::Role | PrincipalKind::User | PrincipalKind::Session | PrincipalKind::FederatedUser => {
                 facts.knowledge = Knowledge::NameOnly;
             }

@@ -27,5 +27,5 @@ pub(super) async fn run(options: &CanOptions, printer: &mut Printer) -> Result<E
             printer.answer(&json::to_text(&explanation_to_json(&answer, looked.about, &supposed, looked.setting())));
         }
     }
-    Ok(Exit::Done)
+    Ok(looked.exit)
 }

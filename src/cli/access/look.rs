@@ -24,14 +24,17 @@ pub(super) struct Looked {
     pub(super) world: World,
     /// Which of the two.
     pub(super) about: About,
+    /// `Failed` where a key could not be read; the others are there.
+    pub(super) exit: Exit,
     names: BTreeMap<String, String>,
+    policy_names: BTreeMap<String, Vec<String>>,
 }
 
 impl Looked {
     fn new(manifest: Manifest, world: World, about: About) -> Self {
         let names = world.principals.iter().filter(|known| known.name != known.facts.arn);
         let names = names.map(|known| (known.facts.arn.clone(), known.name.clone())).collect();
-        Self { manifest, world, about, names }
+        Self { manifest, world, about, exit: Exit::Done, names, policy_names: BTreeMap::new() }
     }
 
     /// Returns the key that is asked about.
@@ -45,7 +48,12 @@ impl Looked {
 
     /// Returns what the words of an answer need.
     pub(super) fn setting(&self) -> Setting<'_> {
-        Setting { sources: &self.manifest.sources, names: &self.names, gaps: &self.world.gaps }
+        Setting {
+            sources: &self.manifest.sources,
+            names: &self.names,
+            policy_names: &self.policy_names,
+            gaps: &self.world.gaps,
+        }
     }
 }
 
@@ -103,7 +111,11 @@ pub(super) async fn look(
     for gap in &live.unreadable {
         printer.error(&format!("{}; nothing can be said of the key", escape(&gap.to_string())));
     }
-    if live.unreadable.is_empty() { Ok(Looked::new(manifest, live.world, About::Live)) } else { Err(Exit::Failed) }
+    let exit = if live.unreadable.is_empty() { Exit::Done } else { Exit::Failed };
+    if live.world.keys.is_empty() {
+        return Err(exit);
+    }
+    Ok(Looked { exit, policy_names: live.policy_names, ..Looked::new(manifest, live.world, About::Live) })
 }
 
 fn target<'s>(state: &'s DesiredState, name: &TargetName) -> Option<&'s DesiredTarget> {

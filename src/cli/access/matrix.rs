@@ -16,5 +16,5 @@ pub(super) async fn run(options: &MatrixOptions, printer: &mut Printer) -> Resul
         Format::Text => printer.answer(&render_matrix(&rows, keys, looked.setting(), printer.answer_painter())),
         Format::Json => printer.answer(&json::to_text(&rows_to_json(&rows, keys, looked.about, looked.setting()))),
     }
-    Ok(Exit::Done)
+    Ok(looked.exit)
 }

@@ -31,5 +31,5 @@ pub(super) async fn run(options: &WhoCanOptions, printer: &mut Printer) -> Resul
             printer.answer(&json::to_text(&document));
         }
     }
-    Ok(Exit::Done)
+    Ok(looked.exit)
 }

@@ -1,8 +1,7 @@
 //! Who can, and the matrix: a table for people, in lines that fit a terminal.
 
-use super::words::{asked, few, place, positions};
+use super::words::{asked, few, place};
 use super::{Page, Setting, WIDTH, wrap};
-use crate::access::TraceEntry;
 use crate::kms::{Capability, KmsAction};
 use crate::render::style::{Painter, Style};
 use crate::review::{HeldAction, Holder, MatrixRow, Supposed, Verdict, Wanted, shape_of};
@@ -144,12 +143,9 @@ fn sources<'a>(
 ) -> impl Iterator<Item = String> + use<'a> {
     let terms = actions.iter().flat_map(|held| &held.answer.residual.ways).flat_map(|way| &way.terms);
     let written = terms.map(|term| &term.source).filter(|source| source.statement.is_some() || source.id.is_some());
-    let places: BTreeSet<String> = written.map(|source| placed(source, key, &holder.principal, setting)).collect();
+    let who = (holder.principal.as_str(), holder.arn.as_str());
+    let places: BTreeSet<String> = written.map(|source| place(source, key, who, setting)).collect();
     places.into_iter()
-}
-
-fn placed(source: &TraceEntry, key: &WorldKey, who: &str, setting: Setting<'_>) -> String {
-    place(source, &positions(source, key, who, setting))
 }
 
 /// Returns for whom an answer is open, by reason.

@@ -93,16 +93,7 @@ impl<'a> Words<'a> {
 
     /// Returns where something stands: the statement and policy, and its lines of the manifest.
     pub(super) fn place(self, source: &TraceEntry) -> String {
-        let layer = layer_words(source.layer);
-        let what = match (&source.id, source.statement) {
-            (Some(id), _) if source.layer == Layer::Grant => return format!("grant {}", escape(id)),
-            (Some(id), _) => format!("`{}` of the {layer}", escape(id)),
-            (None, Some((_, statement))) => format!("statement {} of the {layer}", statement + 1),
-            (None, None) => format!("the {layer}"),
-        };
-        let places: Vec<String> =
-            self.positions(source).iter().map(|at| format!("{}:{}", escape(&at.file), at.line)).collect();
-        if places.is_empty() { what } else { format!("{what}, {}", few(&places)) }
+        place(source, self.key, (&self.principal.name, &self.principal.facts.arn), self.setting)
     }
 
     /// Returns the places of the manifest that a statement of the key policy comes from: those that name the caller,
@@ -231,14 +222,17 @@ pub(super) fn positions(source: &TraceEntry, key: &WorldKey, who: &str, setting:
 }
 
 /// Returns where something stands: the statement and policy, and its lines of the manifest.
-pub(super) fn place(source: &TraceEntry, positions: &[Position]) -> String {
-    let layer = layer_words(source.layer);
+pub(super) fn place(source: &TraceEntry, key: &WorldKey, (who, arn): (&str, &str), setting: Setting<'_>) -> String {
+    let of_caller = source.statement.filter(|_| source.layer == Layer::Identity);
+    let name = of_caller.and_then(|(policy, _)| setting.policy_names.get(arn)?.get(policy));
+    let layer = name.map_or_else(|| layer_words(source.layer).into(), |name| escape(name));
     let what = match (&source.id, source.statement) {
         (Some(id), _) if source.layer == Layer::Grant => return format!("grant {}", escape(id)),
         (Some(id), _) => format!("`{}` of the {layer}", escape(id)),
         (None, Some((_, statement))) => format!("statement {} of the {layer}", statement + 1),
         (None, None) => format!("the {layer}"),
     };
+    let positions = positions(source, key, who, setting);
     let places: Vec<String> = positions.iter().map(|at| format!("{}:{}", escape(&at.file), at.line)).collect();
     if places.is_empty() { what } else { format!("{what}, {}", few(&places)) }
 }
