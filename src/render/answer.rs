@@ -129,7 +129,7 @@ fn refusing(answer: &ExplainedAction, extent: Extent, words: &Words<'_>) -> Vec<
     if denies.is_empty() && extent != Extent::Never {
         lines.push((4, "nothing allows it".to_owned()));
     }
-    if let Some(nearest) = Words::nearest(&allows) {
+    if let Some(nearest) = words.nearest(&allows) {
         let lead = if denies.is_empty() { "nearest" } else { "nothing allows it either; nearest" };
         lines.push((4, format!("{lead}: {}", words.near(nearest, answer.action))));
     }

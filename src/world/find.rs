@@ -190,3 +190,63 @@ impl WorldPrincipal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desired::RoleKind;
+    use crate::synth::sample::{self, key, managed, restricted, role_arn, target};
+    use crate::world::of_manifest;
+
+    fn world() -> World {
+        let roles = ["api", "reporting"].map(|name| managed(name, RoleKind::KeyUser, crate::desired::Trust::default()));
+        let targets = vec![
+            target("east", "us-east-1", vec![key("a"), restricted()]),
+            target("west", "us-west-2", vec![key("a")]),
+        ];
+        of_manifest(&sample::state(targets, roles.into()))
+    }
+
+    #[test]
+    fn keys_have_names_and_aliases() {
+        let world = world();
+        let found = |name: &str| world.key_named(name).map(|key| key.name.clone()).map_err(|error| error.to_string());
+        assert_eq!(found("ledger"), Ok("ledger".to_owned()));
+        assert_eq!(found("alias/payments/ledger"), Ok("ledger".to_owned()));
+        let account = sample::ACCOUNT;
+        assert_eq!(found(&format!("arn:aws:kms:us-east-1:{account}:alias/payments/ledger")), Ok("ledger".to_owned()));
+        assert!(found(&format!("arn:aws:kms:us-west-2:{account}:alias/payments/ledger")).is_err());
+        assert_eq!(found("a").unwrap_err(), "key `a` is in the targets east and west; name one with --target");
+        assert!(found("legder").unwrap_err().ends_with("did you mean `ledger`?"));
+        assert!(found("\u{1b}").unwrap_err().contains("`\\u{1b}`"));
+    }
+
+    #[test]
+    fn principals_have_many_names() {
+        let world = world();
+        let key = world.key_named("ledger").unwrap();
+        let found = |name: &str| world.principal_named(name, key).unwrap();
+        let api = found("api");
+        assert_eq!((api.facts.arn.as_str(), api.facts.knowledge), (role_arn("api").as_str(), Knowledge::Whole));
+        assert_eq!(found(role_arn("api").as_str()).facts, api.facts);
+        let session = found("arn:aws:sts::111122223333:assumed-role/api/one");
+        assert_eq!((session.facts.kind, session.facts.knowledge), (PrincipalType::RoleSession, Knowledge::Whole));
+        assert_eq!(session.facts.role_arn.as_deref(), Some(role_arn("api").as_str()));
+        let stranger = found("arn:aws:iam::444455556666:user/ann");
+        assert_eq!((stranger.facts.kind, stranger.facts.knowledge), (PrincipalType::User, Knowledge::NameOnly));
+        assert_eq!(found("service:logs").facts.arn, "logs.us-east-1.amazonaws.com");
+        assert!(found("sso:Admin").facts.arn.contains("AWSReservedSSO_Admin_"));
+        let account = found("account:444455556666");
+        assert_eq!(account.facts.knowledge, Knowledge::AccountOnly);
+        for (name, words) in [
+            ("apo", "did you mean `api`?"),
+            ("account:x", "twelve digits"),
+            ("org:o-1", "nobody in particular"),
+            ("user:x", "is no principal"),
+            ("arn:aws:iam::444455556666:group/g", "principal ARN"),
+        ] {
+            let error = world.principal_named(name, key).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+}

@@ -225,3 +225,148 @@ fn as_grantee(entry: &PrincipalEntry) -> Option<Grantee> {
 fn grantee(grant: &GrantFacts) -> Grantee {
     grant.grantee.clone()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desired::RoleKind;
+    use crate::ids::KeyArn;
+    use crate::live::{IdentityKind, LiveGrant, LiveKey, LivePolicy, LiveRotation};
+    use crate::synth::sample::{self, managed, restricted, target};
+
+    const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+
+    fn state() -> DesiredState {
+        let roles = ["api", "reporting"].map(|name| managed(name, RoleKind::KeyUser, crate::desired::Trust::default()));
+        sample::state(vec![target("prod", "us-east-1", vec![restricted()])], roles.into())
+    }
+
+    fn live(policy: Observed<PolicyDocument>, grants: Vec<LiveGrant>, aliases: &[&str]) -> NamedKey {
+        let arn: KeyArn = KEY.parse().unwrap();
+        let id = arn.key_id();
+        let denied = || ("kms:GetKeyPolicy".to_owned(), "no".to_owned());
+        let policy = match policy {
+            Observed::Known(document) => Observed::Known(LivePolicy { text: String::new(), document }),
+            Observed::Denied { .. } => Observed::Denied { action: denied().0, message: denied().1 },
+        };
+        let key = LiveKey {
+            arn,
+            metadata: Observed::Denied { action: "kms:DescribeKey".to_owned(), message: "no".to_owned() },
+            policy,
+            ram_policy: Some(Observed::Known(None)),
+            tags: Observed::Known(BTreeMap::new()),
+            rotation: Observed::Known(LiveRotation::Off),
+            grants: Observed::Known(grants),
+        };
+        let aliases = aliases.iter().map(|alias| (alias.parse().unwrap(), Some(id.clone()))).collect();
+        NamedKey { key, aliases: Observed::Known(aliases) }
+    }
+
+    fn identities(names: &[&str]) -> Identities {
+        let identity = |name: &&str| LiveIdentity::new(sample::role_arn(name).principal(), IdentityKind::Role, "AROA");
+        let principals = names.iter().map(identity).collect();
+        let live = LiveIdentities { account: sample::account(), principals, unreadable: Vec::new() };
+        [(sample::account(), Observed::Known(live))].into()
+    }
+
+    fn denied() -> Identities {
+        let action = "iam:GetAccountAuthorizationDetails".to_owned();
+        [(sample::account(), Observed::Denied { action, message: "no".to_owned() })].into()
+    }
+
+    fn knowledge(world: &World) -> BTreeMap<&str, Knowledge> {
+        world.principals.iter().map(|known| (known.name.as_str(), known.facts.knowledge)).collect()
+    }
+
+    #[test]
+    fn a_live_key_has_its_name_and_its_statements_their_places() {
+        let state = state();
+        let wanted = &state.targets[0].keys[0];
+        let mut policy = synth::key_policy(&state.targets[0], wanted);
+        policy.statements.reverse();
+        policy.statements.push(Statement::allow("BackDoor", ["kms:*"]).principals(vec![PrincipalEntry::Everyone]));
+        let count = policy.statements.len();
+        for (aliases, name) in [
+            (&["alias/keywright/payments/ledger"][..], "ledger"),
+            (&["alias/payments/ledger"], "ledger"),
+            (&["alias/other"], "alias/other"),
+            (&[], "1234abcd-12ab-34cd-56ef-1234567890ab"),
+        ] {
+            let key = live(Observed::Known(policy.clone()), Vec::new(), aliases);
+            let found = of_live(&state, &[(&state.targets[0], &key)], &identities(&["api"]));
+            let key = &found.world.keys[0];
+            assert_eq!((key.name.as_str(), key.origins.len(), key.loc.is_some()), (name, count, name == "ledger"));
+            assert_eq!(key.origins.last(), Some(&Vec::new()));
+            let mut places = synth::key_policy_origins(&state.targets[0], wanted);
+            places.reverse();
+            places.push(Vec::new());
+            assert!(name != "ledger" || key.origins == places);
+            assert!(found.world.gaps.iter().any(|gap| gap.contains("the metadata of key")), "{:?}", found.world.gaps);
+        }
+    }
+
+    #[test]
+    fn who_was_read_is_known_whole_and_who_is_only_named_by_name() {
+        let state = state();
+        let guest = "arn:aws:iam::444455556666:role/guest";
+        let session = "arn:aws:sts::111122223333:assumed-role/api/one";
+        let names = [guest, session, "logs.us-east-1.amazonaws.com"];
+        let grant = |(at, name): (usize, &&str)| LiveGrant {
+            name: None,
+            facts: GrantFacts {
+                grant_id: at.to_string(),
+                issuing_account: sample::ACCOUNT.to_owned(),
+                operations: vec!["Decrypt".to_owned()],
+                grantee: if name.starts_with("arn:") {
+                    Grantee::Principal((*name).to_owned())
+                } else {
+                    Grantee::Service((*name).to_owned())
+                },
+                retiring: None,
+                constraints: crate::access::GrantConstraints::default(),
+            },
+        };
+        let grants: Vec<LiveGrant> = names.iter().enumerate().map(grant).collect();
+        let key = live(Observed::Known(synth::key_policy(&state.targets[0], &state.targets[0].keys[0])), grants, &[]);
+        let keys = [(&state.targets[0], &key)];
+
+        let found = of_live(&state, &keys, &identities(&["api", "stranger"]));
+        let known = knowledge(&found.world);
+        let stranger = sample::role_arn("stranger");
+        for name in ["api", session, stranger.as_str(), names[2]] {
+            assert_eq!(known.get(name), Some(&Knowledge::Whole), "{name}: {known:?}");
+        }
+        assert_eq!(known.get(guest), Some(&Knowledge::NameOnly));
+        // It is in the manifest and not in the account.
+        assert_eq!(known.get("reporting"), None);
+
+        let found = of_live(&state, &keys, &denied());
+        let known = knowledge(&found.world);
+        for name in ["api", "reporting", "key-admin", guest, session] {
+            let name = if name == "key-admin" { sample::role_arn(name).to_string() } else { name.to_owned() };
+            let knowledge = known.iter().find(|(known, _)| name.ends_with(**known)).map(|(_, knowledge)| *knowledge);
+            assert_eq!(knowledge, Some(Knowledge::NameOnly), "{name}: {known:?}");
+        }
+        let gap = "iam:GetAccountAuthorizationDetails was denied: no";
+        assert!(found.world.gaps.iter().any(|known| known.contains(gap)), "{:?}", found.world.gaps);
+    }
+
+    #[test]
+    fn a_key_whose_policy_was_not_read_is_not_judged() {
+        let state = state();
+        let policy = Observed::Denied { action: String::new(), message: String::new() };
+        let key = live(policy, Vec::new(), &[]);
+        let found = of_live(&state, &[(&state.targets[0], &key)], &denied());
+        assert!(found.world.keys.is_empty());
+        assert!(found.unreadable[0].to_string().contains("kms:GetKeyPolicy"));
+    }
+
+    #[test]
+    fn roles_of_identity_center_go_by_their_permission_set() {
+        let role = |name: &str| format!("arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/{name}");
+        let made = role("eu-west-1/AWSReservedSSO_Data_Admin_0123456789abcdef");
+        assert_eq!(permission_set(&made).as_deref(), Some("sso:Data_Admin"));
+        assert_eq!(permission_set(&role("AWSReservedSSO_Data_0123")), None);
+        assert_eq!(permission_set("arn:aws:iam::111122223333:role/AWSReservedSSO_Data_0123456789abcdef"), None);
+    }
+}

@@ -1,7 +1,9 @@
 //! Questions about access: of a manifest, of live keys, of worked cases.
 
 use crate::harness::{Place, Run, repository};
-use crate::live::{ACCOUNT, SMALL, applied};
+use crate::live::{ACCOUNT, SMALL, Serving, applied, rewrite_policy};
+use keywright::ids::AccountId;
+use keywright::sandbox::{StateLocation, credentials};
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -222,4 +224,69 @@ fn a_key_that_does_not_exist_yet_has_no_live_answer() {
     let run = place.line("access who-can decrypt orders --live --sandbox").ends(1);
     let run = run.talks_of("key `orders` does not exist yet; `keywright apply` makes it");
     assert_eq!(run.stdout, "");
+}
+
+/// Returns a question with which the self-test's principal, who may read keys and no identities, is asked.
+fn as_reader(place: Place, question: &str) -> (Place, String) {
+    place.replace(
+        "keywright.toml",
+        "deployers = [\"deployer\"]",
+        "deployers = [\"deployer\"]\nassume_role = \"arn:aws:iam::111122223333:role/verifier\"",
+    );
+    let (access_key, secret) = credentials(&ACCOUNT.parse::<AccountId>().unwrap());
+    let place = place.with("AWS_ACCESS_KEY_ID", &access_key).with("AWS_SECRET_ACCESS_KEY", secret.expose_secret());
+    (place, format!("access {question} --live"))
+}
+
+#[test]
+fn identities_that_may_not_be_read_are_a_gap_and_not_nothing() {
+    let place = applied();
+    // The account's IAM is let in: what hangs on identity policies is open then.
+    rewrite_policy(&place, "orders", |policy| {
+        policy["Statement"].as_array_mut().unwrap().push(serde_json::json!({
+            "Sid": "Iam", "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::111122223333:root" },
+            "Action": "kms:Encrypt", "Resource": "*"
+        }));
+    });
+    let folder = StateLocation::Folder(place.path(".keywright/sandbox"));
+    let (place, question) = as_reader(place, "can reports encrypt orders");
+    let serving = Serving::start(folder);
+    let run = place.line(&format!("{question} --endpoint-url {}", serving.endpoint())).ends(0);
+    let run = run.answers("It depends:").answers("`Iam` of the key policy").answers("the caller's were not read");
+    assert!(run.stdout.contains("iam:GetAccountAuthorizationDetails"), "{run}");
+    let sure = place.line(&format!("access can app encrypt orders --live --endpoint-url {}", serving.endpoint()));
+    sure.ends(0).answers("Yes.");
+}
+
+#[test]
+fn a_key_whose_policy_may_not_be_read_has_no_answer() {
+    let place = applied();
+    rewrite_policy(&place, "orders", |policy| {
+        policy["Statement"].as_array_mut().unwrap().push(serde_json::json!({
+            "Sid": "Hidden", "Effect": "Deny", "Principal": { "AWS": "arn:aws:iam::111122223333:role/verifier" },
+            "Action": "kms:GetKeyPolicy", "Resource": "*"
+        }));
+    });
+    let folder = StateLocation::Folder(place.path(".keywright/sandbox"));
+    let (place, question) = as_reader(place, "can app decrypt orders");
+    let serving = Serving::start(folder);
+    let run = place.line(&format!("{question} --endpoint-url {}", serving.endpoint())).ends(1);
+    let run = run.talks_of("the key policy of key").talks_of("kms:GetKeyPolicy");
+    assert_eq!(run.stdout, "");
+    // The others are answered.
+    let run = place.line(&format!("access matrix --live --endpoint-url {}", serving.endpoint())).ends(1);
+    assert!(run.stdout.contains("Key notes") && !run.stdout.contains("Key orders"), "{run}");
+}
+
+#[test]
+fn what_the_manifest_does_not_say_has_no_line_of_it() {
+    let place = applied();
+    rewrite_policy(&place, "orders", |policy| {
+        policy["Statement"].as_array_mut().unwrap().push(serde_json::json!({
+            "Sid": "BackDoor", "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::444455556666:role/guest" },
+            "Action": "kms:Decrypt", "Resource": "*"
+        }));
+    });
+    let run = place.line("access who-can decrypt orders --live --sandbox").ends(0);
+    insta::assert_snapshot!("a_back_door", run);
 }

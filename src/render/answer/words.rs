@@ -123,13 +123,15 @@ impl<'a> Words<'a> {
 
     /// Returns the miss that is worth telling: what only lacks conditions, then what only IAM would have to allow, then
     /// a statement or grant for others.
-    pub(super) fn nearest<'m>(misses: &[&'m NearMiss]) -> Option<&'m NearMiss> {
+    pub(super) fn nearest<'m>(self, misses: &[&'m NearMiss]) -> Option<&'m NearMiss> {
         let rank = |miss: &&NearMiss| {
             let written = miss.source.statement.is_some() || miss.source.id.is_some();
             let conditional = miss.failing.iter().all(|failing| matches!(failing, Failing::Condition { .. }));
             match (written, miss.source.layer, miss.failing.len()) {
                 (true, ..) if conditional => 0,
                 (false, Layer::Identity, 1) => 1,
+                // An account is not one of those whom statements name.
+                (false, Layer::KeyPolicy, _) if self.is_crowd() => 1,
                 (true, ..) => 2,
                 (false, ..) => 3,
             }
