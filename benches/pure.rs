@@ -90,6 +90,7 @@ fn live_key(state: &DesiredState, target: &DesiredTarget, key: &DesiredKey, inde
             origin: Origin::AwsKms,
             manager: KeyManager::Customer,
             multi_region: false,
+            multi_region_type: None,
             created: None,
             deletion: None,
         }),
@@ -97,6 +98,7 @@ fn live_key(state: &DesiredState, target: &DesiredTarget, key: &DesiredKey, inde
         tags: Observed::Known(synth::key_tags(state, key)),
         rotation: Observed::Known(LiveRotation::On { days: Some(365) }),
         grants: Observed::Known(Vec::new()),
+        ram_policy: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! From what was read to what decisions need, with the gaps that an unread part leaves.
 
 use super::{IdentityKind, KeyManager, LiveIdentity, LiveKey, Observed, PolicyPlace};
-use crate::access::{KeyFacts, PrincipalFacts};
+use crate::access::{KeyFacts, Knowledge, PrincipalFacts};
 use crate::ids::{AliasName, KeyId};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -46,7 +46,8 @@ pub enum GapEffect {
 impl LiveIdentity {
     /// Returns the role or user as decisions see it: a role as what any session of it is.
     ///
-    /// A policy that could not be read is left out of the facts, and is a gap.
+    /// A policy that could not be read is left out of the facts, and is a gap; where it is an identity policy, what the
+    /// key's policy delegates to IAM is open, not refused. The organization is not IAM's to tell, and not given.
     pub fn facts(&self) -> Facts<PrincipalFacts> {
         let mut facts = PrincipalFacts::from_arn(&self.arn);
         facts.unique_id = Some(self.unique_id.clone());
@@ -54,7 +55,11 @@ impl LiveIdentity {
         facts.identity_policies = self.policies.iter().map(|policy| policy.document.clone()).collect();
         facts.permissions_boundary = self.boundary.as_ref().and_then(|boundary| boundary.document.clone());
         facts.service_linked_role = self.is_service_linked();
-        Facts { facts, gaps: self.gaps() }
+        let gaps = self.gaps();
+        if gaps.iter().any(|gap| gap.effect == GapEffect::Either) {
+            facts.knowledge = Knowledge::NameOnly;
+        }
+        Facts { facts, gaps }
     }
 
     fn gaps(&self) -> Vec<Gap> {
@@ -147,5 +152,115 @@ impl LiveKey {
     fn gap(&self, what: &str, (action, message): (&str, &str), effect: GapEffect) -> Gap {
         let reason = format!("{action} was denied: {message}");
         Gap { what: format!("{what} of key {}", self.arn), reason, effect }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::{Decision, Guardrails, Request, decide};
+    use crate::kms::{KeySpec, KeyState, KeyUsage, Origin};
+    use crate::live::{
+        IdentityPolicy, KeyMetadata, LiveBoundary, LivePolicy, LiveRotation, MultiRegionType, PolicySource,
+        UnreadablePolicy,
+    };
+    use crate::policy::{PolicyDocument, PrincipalEntry, Statement};
+
+    const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/mrk-1234abcd";
+
+    fn identity(resource: &str, kind: IdentityKind) -> LiveIdentity {
+        LiveIdentity::new(format!("arn:aws:iam::111122223333:{resource}").parse().unwrap(), kind, "AROA1")
+    }
+
+    fn allow(action: &str) -> PolicyDocument {
+        PolicyDocument::new(vec![Statement::allow("A", [action])])
+    }
+
+    fn inline(name: &str) -> PolicySource {
+        PolicySource::Inline { name: name.to_owned() }
+    }
+
+    /// A key that leaves everything to IAM.
+    fn key() -> LiveKey {
+        let root = PrincipalEntry::Aws("arn:aws:iam::111122223333:root".to_owned());
+        let document = PolicyDocument::new(vec![Statement::allow("A", ["kms:*"]).principals(vec![root])]);
+        let metadata = KeyMetadata {
+            state: KeyState::Enabled,
+            description: String::new(),
+            spec: KeySpec::Rsa2048,
+            usage: KeyUsage::SignVerify,
+            origin: Origin::External,
+            manager: KeyManager::Customer,
+            multi_region: true,
+            multi_region_type: Some(MultiRegionType::Replica),
+            created: None,
+            deletion: None,
+        };
+        LiveKey {
+            arn: KEY.parse().unwrap(),
+            metadata: Observed::Known(metadata),
+            policy: Observed::Known(LivePolicy { text: document.to_text(), document }),
+            ram_policy: Some(Observed::Known(None)),
+            tags: Observed::Known(BTreeMap::new()),
+            rotation: Observed::Known(LiveRotation::Off),
+            grants: Observed::Known(Vec::new()),
+        }
+    }
+
+    fn decided(identity: &LiveIdentity) -> Decision {
+        let key = key().facts(&Observed::Known(BTreeMap::new())).unwrap().facts;
+        let request = Request::new("kms:Sign", KEY, "eu-west-1".parse().unwrap());
+        decide(&request, &identity.facts().facts, Some(&key), &Guardrails::default())
+    }
+
+    #[test]
+    fn an_unread_identity_policy_leaves_open_what_the_key_leaves_to_iam() {
+        let mut app = identity("role/app", IdentityKind::Role);
+        assert_eq!(decided(&app), Decision::ImplicitDeny);
+        let place = PolicyPlace::Identity(inline("p"));
+        app.unreadable.push(UnreadablePolicy { place, reason: "it is no policy".to_owned() });
+        assert!(matches!(decided(&app), Decision::Undetermined(_)));
+        let gaps = app.facts().gaps;
+        assert_eq!(
+            gaps.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["the inline policy p of role arn:aws:iam::111122223333:role/app: it is no policy"]
+        );
+        app.policies.push(IdentityPolicy { source: inline("q"), document: allow("kms:Sign") });
+        assert_eq!(decided(&app), Decision::Allow);
+    }
+
+    #[test]
+    fn a_boundary_counts_and_an_unread_trust_policy_does_not() {
+        let mut app = identity("role/aws-service-role/x.amazonaws.com/app", IdentityKind::Role);
+        app.policies.push(IdentityPolicy { source: inline("q"), document: allow("kms:Sign") });
+        app.unreadable.push(UnreadablePolicy { place: PolicyPlace::Trust, reason: "it is no policy".to_owned() });
+        assert_eq!((decided(&app), app.facts().gaps), (Decision::Allow, vec![]));
+        assert!(app.facts().facts.service_linked_role);
+        let document = Some(allow("kms:Verify"));
+        app.boundary = Some(LiveBoundary { arn: "arn:aws:iam::111122223333:policy/b".to_owned(), document });
+        assert_eq!(decided(&app), Decision::ImplicitDeny);
+    }
+
+    #[test]
+    fn a_key_has_the_facts_of_its_metadata_and_its_own_aliases() {
+        let other = "other".parse().ok();
+        let aliases = BTreeMap::from([
+            ("alias/a".parse().unwrap(), Some(key().arn.key_id())),
+            ("alias/b".parse().unwrap(), other),
+            ("alias/c".parse().unwrap(), None),
+        ]);
+        let Facts { facts, gaps } = key().facts(&Observed::Known(aliases)).unwrap();
+        assert_eq!(gaps, []);
+        assert_eq!(facts.aliases, ["alias/a"]);
+        assert_eq!((facts.multi_region, facts.multi_region_key_type.as_deref()), (true, Some("REPLICA")));
+        let shape = [&facts.key_spec, &facts.key_usage, &facts.key_origin];
+        assert_eq!(shape, ["RSA_2048", "SIGN_VERIFY", "EXTERNAL"]);
+    }
+
+    #[test]
+    fn a_second_policy_that_nobody_asked_for_is_a_gap() {
+        let unasked = LiveKey { ram_policy: None, ..key() };
+        let gaps = unasked.facts(&Observed::Known(BTreeMap::new())).unwrap().gaps;
+        assert_eq!(gaps[0].to_string(), format!("the policy AWS_RAM of key {KEY}: it was not asked for"));
     }
 }

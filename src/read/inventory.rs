@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(app.unreadable[0].place, PolicyPlace::Boundary { arn: limit.to_owned() });
         let facts = app.facts();
         assert_eq!(facts.gaps.iter().map(|gap| gap.effect).collect::<Vec<_>>(), [GapEffect::Narrows]);
-        assert_eq!(facts.facts.identity_policies, [policy.clone()]);
+        assert_eq!(facts.facts.identity_policies, std::slice::from_ref(&policy));
         assert_eq!((facts.facts.role_arn.as_deref(), facts.facts.tags["team"].as_str()), (Some(arns[0]), "x"));
         assert_eq!(live.principals[1].facts().facts.unique_id.as_deref(), Some("AIDA1"));
 

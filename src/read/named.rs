@@ -99,7 +99,8 @@ pub async fn key_named<C: CallerReader + KeyReader + AnyKeyReader + Sync>(
         let similar = similar(name, &aliases);
         return Err(KeyNameError::NotFound { name: name.to_owned(), here, similar });
     };
-    let key = read_whole(connection, arn, metadata).await.map_err(named)?;
+    // The parts are read at the same time: their calls together are too large for the stack.
+    let key = Box::pin(read_whole(connection, arn, metadata)).await.map_err(named)?;
     Ok(NamedKey { key, aliases })
 }
 

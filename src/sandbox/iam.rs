@@ -8,6 +8,7 @@ mod inline;
 mod managed;
 mod providers;
 mod roles;
+mod simulate;
 mod users;
 mod versions;
 
@@ -90,6 +91,8 @@ pub(super) const OPERATIONS: &[(&str, Handler)] = &[
     ("ListOpenIDConnectProviders", providers::list),
     ("DeleteOpenIDConnectProvider", providers::delete),
     ("GetAccountAuthorizationDetails", details::get),
+    ("SimulateCustomPolicy", simulate::custom),
+    ("SimulatePrincipalPolicy", simulate::principal),
 ];
 
 impl EntityKind {

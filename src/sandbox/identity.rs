@@ -32,7 +32,8 @@ pub(super) fn session_arn(role: &Entity, session: &str) -> String {
     format!("arn:{partition}:sts::{}:assumed-role/{}/{session}", role.account, role.name)
 }
 
-fn facts(state: &State, entity: &Entity, kind: EntityKind) -> PrincipalFacts {
+/// Returns the facts of a role, user or group.
+pub(super) fn facts(state: &State, entity: &Entity, kind: EntityKind) -> PrincipalFacts {
     let principal_type = match kind {
         EntityKind::Role => PrincipalType::Role,
         // A group is no principal: nobody is one.

@@ -1,7 +1,7 @@
 //! All identities of an account, and keys by any name, against a server that answers what the test says.
 
 use super::*;
-use crate::live::{IdentityKind, LiveIdentities, LiveIdentity, PolicyPlace, PolicySource};
+use crate::live::{IdentityKind, LiveIdentities, LiveIdentity, MultiRegionType, PolicyPlace, PolicySource};
 use crate::ports::{AccountIdentityReader as _, AnyKeyReader as _};
 
 const GET_DETAILS: &str = "getaccountauthorizationdetails";
@@ -222,7 +222,10 @@ async fn keys_are_described_by_alias_and_have_a_second_policy() {
     .await;
     let connection = connected(&server).await;
     let (arn, metadata) = connection.describe_named("alias/aws/s3").await.unwrap();
-    assert_eq!((arn.key_id().as_str(), metadata.multi_region_type.map(|kind| kind.name())), ("mrk-1", Some("REPLICA")));
+    assert_eq!(
+        (arn.key_id().as_str(), metadata.multi_region_type.map(MultiRegionType::name)),
+        ("mrk-1", Some("REPLICA"))
+    );
     assert!(server.seen()[0].body.contains(r#""KeyId":"alias/aws/s3""#));
     assert_eq!(connection.policy_names(&id()).await.unwrap(), ["default", "AWS_RAM"]);
     connection.policy_named(&id(), "AWS_RAM").await.unwrap();

@@ -140,12 +140,21 @@ pub(super) fn get(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(json!({ "Policy": described(call, &policy) }))
 }
 
-/// `ListPolicies`: those of the account.
+/// `ListPolicies`: those of the account and of AWS.
 pub(super) fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
+    let params = call.params;
+    let scope = params.choice("Scope", &["All", "AWS", "Local"])?.unwrap_or("All");
+    let (path, in_use) = (params.text("PathPrefix")?.unwrap_or("/"), params.flag("OnlyAttached")?);
     let prefix = call.iam_arn("policy/");
     call.authorize(&call.request("iam:ListPolicies", &prefix))?;
-    let own = call.state.policies.iter().filter(|(arn, _)| arn.starts_with(&prefix));
-    answer_page(call, "Policies", own.map(|(arn, policy)| (arn.clone(), described(call, policy))))
+    let of_aws = administrator_access();
+    let own = call.state.policies.iter().filter(|(arn, _)| arn.starts_with(&prefix)).map(|(_, policy)| policy);
+    let own = own.filter(|_| scope != "AWS");
+    let all = own.chain(Some(&of_aws).filter(|_| scope != "Local")).filter(|policy| {
+        let used = || users(call.state, &call.caller.account, &policy.arn).next().is_some();
+        policy.path.starts_with(path) && (!in_use || used())
+    });
+    answer_page(call, "Policies", all.map(|policy| (policy.arn.clone(), described(call, policy))))
 }
 
 /// `DeletePolicy`.

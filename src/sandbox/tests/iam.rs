@@ -73,6 +73,13 @@ async fn policies_are_kept_listed_and_removed() {
     assert_eq!(attached.attached_policies.unwrap()[0].policy_name.as_deref(), Some("p"));
     let version = iam.get_policy_version().policy_arn(&arn).version_id("v1").send().await.unwrap();
     assert!(version.policy_version.unwrap().document.unwrap().contains("kms%3A%2A"));
+    let listed = async |scope: &str, attached: bool| {
+        let list = iam.list_policies().scope(scope.into()).only_attached(attached).send().await.unwrap();
+        list.policies.unwrap().into_iter().filter_map(|policy| policy.policy_name).collect::<Vec<_>>()
+    };
+    assert_eq!(listed("All", false).await, ["p", "AdministratorAccess"]);
+    assert_eq!((listed("Local", false).await, listed("All", true).await), (vec!["p".into()], vec!["p".to_owned()]));
+    assert_eq!((listed("AWS", true).await, listed("AWS", false).await.len()), (Vec::new(), 1));
     iam.detach_role_policy().role_name("app").policy_arn(&arn).send().await.unwrap();
     iam.delete_role().role_name("app").send().await.unwrap();
     assert_eq!(code(iam.get_role().role_name("app").send().await), "NoSuchEntity");
@@ -194,4 +201,96 @@ async fn seeded_principals_exist_and_deployers_may_deploy() {
         let expected = "Policy contains a statement with one or more invalid principals.";
         assert_eq!((error.code(), error.message()), (Some("MalformedPolicyDocumentException"), Some(expected)));
     }
+}
+
+/// Returns the decisions of a simulation, with the names of the policies that decided.
+fn decisions(results: Option<Vec<aws_sdk_iam::types::EvaluationResult>>) -> Vec<(String, String, Vec<String>)> {
+    let results = results.unwrap_or_default();
+    let one = |result: aws_sdk_iam::types::EvaluationResult| {
+        let matched = result.matched_statements().iter().filter_map(|at| at.source_policy_id.clone()).collect();
+        (result.eval_action_name, result.eval_decision.as_str().to_owned(), matched)
+    };
+    results.into_iter().map(one).collect()
+}
+
+#[tokio::test]
+async fn the_simulator_tells_what_the_policies_of_a_principal_say() {
+    let bench = Bench::new().await;
+    let iam = bench.admin().iam();
+    let policy = json!([
+        { "Effect": "Allow", "Action": ["kms:Encrypt", "kms:List*", "kms:RetireGrant"], "Resource": "*" },
+        { "Effect": "Deny", "Action": "kms:Decrypt", "Resource": "*" },
+        { "Effect": "Allow", "Action": "iam:GetRole", "Resource": "arn:aws:iam::*:role/a*" }
+    ]);
+    bench.role("app", Some(statements(policy))).await;
+    let simulate =
+        |action: &str| iam.simulate_principal_policy().policy_source_arn(role_arn("app")).action_names(action);
+    let all = simulate("kms:Encrypt").action_names("kms:Decrypt").action_names("kms:Sign").action_names("kms:ListKeys");
+    let answer = all.action_names("kms:RetireGrant").send().await.unwrap().evaluation_results;
+    let expected = [
+        ("kms:Encrypt", "allowed", &["role_app_test"][..]),
+        ("kms:Decrypt", "explicitDeny", &["role_app_test"]),
+        ("kms:Sign", "implicitDeny", &[]),
+        ("kms:ListKeys", "allowed", &["role_app_test"]),
+        ("kms:RetireGrant", "allowed", &["role_app_test"]),
+    ];
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let expected = expected.map(|(action, decision, by)| (action.to_owned(), decision.to_owned(), owned(by)));
+    assert_eq!(decisions(answer), expected);
+    let on = simulate("iam:GetRole").resource_arns(role_arn("app")).resource_arns(role_arn("boss"));
+    let answer = decisions(on.send().await.unwrap().evaluation_results);
+    assert_eq!(
+        answer.iter().map(|(_, decision, _)| decision.as_str()).collect::<Vec<_>>(),
+        ["allowed", "implicitDeny"]
+    );
+
+    iam.create_group().group_name("staff").send().await.unwrap();
+    iam.create_user().user_name("ann").send().await.unwrap();
+    iam.add_user_to_group().group_name("staff").user_name("ann").send().await.unwrap();
+    let put = iam.put_group_policy().group_name("staff").policy_name("p");
+    put.policy_document(allow("kms:Sign", "*").to_string()).send().await.unwrap();
+    let ann = iam.simulate_principal_policy().policy_source_arn(format!("arn:aws:iam::{ACCOUNT}:user/ann"));
+    let answer = ann.action_names("kms:Sign").send().await.unwrap().evaluation_results;
+    assert_eq!(decisions(answer), [("kms:Sign".to_owned(), "allowed".to_owned(), owned(&["group_staff_p"]))]);
+    let nobody = iam.simulate_principal_policy().policy_source_arn(role_arn("nobody")).action_names("kms:Sign");
+    assert_eq!(code(nobody.send().await), "NoSuchEntity");
+}
+
+#[tokio::test]
+async fn the_simulator_takes_policies_context_and_a_boundary() {
+    let bench = Bench::new().await;
+    let iam = bench.admin().iam();
+    let conditional = json!([{ "Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*",
+        "Condition": { "StringEquals": { "kms:EncryptionContext:app": "shop" } } }]);
+    let simulate = || {
+        iam.simulate_custom_policy()
+            .policy_input_list(statements(conditional.clone()).to_string())
+            .action_names("kms:Decrypt")
+    };
+    let entry = |value: &str| {
+        let entry = aws_sdk_iam::types::ContextEntry::builder().context_key_name("kms:EncryptionContext:app");
+        entry.context_key_type("string".into()).context_key_values(value).build()
+    };
+    let result = simulate().send().await.unwrap().evaluation_results.unwrap().remove(0);
+    assert_eq!(
+        (result.eval_decision.as_str(), result.missing_context_values()),
+        ("implicitDeny", &["kms:EncryptionContext:app".to_owned()][..])
+    );
+    for (value, expected) in [("shop", "allowed"), ("other", "implicitDeny")] {
+        let result =
+            simulate().context_entries(entry(value)).send().await.unwrap().evaluation_results.unwrap().remove(0);
+        assert_eq!((result.eval_decision.as_str(), result.missing_context_values()), (expected, &[][..]), "{value}");
+    }
+    let bounded = simulate().context_entries(entry("shop"));
+    let bounded = bounded.permissions_boundary_policy_input_list(allow("kms:Encrypt", "*").to_string());
+    let result = bounded.send().await.unwrap().evaluation_results.unwrap().remove(0);
+    let detail = result.permissions_boundary_decision_detail().unwrap();
+    assert_eq!((result.eval_decision.as_str(), detail.allowed_by_permissions_boundary), ("implicitDeny", false));
+
+    let broken = iam.simulate_custom_policy().policy_input_list("{").action_names("kms:Sign");
+    assert_eq!(code(broken.send().await), "MalformedPolicyDocument");
+    assert_eq!(code(simulate().resource_owner("x").send().await), "ValidationError");
+    let app = bench.role("app", None).await;
+    let denied = app.iam().simulate_custom_policy().policy_input_list(allow("*", "*").to_string()).action_names("a:b");
+    assert_eq!(code(denied.send().await), "AccessDenied");
 }

@@ -27,11 +27,17 @@ impl Bench {
 
     /// Returns our own connection as the account's administrator.
     async fn connection(&self) -> aws::Connection {
+        self.connection_as(None).await
+    }
+
+    /// Returns our own connection as a role of the account, if any, or else as its administrator.
+    async fn connection_as(&self, role: Option<&str>) -> aws::Connection {
         let (access_key, secret) = credentials(&ACCOUNT.parse().unwrap());
         let secret = SecretText::new(secret.expose_secret().to_owned());
         let settings = aws::ConnectSettings {
             endpoint: aws::Endpoint::Sandbox(self.sandbox.endpoint()),
             credentials: aws::Credentials::Static { access_key, secret },
+            assume_role: role.map(|role| (role_arn(role).parse().unwrap(), None)),
             pacing: aws::Pacing::None,
             ..aws::ConnectSettings::new("eu-west-1".parse().unwrap())
         };
@@ -317,6 +323,41 @@ async fn every_key_of_the_region_is_read_and_denials_stay_denials() {
     assert!(
         matches!(&missing, KeyNameError::NotFound { similar: Some(alias), .. } if alias.as_str() == "alias/shop/a")
     );
+}
+
+/// Returns the policy in the documentation that has a statement.
+fn documented(sid: &str) -> Value {
+    let page = std::fs::read_to_string("docs/bootstrap.md").unwrap();
+    let blocks = page.split("```json").skip(1).map(|rest| rest.split("```").next().unwrap());
+    serde_json::from_str(blocks.into_iter().find(|block| block.contains(sid)).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn the_documented_rights_suffice_and_each_is_needed() {
+    let bench = Bench::new().await;
+    furnish(&bench).await;
+    bench.admin().key().await;
+    let whole = documented("ReadIdentities");
+    bench.role("asker", Some(whole.clone())).await;
+    let connection = bench.connection_as(Some("asker")).await;
+    let (region, options) = ("eu-west-1".parse().unwrap(), ReadOptions::new(crate::live::Backend::Sandbox));
+    // What an answer on everything could not see: denied lists, and gaps of identities and keys.
+    let unseen = async || {
+        let identities = read_identities(&connection).await.unwrap();
+        let keys = every_key(&connection, &region, &options).await.unwrap();
+        let lists = [identities.denied(), keys.denied()].into_iter().flatten().count();
+        let keys = keys.known().map_or(0, |all| {
+            all.keys.iter().filter(|key| all.facts(key).is_ok_and(|facts| facts.gaps.is_empty())).count()
+        });
+        (lists, keys)
+    };
+    assert_eq!(unseen().await, (0, 1));
+    for statement in 0..3 {
+        let mut less = whole.clone();
+        less["Statement"].as_array_mut().unwrap().remove(statement);
+        bench.put_policy("asker", less).await;
+        assert_ne!(unseen().await, (0, 1), "{statement}");
+    }
 }
 
 #[tokio::test]

@@ -68,6 +68,24 @@ async fn requests_that_are_too_long_are_refused() {
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
 }
 
+#[test]
+fn every_operation_is_in_the_documentation() {
+    let page = std::fs::read_to_string("docs/sandbox.md").unwrap();
+    let list = page.split_once("## Operations").unwrap().1.split_once("\n## ").unwrap().0;
+    let listed: Vec<&str> = list.split('`').skip(1).step_by(2).collect();
+    let tables = [
+        crate::sandbox::kms::OPERATIONS,
+        crate::sandbox::iam::OPERATIONS,
+        crate::sandbox::sts::OPERATIONS,
+        crate::sandbox::tagging::OPERATIONS,
+    ];
+    let all: Vec<&str> = tables.into_iter().flatten().map(|(operation, _)| *operation).collect();
+    let missing: Vec<_> = all.iter().filter(|operation| !listed.contains(operation)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    // Two more names stand in the text below the lists.
+    assert_eq!(listed.len(), all.len() + 2);
+}
+
 #[tokio::test]
 async fn what_is_not_there_is_named() {
     let bench = Bench::new().await;
