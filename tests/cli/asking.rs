@@ -182,9 +182,9 @@ fn verdicts(run: &Run) -> Vec<(String, String, String)> {
 fn live_keys_answer_as_the_manifest_that_was_applied() {
     let place = applied();
     for question in ["can app decrypt orders", "can reports encrypt orders", "can admin administer orders"] {
-        let line = format!("access {question} --format json");
-        let declared = place.line(&line).ends(0);
-        let live = place.line(&format!("{line} --live --sandbox")).ends(0);
+        let asked = format!("access {question} --format json");
+        let declared = place.line(&asked).ends(0);
+        let live = place.line(&format!("{asked} --live --sandbox")).ends(0);
         assert_eq!(verdicts(&declared), verdicts(&live), "{question}");
         assert_eq!((&declared.json()["source"], &live.json()["source"]), (&"manifest".into(), &"live".into()));
         assert_eq!(declared.json()["answers"][0]["key"]["arn"], Value::Null);
