@@ -1,5 +1,6 @@
 //! The command line: one file per command, one printer, one place where an end becomes an exit code.
 
+pub mod access;
 pub mod apply;
 pub mod args;
 pub mod check;
@@ -55,6 +56,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 /// Runs a parsed command line.
 pub fn run(cli: Cli, printer: &mut Printer) -> Exit {
     match cli.command {
+        Command::Access(options) => wait_for(access::run(&options, printer)),
         Command::Explain(options) => explain::run(&options, printer),
         Command::Completions(options) => completions::run(&options, printer),
         Command::Man(options) => man::run(&options, printer),

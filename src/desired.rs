@@ -6,8 +6,8 @@ mod role;
 pub mod tags;
 
 pub use key::{
-    DataKeyUse, Delegation, DeletionWindow, DesiredKey, DesiredUser, KeyAdmin, KeyLifecycle, Rotation, RotationPeriod,
-    Separation, SymmetricMaterial,
+    DataKeyUse, Delegation, DeletionWindow, DesiredKey, DesiredUser, KeyAdmin, KeyLifecycle, KeyPlaces, Rotation,
+    RotationPeriod, Separation, SymmetricMaterial,
 };
 pub use principal::{Principal, PrincipalName};
 pub use role::{DesiredRole, OidcTrust, RoleKind, Trust, TrustService};
@@ -98,6 +98,19 @@ pub struct DesiredTarget {
     pub keys: Vec<DesiredKey>,
     /// Where the target is declared.
     pub loc: Loc,
+    /// Where its staff is written.
+    pub places: TargetPlaces,
+}
+
+/// Where those are written who work with all keys of a target.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TargetPlaces {
+    /// Each deployer, in order.
+    pub deployers: Vec<Loc>,
+    /// Each planner, in order.
+    pub planners: Vec<Loc>,
+    /// Who runs the self-test.
+    pub verifier: Option<Loc>,
 }
 
 /// Credentials and endpoint of a target.

@@ -20,7 +20,7 @@ pub enum Exit {
     Partial = 6,
     /// Written, not yet visible within `--wait`; running again confirms.
     Unconfirmed = 7,
-    /// `verify`: a probe failed.
+    /// `verify`: a probe failed; `access simulate --check`: a case differs.
     ProbeFailed = 8,
 }
 

@@ -21,7 +21,7 @@ mod scope;
 mod summary;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use action::{Action, KeyRef};
 pub use data::{PLAN_FORMAT_VERSION, access_line_to_json, plan_to_json};

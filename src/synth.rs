@@ -10,7 +10,7 @@ mod role;
 mod tags;
 mod user;
 
-pub use key_policy::key_policy;
+pub use key_policy::{key_policy, key_policy_origins};
 pub use role::{VERIFY_SESSION_NAME, identity_policies, identity_policy_name, trust_policy};
 pub use tags::{key_tags, role_tags};
 pub use user::far_side_policy;

@@ -1,7 +1,11 @@
 //! The facts that questions about access look at, from desired and live state, built in one place.
 
+mod find;
+mod live;
 mod manifest;
 
+pub use find::NameError;
+pub use live::{Identities, LiveWorld, of_live};
 pub use manifest::{key_under, of_manifest};
 
 use crate::access::{KeyFacts, PrincipalFacts};

@@ -286,7 +286,7 @@ pub struct GrantFacts {
 }
 
 /// The grantee, or the retiring principal, of a grant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Grantee {
     /// A principal's ARN.
     Principal(String),

@@ -1,7 +1,12 @@
 //! The command line as data. The doc comments are the manual.
 
+mod access;
 mod diff;
 
+pub use access::{
+    AccessOptions, CallOptions, CanOptions, MatrixOptions, Question, SimulateOptions, TargetOptions, WhoCanOptions,
+    WorldOptions,
+};
 pub use diff::{DiffFormat, DiffOptions, Operand, SchemaName, SchemaOptions, SnapshotOptions};
 
 use super::environment;
@@ -42,7 +47,7 @@ Exit codes:
   5  blocked: a guard, a class floor, an immutable property, a lock-out, an unreadable state, a stale plan, a gain that `diff --fail-on` forbids
   6  partial apply: some steps done, the rest named; running again continues
   7  unconfirmed: written, not yet visible within --wait; running again confirms
-  8  `verify`: a probe failed";
+  8  `verify`: a probe failed; `access simulate --check`: a case differs";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -57,6 +62,8 @@ pub enum Command {
     Apply(ApplyOptions),
     /// Prove that every key works for those who may use it, and for nobody else
     Verify(VerifyOptions),
+    /// Answer who may do what with a key, and why
+    Access(AccessOptions),
     /// Show who gains and loses access between any two states: manifests, revisions, snapshots, live
     Diff(DiffOptions),
     /// Write down what is live now, for `diff` to compare later

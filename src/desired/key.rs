@@ -44,6 +44,25 @@ pub struct DesiredKey {
     pub deletion_window: DeletionWindow,
     /// Tags of the manifest and of the key, without the reserved ones.
     pub tags: BTreeMap<String, String>,
+    /// Where it is written.
+    pub places: KeyPlaces,
+}
+
+/// Where what a key's policy is made of is written: in the key, in its class.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyPlaces {
+    /// Each administrator, in order.
+    pub admins: Vec<Loc>,
+    /// Each deleter, in order.
+    pub deleters: Vec<Loc>,
+    /// Each auditor, in order.
+    pub auditors: Vec<Loc>,
+    /// The delegation; `None` where it is the default.
+    pub delegation: Option<Loc>,
+    /// The separation; `None` where it is the default.
+    pub separation: Option<Loc>,
+    /// Each context key that direct use must carry.
+    pub required_context: BTreeMap<String, Loc>,
 }
 
 impl DesiredKey {

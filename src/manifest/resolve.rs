@@ -15,7 +15,7 @@ mod terms;
 mod trust;
 mod user;
 
-use crate::desired::{DesiredKey, DesiredState, DesiredTarget, Principal};
+use crate::desired::{DesiredKey, DesiredState, DesiredTarget, Principal, TargetPlaces};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::ids::{KeyName, OwnerId, StackName};
 use crate::manifest::raw::{List, RawKey, RawTarget};
@@ -179,6 +179,11 @@ fn resolve_target(
         region: region.clone(),
         connection: connection.clone(),
         enforces: enforces.clone(),
+        places: TargetPlaces {
+            deployers: places(&deployers),
+            planners: places(&planners),
+            verifier: book.verifier.as_ref().map(|verifier| verifier.loc),
+        },
         deployers: bare(deployers),
         planners: bare(planners),
         verifier: book.verifier.as_ref().map(|verifier| verifier.value.clone()),
@@ -189,6 +194,10 @@ fn resolve_target(
 
 fn bare(principals: Vec<Located<Principal>>) -> Vec<Principal> {
     principals.into_iter().map(|principal| principal.value).collect()
+}
+
+fn places(principals: &[Located<Principal>]) -> Vec<Loc> {
+    principals.iter().map(|principal| principal.loc).collect()
 }
 
 fn no_deployers(declared: &Declared<RawTarget>) -> Diagnostic {

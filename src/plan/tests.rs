@@ -5,7 +5,7 @@ mod broken;
 mod compare;
 mod duties;
 mod guards;
-mod json;
+pub(crate) mod json;
 mod lints;
 mod lockout;
 

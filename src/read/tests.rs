@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::desired::{
-    Connection, Delegation, DeletionWindow, DesiredAccount, DesiredKey, DesiredRole, KeyAdmin, KeyLifecycle, OidcTrust,
-    Principal, RoleKind, Rotation, Separation, SymmetricMaterial, Trust,
+    Connection, Delegation, DeletionWindow, DesiredAccount, DesiredKey, DesiredRole, KeyAdmin, KeyLifecycle, KeyPlaces,
+    OidcTrust, Principal, RoleKind, Rotation, Separation, SymmetricMaterial, TargetPlaces, Trust,
 };
 use crate::ids::{AliasName, KeyArn, KeyId, Partition};
 use crate::live::{LiveRotation, Observed};
@@ -22,6 +22,7 @@ fn desired_key(name: &str) -> DesiredKey {
     let alias: AliasName = format!("alias/shop/{name}").parse().unwrap();
     DesiredKey {
         name: name.parse().unwrap(),
+        places: KeyPlaces::default(),
         loc: loc(),
         class: None,
         description: None,
@@ -51,6 +52,7 @@ fn desired(names: &[&str]) -> DesiredState {
         deployers: vec![Principal::Arn(CALLER.parse().unwrap())],
         planners: Vec::new(),
         verifier: None,
+        places: TargetPlaces::default(),
         keys: names.iter().map(|name| desired_key(name)).collect(),
         loc: loc(),
     };

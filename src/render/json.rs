@@ -9,8 +9,20 @@ pub const FORMAT_VERSION: u32 = 1;
 ///
 /// Control and bidirectional characters become `\u` escapes, which readers turn back into what was there.
 pub fn to_text(value: &serde_json::Value) -> String {
+    let mut out = escaped(&format!("{value:#}"));
+    out.push('\n');
+    out
+}
+
+/// Returns a value as one line of JSON, without a newline.
+pub fn to_line(value: &impl serde::Serialize) -> String {
+    // Only maps whose keys are no strings cannot be written.
+    escaped(&serde_json::to_string(value).unwrap_or_default())
+}
+
+fn escaped(json: &str) -> String {
     let mut out = String::new();
-    for c in format!("{value:#}").chars() {
+    for c in json.chars() {
         if c != '\n' && text::is_hostile(c) {
             let mut units = [0; 2];
             out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
@@ -18,7 +30,6 @@ pub fn to_text(value: &serde_json::Value) -> String {
             out.push(c);
         }
     }
-    out.push('\n');
     out
 }
 

@@ -35,7 +35,7 @@ struct Heading {
 }
 
 /// Returns the shape of a key; what this version does not know of it is taken for the usual.
-pub(super) fn shape_of(key: &KeyFacts) -> KeyShape {
+pub fn shape_of(key: &KeyFacts) -> KeyShape {
     let (spec, usage) = (key.key_spec.parse(), key.key_usage.parse());
     let usual = KeyShape::default();
     let shape = KeyShape::new(spec.unwrap_or(usual.spec), usage.unwrap_or(usual.usage));

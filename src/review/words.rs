@@ -13,6 +13,16 @@ pub(super) struct Vocabulary<'a> {
     pub(super) account: &'a str,
 }
 
+/// Returns a condition as people read it: `only through s3`. The names are those by which people know ARNs.
+pub fn condition_words(condition: &Condition, names: &BTreeMap<String, String>) -> String {
+    Vocabulary { names, account: "" }.phrase(condition).text()
+}
+
+/// Returns the name by which people know an ARN, or the pattern of one: the manifest's, a permission set's, or itself.
+pub fn principal_words(arn: &str, names: &BTreeMap<String, String>) -> String {
+    Vocabulary { names, account: "" }.arn(arn)
+}
+
 /// Somebody by name, and the conditions that the name already says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Named {
@@ -157,10 +167,10 @@ impl Vocabulary<'_> {
         if condition.operator.0 == EXACTLY {
             return Phrase { lead: "only with no other encryption context".to_owned(), values: Vec::new() };
         }
-        let operator = condition.operator.0.trim_end_matches("IfExists").to_owned();
-        let lead = match context_key(&condition.key) {
-            Some(key) => context_lead(key, &operator),
-            None => lead(&condition.key, &operator),
+        let lead = match (condition.operator.0.strip_suffix("IfExists"), context_key(&condition.key)) {
+            (Some(operator), _) => when(&format!("{}, if any,", condition.key), operator),
+            (None, Some(key)) => context_lead(key, &condition.operator.0),
+            (None, None) => lead(&condition.key, &condition.operator.0),
         };
         match lead {
             Lead::Whole(text) => Phrase { lead: text, values: Vec::new() },
@@ -189,7 +199,11 @@ impl Phrase {
     fn refined(mut self, condition: &Condition) -> Self {
         let is = |text: &str| condition.values.iter().all(|value| value.as_text().eq_ignore_ascii_case(text));
         let name = context_key(&condition.key).unwrap_or(&condition.key);
-        if condition.operator.0 == "Null" && is("true") {
+        let through = condition.key.eq_ignore_ascii_case("kms:ViaService");
+        if condition.operator.0 == "Null" && through {
+            let lead = if is("true") { "only when called directly" } else { "only through a service" };
+            self = Self { lead: lead.to_owned(), values: Vec::new() };
+        } else if condition.operator.0 == "Null" && is("true") {
             self = Self { lead: format!("only without {name}"), values: Vec::new() };
         } else if condition.operator.0 == "Null" && is("false") {
             self = Self { lead: format!("only with {name}"), values: Vec::new() };
@@ -246,8 +260,17 @@ fn lead(key: &str, operator: &str) -> Lead {
         "kms:requestalias" if !negated => Lead::Values("only by alias".to_owned()),
         "aws:multifactorauthpresent" => Lead::Values("only with MFA =".to_owned()),
         "resource" => Lead::Whole("only where the resource matches".to_owned()),
-        _ => Lead::Values(format!("only when {key} {}", relation(operator))),
+        _ => when(key, operator),
     }
+}
+
+fn when(key: &str, operator: &str) -> Lead {
+    let (set, base) = match operator.split_once(':') {
+        Some(("ForAnyValue", base)) => ("one of ", base),
+        Some(("ForAllValues", base)) => ("each of ", base),
+        Some(_) | None => ("", operator),
+    };
+    Lead::Values(format!("only when {set}{key} {}", relation(base)))
 }
 
 fn relation(operator: &str) -> String {

@@ -4,6 +4,7 @@ use crate::desired::{DesiredTarget, Principal};
 use crate::ids::{AccountId, Partition, PrincipalArn, PrincipalKind, Region};
 use crate::policy::{PrincipalEntry, Statement};
 use crate::services::{ServicePin, service_pin};
+use crate::source::Loc;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where a policy stands: in it names are resolved.
@@ -24,77 +25,122 @@ impl<'a> Place<'a> {
     }
 }
 
+/// A statement, and the places of the manifest that it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Written {
+    /// The statement.
+    pub(super) statement: Statement,
+    /// The places, in order; empty where none is to be changed.
+    pub(super) places: BTreeSet<Loc>,
+}
+
+/// Principals, each with the places where it is written.
+pub(super) type Named<'p> = BTreeMap<&'p Principal, BTreeSet<Loc>>;
+
+/// Returns principals with their places; those without one, of states that nobody wrote, have none.
+pub(super) fn named<'p>(principals: impl IntoIterator<Item = &'p Principal>, places: &[Loc]) -> Named<'p> {
+    let mut named = Named::new();
+    add(&mut named, principals, places);
+    named
+}
+
+/// Adds principals with their places.
+pub(super) fn add<'p>(named: &mut Named<'p>, principals: impl IntoIterator<Item = &'p Principal>, places: &[Loc]) {
+    let mut places = places.iter();
+    for principal in principals {
+        named.entry(principal).or_default().extend(places.next());
+    }
+}
+
 /// Returns the statement once for each way in which its principals have to be named, none without principals.
-///
-/// KMS and IAM take no wildcard inside a principal's ARN, so Identity Center's roles are named by a condition,
-/// with their account fixed.
-///
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
 pub(super) fn about<'p>(
     statement: &Statement,
     principals: impl IntoIterator<Item = &'p Principal>,
     place: Place<'_>,
 ) -> Vec<Statement> {
-    let named = Named::new(principals, place);
+    written(statement, &named(principals, &[]), place).into_iter().map(|written| written.statement).collect()
+}
+
+/// Returns the statement once for each way in which its principals have to be named, with the places of these.
+///
+/// KMS and IAM take no wildcard inside a principal's ARN, so Identity Center's roles are named by a condition,
+/// with their account fixed.
+///
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
+pub(super) fn written(statement: &Statement, principals: &Named<'_>, place: Place<'_>) -> Vec<Written> {
+    let ways = Ways::new(principals, place);
     let mut statements = Vec::new();
-    if !named.arns.is_empty() {
-        let entries = named.arns.into_iter().map(PrincipalEntry::Aws).collect();
-        statements.push(statement.clone().principals(entries));
+    if !ways.arns.names.is_empty() {
+        let entries = ways.arns.names.into_iter().map(PrincipalEntry::Aws).collect();
+        statements.push(Written { statement: statement.clone().principals(entries), places: ways.arns.places });
     }
-    if !named.patterns.is_empty() {
+    if !ways.patterns.names.is_empty() {
         let everyone = everyone(statement, "Sso");
-        let pinned = everyone.when("ArnLike", "aws:PrincipalArn", named.patterns);
-        statements.push(pinned.when("StringEquals", "aws:PrincipalAccount", named.accounts));
+        let pinned = everyone.when("ArnLike", "aws:PrincipalArn", ways.patterns.names);
+        let pinned = pinned.when("StringEquals", "aws:PrincipalAccount", ways.accounts);
+        statements.push(Written { statement: pinned, places: ways.patterns.places });
     }
-    if !named.organizations.is_empty() {
-        let members =
-            everyone(statement, "Organization").when("StringEquals", "aws:PrincipalOrgID", named.organizations);
-        statements.push(members.when("StringNotEquals", "aws:PrincipalAccount", [place.account.as_str()]));
+    if !ways.organizations.names.is_empty() {
+        let members = everyone(statement, "Organization");
+        let members = members.when("StringEquals", "aws:PrincipalOrgID", ways.organizations.names);
+        let members = members.when("StringNotEquals", "aws:PrincipalAccount", [place.account.as_str()]);
+        statements.push(Written { statement: members, places: ways.organizations.places });
     }
-    for (name, pin) in named.services {
+    for (name, (pin, places)) in ways.services {
         let by_service = suffixed(statement, &camel(&name)).principals(vec![PrincipalEntry::Service(pin.principal)]);
-        statements.push(by_service.when(pin.operator, pin.key, [pin.value]));
+        statements.push(Written { statement: by_service.when(pin.operator, pin.key, [pin.value]), places });
     }
     statements
 }
 
-/// The principals of a statement, by the way in which they are named.
+/// Principals that are named in one way.
 #[derive(Debug, Default)]
-struct Named {
-    arns: BTreeSet<String>,
-    patterns: BTreeSet<String>,
-    accounts: BTreeSet<String>,
-    organizations: BTreeSet<String>,
-    services: BTreeMap<String, ServicePin>,
+struct Way {
+    names: BTreeSet<String>,
+    places: BTreeSet<Loc>,
 }
 
-impl Named {
-    fn new<'p>(principals: impl IntoIterator<Item = &'p Principal>, place: Place<'_>) -> Self {
-        let mut named = Self::default();
-        for principal in principals {
-            named.add(principal, place);
+impl Way {
+    fn add(&mut self, names: impl IntoIterator<Item = String>, places: &BTreeSet<Loc>) {
+        self.names.extend(names);
+        self.places.extend(places);
+    }
+}
+
+/// The principals of a statement, by the way in which they are named.
+#[derive(Debug, Default)]
+struct Ways {
+    arns: Way,
+    patterns: Way,
+    accounts: BTreeSet<String>,
+    organizations: Way,
+    services: BTreeMap<String, (ServicePin, BTreeSet<Loc>)>,
+}
+
+impl Ways {
+    fn new(principals: &Named<'_>, place: Place<'_>) -> Self {
+        let mut ways = Self::default();
+        for (principal, places) in principals {
+            ways.add(principal, places, place);
         }
-        named
+        ways
     }
 
-    fn add(&mut self, principal: &Principal, place: Place<'_>) {
+    fn add(&mut self, principal: &Principal, places: &BTreeSet<Loc>, place: Place<'_>) {
         match principal {
-            Principal::Role { arn, .. } | Principal::Arn(arn) => {
-                self.arns.insert(arn.to_string());
-            }
+            Principal::Role { arn, .. } | Principal::Arn(arn) => self.arns.add([arn.to_string()], places),
             Principal::Account(account) => {
-                self.arns.insert(PrincipalArn::root(place.partition, account).to_string());
+                self.arns.add([PrincipalArn::root(place.partition, account).to_string()], places);
             }
             Principal::IdentityCenter { account, .. } => {
-                self.patterns.extend(principal.arn_patterns(place.partition));
+                self.patterns.add(principal.arn_patterns(place.partition), places);
                 self.accounts.insert(account.to_string());
             }
-            Principal::Organization(id) => {
-                self.organizations.insert(id.clone());
-            }
+            Principal::Organization(id) => self.organizations.add([id.clone()], places),
             Principal::Service(name) => {
                 if let Some(region) = place.region {
-                    self.services.insert(name.clone(), service_pin(name, region, place.account));
+                    let pin = service_pin(name, region, place.account);
+                    self.services.insert(name.clone(), (pin, places.clone()));
                 }
             }
         }

@@ -1,10 +1,11 @@
 //! The denies of a key policy: separation of duties, required encryption context, our tags.
 
-use super::clause::{caller_patterns, camel};
+use super::clause::{Written, caller_patterns, camel};
 use crate::desired::tags::RESERVED_PREFIX;
 use crate::desired::{DesiredKey, DesiredTarget, Separation};
 use crate::kms::CRYPTOGRAPHIC_ACTIONS;
 use crate::policy::{PrincipalEntry, Statement};
+use crate::source::Loc;
 
 /// Direct symmetric uses that carry an encryption context. Never `CreateGrant` nor `DescribeKey`, which services
 /// call without one.
@@ -20,11 +21,16 @@ const USES_WITH_CONTEXT: [&str; 8] = [
 ];
 
 /// Returns the denies that a key needs.
-pub(super) fn statements(target: &DesiredTarget, key: &DesiredKey) -> Vec<Statement> {
-    let mut statements: Vec<Statement> = separation(target, key).into_iter().collect();
-    statements.extend(key.required_context.iter().map(|context_key| required_context(context_key)));
-    statements.push(reserved_tags(target));
-    statements
+pub(super) fn statements(target: &DesiredTarget, key: &DesiredKey) -> Vec<Written> {
+    let from = |statement, place: Option<Loc>| Written { statement, places: place.into_iter().collect() };
+    let separation = separation(target, key).map(|statement| from(statement, key.places.separation));
+    let contexts = key
+        .required_context
+        .iter()
+        .map(|context_key| from(required_context(context_key), key.places.required_context.get(context_key).copied()));
+    let places = target.places.deployers.iter().copied().collect();
+    let tags = Written { statement: reserved_tags(target), places };
+    separation.into_iter().chain(contexts).chain([tags]).collect()
 }
 
 fn everyone(statement: Statement) -> Statement {

@@ -1,11 +1,12 @@
 //! The key policy: delegation, staff, users, denies, in this order.
 
-use super::clause::{Place, about};
+use super::clause::{Named, Place, Written, add, named, written};
 use super::{deny, user};
-use crate::desired::{Delegation, DesiredKey, DesiredTarget, Principal};
+use crate::desired::{Delegation, DesiredKey, DesiredTarget};
 use crate::ids::PrincipalArn;
 use crate::kms::{Capability, KeyShape};
 use crate::policy::{PolicyDocument, PrincipalEntry, Statement};
+use crate::source::Loc;
 use std::collections::BTreeSet;
 
 /// Returns the policy that a key of a target must have.
@@ -14,12 +15,23 @@ use std::collections::BTreeSet;
 ///
 /// <https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-overview.html>
 pub fn key_policy(target: &DesiredTarget, key: &DesiredKey) -> PolicyDocument {
-    let mut statements: Vec<Statement> = delegation(target, key).into_iter().collect();
+    let mut statements: Vec<Statement> = all(target, key).into_iter().map(|written| written.statement).collect();
+    number_repeated_sids(&mut statements);
+    PolicyDocument::new(statements)
+}
+
+/// Returns for each statement of a key's policy the places of the manifest that it comes from, in order: those where
+/// its principals are named, or what demands it. Empty for a statement that no place demands.
+pub fn key_policy_origins(target: &DesiredTarget, key: &DesiredKey) -> Vec<Vec<Loc>> {
+    all(target, key).into_iter().map(|written| written.places.into_iter().collect()).collect()
+}
+
+fn all(target: &DesiredTarget, key: &DesiredKey) -> Vec<Written> {
+    let mut statements: Vec<Written> = delegation(target, key).into_iter().collect();
     statements.extend(staff(target, key));
     statements.extend(user::statements(target, key));
     statements.extend(deny::statements(target, key));
-    number_repeated_sids(&mut statements);
-    PolicyDocument::new(statements)
+    statements
 }
 
 /// Returns the shape of a key, on which its legal actions depend.
@@ -30,7 +42,7 @@ pub(super) fn shape(key: &DesiredKey) -> KeyShape {
 /// Returns the statement that leaves a way in for the account, if one is wanted.
 ///
 /// <https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html>
-fn delegation(target: &DesiredTarget, key: &DesiredKey) -> Option<Statement> {
+fn delegation(target: &DesiredTarget, key: &DesiredKey) -> Option<Written> {
     const RECOVERY: [&str; 6] = [
         "kms:CancelKeyDeletion",
         "kms:DescribeKey",
@@ -41,32 +53,34 @@ fn delegation(target: &DesiredTarget, key: &DesiredKey) -> Option<Statement> {
     ];
     let root = PrincipalArn::root(target.region.partition(), &target.account);
     let entry = vec![PrincipalEntry::Aws(root.to_string())];
-    match key.delegation {
-        Delegation::None => None,
+    let statement = match key.delegation {
+        Delegation::None => return None,
         Delegation::RootUser => {
             let recovery = Statement::allow("RootUserRecovery", RECOVERY).principals(entry);
-            Some(recovery.when("StringEquals", "aws:PrincipalType", ["Account"]))
+            recovery.when("StringEquals", "aws:PrincipalType", ["Account"])
         }
-        Delegation::Account => Some(Statement::allow("EnableIamPolicies", ["kms:*"]).principals(entry)),
-    }
+        Delegation::Account => Statement::allow("EnableIamPolicies", ["kms:*"]).principals(entry),
+    };
+    Some(Written { statement, places: [key.places.delegation.unwrap_or(key.loc)].into() })
 }
 
 /// Returns the statements of those who keep the key without using it.
-fn staff(target: &DesiredTarget, key: &DesiredKey) -> Vec<Statement> {
-    let deployers = target.deployers.iter().collect();
-    let admins = key.admins.iter().map(|admin| &admin.0).collect();
-    let deleters = key.deleters.iter().collect();
+fn staff(target: &DesiredTarget, key: &DesiredKey) -> Vec<Written> {
+    let (common, own) = (&target.places, &key.places);
+    let admins = key.admins.iter().map(|admin| &admin.0);
+    let mut auditors = named(&key.auditors, &own.auditors);
+    add(&mut auditors, &target.planners, &common.planners);
     // The self-test judges what it may not call, so its principal reads what planners read.
-    let auditors = key.auditors.iter().chain(&target.planners).chain(&target.verifier).collect();
-    let groups: [(&str, Capability, BTreeSet<&Principal>); 4] = [
-        ("Deployers", Capability::Deploy, deployers),
-        ("Administrators", Capability::Administer, admins),
-        ("Deleters", Capability::Delete, deleters),
+    add(&mut auditors, &target.verifier, common.verifier.as_slice());
+    let groups: [(&str, Capability, Named<'_>); 4] = [
+        ("Deployers", Capability::Deploy, named(&target.deployers, &common.deployers)),
+        ("Administrators", Capability::Administer, named(admins, &own.admins)),
+        ("Deleters", Capability::Delete, named(&key.deleters, &own.deleters)),
         ("Auditors", Capability::Audit, auditors),
     ];
-    let group = |(sid, capability, principals): (&str, Capability, BTreeSet<&Principal>)| {
+    let group = |(sid, capability, principals): (&str, Capability, Named<'_>)| {
         let actions = capability.actions(shape(key)).into_iter().map(|action| action.full);
-        about(&Statement::allow(sid, actions), principals, Place::of(target))
+        written(&Statement::allow(sid, actions), &principals, Place::of(target))
     };
     groups.into_iter().flat_map(group).collect()
 }

@@ -2,8 +2,8 @@
 
 use crate::desired::{
     Connection, DataKeyUse, Delegation, DeletionWindow, DesiredAccount, DesiredKey, DesiredRole, DesiredState,
-    DesiredTarget, DesiredUser, KeyAdmin, KeyLifecycle, KnownRole, Principal, RoleKind, RoleOrigin, Rotation,
-    Separation, SymmetricMaterial, Trust, Verifiable,
+    DesiredTarget, DesiredUser, KeyAdmin, KeyLifecycle, KeyPlaces, KnownRole, Principal, RoleKind, RoleOrigin,
+    Rotation, Separation, SymmetricMaterial, TargetPlaces, Trust, Verifiable,
 };
 use crate::ids::{AccountId, Partition, RoleArn, RoleName};
 use crate::kms::Capability;
@@ -54,6 +54,7 @@ pub(crate) fn user(principal: Principal, can: &[Capability], access: DataKeyUse)
 pub(crate) fn key(name: &str) -> DesiredKey {
     DesiredKey {
         name: name.parse().unwrap(),
+        places: KeyPlaces::default(),
         loc: loc(),
         class: None,
         description: None,
@@ -101,6 +102,7 @@ pub(crate) fn target(name: &str, region: &str, keys: Vec<DesiredKey>) -> Desired
         deployers: vec![role("keywright-deployer")],
         planners: vec![role("pr-planner")],
         verifier: None,
+        places: TargetPlaces::default(),
         keys,
         loc: loc(),
     }

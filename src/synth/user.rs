@@ -1,12 +1,13 @@
 //! What users of a key are allowed, grouped by identical actions and conditions.
 
-use super::clause::{Place, about, caller_account, camel};
+use super::clause::{Named, Place, Written, caller_account, camel, written};
 use super::key_policy::shape;
 use crate::desired::{DataKeyUse, DesiredKey, DesiredTarget, DesiredUser, Principal};
 use crate::ids::{KeyArn, Region};
 use crate::kms::{Capability, KeyShape, KmsAction};
 use crate::policy::{PolicyDocument, Statement};
 use crate::services::Service;
+use crate::source::Loc;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Exact actions, with prefix.
@@ -35,13 +36,13 @@ struct Terrain {
 }
 
 /// Returns the statements for a key's users.
-pub(super) fn statements(target: &DesiredTarget, key: &DesiredKey) -> Vec<Statement> {
-    let mut groups: BTreeMap<(Terrain, ActionSet), BTreeSet<&Principal>> = BTreeMap::new();
-    for ((principal, terrain), actions) in permits(target, key, &key.users) {
-        groups.entry((terrain, actions)).or_default().insert(principal);
+pub(super) fn statements(target: &DesiredTarget, key: &DesiredKey) -> Vec<Written> {
+    let mut groups: BTreeMap<(Terrain, ActionSet), Named<'_>> = BTreeMap::new();
+    for ((principal, terrain), permit) in permits(target, key, &key.users) {
+        groups.entry((terrain, permit.actions)).or_default().insert(principal, permit.places);
     }
-    let statement = |((terrain, actions), principals): ((Terrain, ActionSet), BTreeSet<&Principal>)| {
-        about(&terrain.statement(&actions), principals, Place::of(target))
+    let statement = |((terrain, actions), principals): ((Terrain, ActionSet), Named<'_>)| {
+        written(&terrain.statement(&actions), &principals, Place::of(target))
     };
     groups.into_iter().flat_map(statement).collect()
 }
@@ -66,9 +67,16 @@ pub fn far_side_policy(
     let users = key.users.iter().filter(|user| abroad && user.principal == *principal);
     let statements: Vec<Statement> = permits(target, key, users)
         .into_iter()
-        .map(|((_, terrain), actions)| terrain.statement(&actions).resources([key_arn.as_str()]))
+        .map(|((_, terrain), permit)| terrain.statement(&permit.actions).resources([key_arn.as_str()]))
         .collect();
     (!statements.is_empty()).then(|| PolicyDocument::new(statements))
+}
+
+/// What somebody is allowed, and the places that say so.
+#[derive(Debug, Default)]
+struct Permit {
+    actions: ActionSet,
+    places: BTreeSet<Loc>,
 }
 
 /// Returns what each principal is allowed, and under which terms; several tables about one principal add up.
@@ -76,15 +84,17 @@ fn permits<'u>(
     target: &DesiredTarget,
     key: &DesiredKey,
     users: impl IntoIterator<Item = &'u DesiredUser>,
-) -> BTreeMap<(&'u Principal, Terrain), ActionSet> {
-    let mut permits: BTreeMap<(&Principal, Terrain), ActionSet> = BTreeMap::new();
+) -> BTreeMap<(&'u Principal, Terrain), Permit> {
+    let mut permits: BTreeMap<(&Principal, Terrain), Permit> = BTreeMap::new();
     for user in users {
         let found = match &user.access {
             DataKeyUse::Direct { context } => direct(key, &user.capabilities, context),
             DataKeyUse::Via { services, context } => via(user, services, context, &target.region),
         };
         for (terrain, actions) in found {
-            permits.entry((&user.principal, terrain)).or_default().extend(actions);
+            let permit = permits.entry((&user.principal, terrain)).or_default();
+            permit.actions.extend(actions);
+            permit.places.insert(user.loc);
         }
     }
     permits

@@ -49,7 +49,7 @@ pub fn key_under(state: &DesiredState, target: &DesiredTarget, key: &DesiredKey)
 
 fn world_key(state: &DesiredState, target: &DesiredTarget, key: &DesiredKey) -> WorldKey {
     let facts = key_under(state, target, key);
-    let origins = facts.policy.statements.iter().map(|_| vec![key.loc]).collect();
+    let origins = synth::key_policy_origins(target, key);
     WorldKey { name: key.name.to_string(), target: target.name.clone(), facts, loc: Some(key.loc), origins }
 }
 
@@ -99,18 +99,62 @@ fn by_name(principal: &Principal, partition: Partition) -> Option<WorldPrincipal
 mod tests {
     use super::*;
     use crate::manifest;
+    use crate::policy::Principals;
     use crate::source::SourceMap;
+    use std::collections::BTreeSet;
 
-    #[test]
-    fn the_example_names_everybody_once() {
+    fn example() -> (SourceMap, DesiredState) {
         let mut sources = SourceMap::default();
         for entry in std::fs::read_dir("examples/data-classes").unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "toml") {
-                sources.add(path.to_string_lossy(), std::fs::read_to_string(&path).unwrap());
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                sources.add(name, std::fs::read_to_string(&path).unwrap());
             }
         }
         let state = manifest::load(&sources).state.unwrap();
+        (sources, state)
+    }
+
+    /// The last part of each ARN that a statement names: the manifest's name of the role.
+    fn roles_of(statement: &crate::policy::Statement) -> BTreeSet<String> {
+        let Some(Principals::Is(entries)) = &statement.principals else { return BTreeSet::new() };
+        let arns = entries.iter().map(|entry| entry.kind_and_value().1).filter(|text| text.contains(":role/"));
+        arns.filter_map(|arn| arn.rsplit('/').next()).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn each_statement_of_the_example_comes_from_where_its_principals_are_written() {
+        let (sources, state) = example();
+        let mut seen = BTreeMap::new();
+        for key in of_manifest(&state).keys {
+            for (statement, origins) in key.facts.policy.statements.iter().zip(&key.origins) {
+                let sid = statement.sid.clone().unwrap();
+                let texts: BTreeSet<String> =
+                    origins.iter().map(|loc| sources.text(*loc).trim_matches('"').to_owned()).collect();
+                let roles = roles_of(statement);
+                assert!(roles.is_empty() || texts == roles, "{}: {sid}: {texts:?}", key.name);
+                let places = origins.iter().map(|loc| sources.position(*loc).unwrap());
+                let lines: Vec<String> = places.map(|at| format!("{}:{}", at.file, at.line)).collect();
+                seen.insert(format!("{} {sid}", key.name), lines.join(" "));
+            }
+        }
+        let at = |statement: &str| seen[statement].as_str();
+        let lines = |name: &str, text: &str| -> String {
+            let (_, file) = sources.iter().find(|(_, file)| file.name == name).unwrap();
+            let line = file.text.lines().position(|line| line.contains(text)).unwrap() + 1;
+            format!("{name}:{line}")
+        };
+        assert_eq!(at("restricted-records SeparationOfDuties").split(':').next(), Some("2-classes.toml"));
+        assert_eq!(at("restricted-records RequireContextTenant"), lines("2-classes.toml", "required_context"));
+        assert_eq!(at("public-objects EnableIamPolicies"), lines("2-classes.toml", "\"account\""));
+        assert_eq!(at("internal-files ReservedTags"), lines("1-stack.toml", "deployers"));
+        assert_eq!(at("restricted-records UsersDecryptWhereTenant"), lines("4-keys.toml", "payments-reporting"));
+    }
+
+    #[test]
+    fn the_example_names_everybody_once() {
+        let (_, state) = example();
         let world = of_manifest(&state);
         assert_eq!(world.keys.len(), state.targets.iter().map(|target| target.keys.len()).sum::<usize>());
         assert!(world.keys.iter().all(|key| key.origins.len() == key.facts.policy.statements.len()));

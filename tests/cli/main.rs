@@ -2,6 +2,7 @@
 #![expect(unreachable_pub, reason = "the modules of a test executable have no outside")]
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
+mod asking;
 mod budget;
 mod delegated;
 mod diff;

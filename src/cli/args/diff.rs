@@ -89,6 +89,8 @@ pub enum SchemaName {
     Diff,
     /// What `snapshot` writes.
     Snapshot,
+    /// What `access can`, `who-can` and `matrix` print with `--format json`.
+    Access,
 }
 
 /// One of the two states that `diff` compares.

@@ -6,11 +6,12 @@ use super::check;
 use super::class::Class;
 use super::duties::{Keeper, check_admins, check_separation, check_verifier};
 use super::placeholder::{Passing, Values};
+use super::places;
 use super::principal::{Home, Position};
 use super::tags::{WrittenTags, resolve_tags};
 use super::terms::{Terms, below_floor};
 use super::user::resolve_users;
-use crate::desired::{DesiredKey, KeyAdmin, Principal, SymmetricMaterial};
+use crate::desired::{DesiredKey, KeyAdmin, KeyPlaces, Principal, SymmetricMaterial};
 use crate::diag::Diagnostics;
 use crate::ids::{AccountId, KeyName};
 use crate::manifest::raw::{List, RawKey};
@@ -81,6 +82,15 @@ pub(super) fn resolve_key(key: &Key<'_>, site: Site<'_>, claims: &mut Claims, fo
     DesiredKey {
         name: name.clone(),
         loc: declared.loc,
+        places: KeyPlaces {
+            admins: places(&admins),
+            deleters: places(&deleters),
+            auditors: places(&auditors),
+            // The default has the key's own place.
+            delegation: Some(terms.delegation.loc).filter(|loc| *loc != declared.loc),
+            separation: terms.separation_place,
+            required_context: terms.required_context.clone(),
+        },
         class: terms.class.get().map(|class| class.name.clone()),
         description: resolve_description(key, site.values, found),
         aliases,

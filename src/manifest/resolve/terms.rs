@@ -50,6 +50,8 @@ pub(super) struct Terms<'a> {
     pub(super) delegation: Located<Delegation>,
     /// The separation.
     pub(super) separation: Separation,
+    /// The place that decides the separation, where it is not the default.
+    pub(super) separation_place: Option<Loc>,
     /// The services and the place that decides them.
     pub(super) services: Located<BTreeSet<Service>>,
     /// The context keys that direct use must carry, each with its place.
@@ -85,6 +87,7 @@ pub(super) fn resolve_terms<'a>(
         shape: KeyShape::new(spec, spec.only_usage().unwrap_or(KeyUsage::EncryptDecrypt)),
         delegation,
         separation: separation.map_or(Separation::Advised, |separation| separation.value),
+        separation_place: separation.map(|separation| separation.loc),
         services: resolve_services(declared, raw, class, found),
         required_context,
         rotation: resolve_rotation(declared, raw, class, found),

@@ -24,7 +24,7 @@ fn is_type(value: &Value, name: &str) -> bool {
 }
 
 /// Checks a value against the part of JSON Schema that the plan's schema uses; panics on any other keyword.
-fn faults(root: &Value, schema: &Value, value: &Value, path: &str, found: &mut Vec<String>) {
+pub(crate) fn faults(root: &Value, schema: &Value, value: &Value, path: &str, found: &mut Vec<String>) {
     for (keyword, rule) in schema.as_object().unwrap() {
         match keyword.as_str() {
             "$schema" | "title" | "description" | "$defs" => {}

@@ -76,7 +76,10 @@ fn principals_of_the_world_come_with_their_conditions() {
     assert_eq!(found(&statements), ["app Sometimes: only through s3"]);
     let mfa = Statement::deny("Mfa", ["*"]).principals(everyone());
     statements.push(mfa.when("BoolIfExists", "aws:MultiFactorAuthPresent", ["false"]));
-    assert_eq!(found(&statements), ["app Sometimes: only through s3 and except with MFA = false"]);
+    assert_eq!(
+        found(&statements),
+        ["app Sometimes: only through s3 and except when aws:MultiFactorAuthPresent, if any, is false"]
+    );
     let only = Statement::deny("Ec2", ["*"]).principals(everyone()).when("StringNotEquals", "kms:ViaService", [EC2]);
     statements.push(only);
     assert_eq!(found(&statements), [""; 0]);
