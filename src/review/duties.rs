@@ -166,8 +166,8 @@ impl Sides {
         let all: Vec<usize> = (0..people.all().len()).filter(|at| self.both(*at).is_some()).collect();
         let mut implied = BTreeSet::new();
         for nearer in &all {
-            for (farther, _) in people.predecessors(*nearer) {
-                if self.is_implied(farther, *nearer) {
+            for (farther, edge) in people.predecessors(*nearer) {
+                if self.is_implied(farther, (*nearer, edge)) {
                     implied.insert(farther);
                 }
             }
@@ -179,11 +179,11 @@ impl Sides {
     }
 
     /// Whether somebody acts in neither duty itself, and can become somebody who reaches both as surely and sooner.
-    fn is_implied(&self, farther: usize, nearer: usize) -> bool {
+    fn is_implied(&self, farther: usize, (nearer, edge): (usize, Certainty)) -> bool {
         let (Some(far), Some(near)) = (self.both(farther), self.both(nearer)) else { return false };
         let acts = far.0.distance == 0 || far.1.distance == 0;
         let sum = |both: (Step, Step)| both.0.distance.saturating_add(both.1.distance);
-        !acts && sum(near) < sum(far) && certainty(near) <= certainty(far)
+        !acts && sum(near) < sum(far) && certainty(near).max(edge) <= certainty(far)
     }
 }
 
