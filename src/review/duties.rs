@@ -179,7 +179,7 @@ impl Sides {
     }
 
     /// Whether somebody acts in neither duty itself, and can become somebody who reaches both as surely and sooner.
-    fn is_implied(&self, farther: usize, (nearer, edge): (usize, Certainty)) -> bool {
+    fn is_implied(&self, farther: usize, (nearer, edge): (usize, DutyCertainty)) -> bool {
         let (Some(far), Some(near)) = (self.both(farther), self.both(nearer)) else { return false };
         let acts = far.0.distance == 0 || far.1.distance == 0;
         let sum = |both: (Step, Step)| both.0.distance.saturating_add(both.1.distance);
