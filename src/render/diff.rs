@@ -13,7 +13,7 @@ use crate::diff::{
     AccountDifference, Difference, KeyDifference, PolicyRelation, Presence, PropertyDifference, RoleDifference,
     Summary, TargetDifference, TrustLine,
 };
-use crate::review::{AccessChange, AccessLine, Risk};
+use crate::review::{AccessChange, AccessLine, Certainty, Risk};
 use crate::source::Position;
 use crate::text::escape;
 use words::{Words, operand, summary, witness};
@@ -147,7 +147,7 @@ impl Page {
         }
         for (sign, lines, group) in groups {
             self.group(sign, &group);
-            if key.presence != Presence::Added {
+            if key.presence != Presence::Added && sign.verb != LOSES.verb {
                 self.witness(lines, &group);
             }
         }
@@ -157,6 +157,10 @@ impl Page {
         let who = self.paint(sign.style, format!("{} {}", sign.symbol, escape(group.principal)));
         let risk = self.risk(group.risk);
         self.line(format!("      {who} {} {}{risk}", sign.verb, group.what()));
+        if let Certainty::Undetermined { reason } = group.certainty {
+            let note = self.paint(Style::Dim, format!("not decided: {}", escape(reason)));
+            self.line(format!("          {note}"));
+        }
     }
 
     fn risk(&self, risk: Risk) -> String {
@@ -165,7 +169,10 @@ impl Page {
 
     /// The request of the gravest of a group's gains that has one.
     fn witness(&mut self, lines: &[AccessLine], group: &Group<'_>) {
-        let of_group = |line: &&AccessLine| line.principal == group.principal && line.conditions == group.conditions;
+        let of_group = |line: &&AccessLine| {
+            (line.principal.as_str(), line.conditions.as_slice(), &line.certainty)
+                == (group.principal, group.conditions, group.certainty)
+        };
         let gravest = lines.iter().filter(of_group).filter(|line| line.witness.is_some()).max_by_key(|line| line.risk);
         if let Some(found) = gravest.and_then(|line| line.witness.as_ref()) {
             let text = self.paint(Style::Dim, format!("now allowed: {}", escape(&witness(found))));

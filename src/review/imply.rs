@@ -239,12 +239,13 @@ pub(super) fn fact_decides(condition: &Condition, rule: &Rule) -> Option<bool> {
     Some(any != operator.is_negated())
 }
 
-/// Returns whether no request can match both rules.
+/// Returns whether no request can match both rules, each in a state of its own.
 pub(super) fn never_meet(deny: &Rule, allow: &Rule) -> bool {
     who_differ(&deny.who, allow)
         || deny.conditions.iter().any(|condition| {
             fact_decides(condition, allow) == Some(false)
-                || allow.conditions.iter().any(|other| exclude_each_other(condition, other))
+                || (!is_about_the_key(condition)
+                    && allow.conditions.iter().any(|other| exclude_each_other(condition, other)))
         })
 }
 
@@ -261,7 +262,7 @@ fn who_differ(deny: &Who, allow: &Rule) -> bool {
 
 /// Returns whether two conditions on the same key can never both hold.
 pub(super) fn exclude_each_other(one: &Condition, other: &Condition) -> bool {
-    !is_about_the_key(one) && one.key.eq_ignore_ascii_case(&other.key) && (excludes(one, other) || excludes(other, one))
+    one.key.eq_ignore_ascii_case(&other.key) && (excludes(one, other) || excludes(other, one))
 }
 
 fn excludes(one: &Condition, other: &Condition) -> bool {
