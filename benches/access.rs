@@ -81,7 +81,7 @@ fn principal(number: usize) -> PrincipalFacts {
         Statement::allow("Objects", ["s3:GetObject", "s3:PutObject"]).resources(["arn:aws:s3:::data/*"]),
         Statement::allow("Key", ["kms:Decrypt", "kms:GenerateDataKey"]).resources([key_arn(number % KEYS)]),
     ];
-    if number % 10 == 0 {
+    if number.is_multiple_of(10) {
         let through = Statement::allow("All", ["kms:Decrypt", "kms:DescribeKey"]);
         statements.push(through.when("StringEquals", "kms:ViaService", ["s3.eu-west-1.amazonaws.com"]));
     }
@@ -192,8 +192,9 @@ fn whole() {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("unknown").trim().to_owned();
     let (always, sometimes) = counts.iter().fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
+    let mut out = std::io::stdout();
     writeln!(
-        std::io::stdout(),
+        out,
         "who can: {ACTIONS_ASKED} actions x {PRINCIPALS} principals x {KEYS} keys: {took:.1} s, at most {peak}; \
          {always} always, {sometimes} sometimes"
     )

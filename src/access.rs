@@ -94,8 +94,6 @@ pub fn can_put_key_policy(key: &KeyFacts, principal: &PrincipalFacts, guardrails
 
 #[cfg(test)]
 mod tests {
-    mod residual;
-
     use super::*;
     use crate::policy::{
         Actions, Condition, ConditionOperator, Effect, PrincipalEntry, Principals, Resources, Statement,
@@ -103,20 +101,20 @@ mod tests {
     use proptest::prelude::*;
     use proptest::sample::select;
 
-    const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd";
+    pub(super) const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd";
 
     /// A call with everything that it depends on.
     #[derive(Debug, Clone)]
-    struct World {
-        request: Request,
-        principal: PrincipalFacts,
-        key: KeyFacts,
-        guardrails: Guardrails,
+    pub(super) struct World {
+        pub(super) request: Request,
+        pub(super) principal: PrincipalFacts,
+        pub(super) key: KeyFacts,
+        pub(super) guardrails: Guardrails,
     }
 
     impl World {
         /// Returns the decision, and how much it allows: 0 for nothing, 1 if open, 2 if allowed.
-        fn decide(&self) -> (Decision, u8) {
+        pub(super) fn decide(&self) -> (Decision, u8) {
             let decision = decide(&self.request, &self.principal, Some(&self.key), &self.guardrails);
             let rank = match decision {
                 Decision::ExplicitDeny | Decision::ImplicitDeny => 0,
@@ -294,7 +292,7 @@ mod tests {
         })
     }
 
-    fn world() -> impl Strategy<Value = World> {
+    pub(super) fn world() -> impl Strategy<Value = World> {
         let rails = (
             prop::collection::vec(prop::collection::vec(document(), 1..2), 0..2),
             prop::collection::vec(prop::collection::vec(document(), 0..2), 0..2),

@@ -287,3 +287,6 @@ fn least_demanding(mut terms: Vec<ResidualTerm>) -> Vec<ResidualTerm> {
     }
     kept
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,5 @@
+//! Answers agree with the evaluator over a small universe of calls, and name whom a key names.
+
 use super::super::matrix;
 use super::*;
 use crate::access::{GrantConstraints, GrantFacts, Grantee, Knowledge, PrincipalType, Unknown, decide};

@@ -1,9 +1,15 @@
 //! Residuals agree with the evaluator for every completion of what was not known, and refusals say what was near.
 
+use super::super::operator::condition_holds;
+use super::super::tests::{KEY, World, world};
+use super::super::{
+    ContextValue, CreateGrantRequest, Failing, GrantConstraints, GrantFacts, Grantee, Knowledge, NearMiss,
+    PrincipalType, Unknown, near_misses,
+};
 use super::*;
-use crate::access::operator::condition_holds;
-use crate::access::truth::{Open, Truth};
-use crate::policy::PolicyVersion;
+use crate::policy::{PolicyDocument, PrincipalEntry, Statement};
+use proptest::prelude::*;
+use proptest::sample::select;
 
 /// What turns out of a call of which parts were not known.
 #[derive(Debug, Clone)]
