@@ -252,7 +252,7 @@ fn identities_that_may_not_be_read_are_a_gap_and_not_nothing() {
     let (place, question) = as_reader(place, "can reports encrypt orders");
     let serving = Serving::start(folder);
     let run = place.line(&format!("{question} --endpoint-url {}", serving.endpoint())).ends(0);
-    let run = run.answers("It depends:").answers("`Iam` of the key policy").answers("the caller's were not read");
+    let run = run.answers("It depends:").answers("`Iam` of the key policy").answers("the caller's were not");
     assert!(run.stdout.contains("iam:GetAccountAuthorizationDetails"), "{run}");
     let sure = place.line(&format!("access can app encrypt orders --live --endpoint-url {}", serving.endpoint()));
     sure.ends(0).answers("Yes.");

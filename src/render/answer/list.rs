@@ -39,9 +39,10 @@ pub fn render_holders(
         page.out.push_str("\nA part of it:\n\n");
         page.holders(&part, (width, all), key, setting);
     }
-    for (reason, names) in by_reason(&open) {
+    for ((reason, places), names) in by_reason(&open, key, setting) {
         page.out.push('\n');
         page.wrapped(2, 4, &format!("open for {}: {}", few(&names), escape(&reason)));
+        places.iter().for_each(|place| page.wrapped(4, 6, &format!("by {place}")));
     }
     page.out.push('\n');
     let asked = plural(known, "known principal");
@@ -148,15 +149,21 @@ fn sources<'a>(
     places.into_iter()
 }
 
+/// Why an answer is open, and by which statements and grants it may be yes.
+type OpenBy = (String, Vec<String>);
+
 /// Returns for whom an answer is open, by reason.
-fn by_reason(open: &[&Holder]) -> BTreeMap<String, Vec<String>> {
-    let mut reasons: BTreeMap<String, Vec<String>> = BTreeMap::new();
+fn by_reason(open: &[&Holder], key: &WorldKey, setting: Setting<'_>) -> BTreeMap<OpenBy, Vec<String>> {
+    let mut reasons: BTreeMap<OpenBy, Vec<String>> = BTreeMap::new();
     for holder in open {
         let reason = holder.actions.iter().find_map(|held| match &held.answer.verdict {
             Verdict::Undetermined(reason) => Some(reason.clone()),
             Verdict::Always | Verdict::Sometimes | Verdict::Never => None,
         });
-        reasons.entry(reason.unwrap_or_default()).or_default().push(escape(&holder.principal).into_owned());
+        let actions: Vec<&HeldAction> = holder.actions.iter().collect();
+        let places: Vec<String> = sources(&actions, holder, key, setting).collect();
+        let names = reasons.entry((reason.unwrap_or_default(), places)).or_default();
+        names.push(escape(&holder.principal).into_owned());
     }
     reasons
 }
