@@ -9,7 +9,7 @@ use super::facts::{
     Unknown,
 };
 use super::truth::Open;
-use crate::kms::{ActionScope, KmsAction};
+use crate::kms::{ActionScope, KmsAction, renamed_condition_key};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -270,6 +270,9 @@ impl<'a> Call<'a> {
     fn derived(&self, key: &str) -> Option<Value<'a>> {
         if let Some((_, named)) = NAMED.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)) {
             return self.named(*named);
+        }
+        if let Some(current) = renamed_condition_key(key) {
+            return self.derived(current);
         }
         if self.is_anybody() && (after(PRINCIPAL_TAG, key).is_some() || after("aws:PrincipalOrg", key).is_some()) {
             return Some(Value::Open(Open::NotGiven));

@@ -114,13 +114,12 @@ mod tests {
             assert_eq!(action.grantable, row["grantable"].as_bool().unwrap(), "{name}");
             assert_eq!(action.reach == Reach::AnyAccount, row["cross_account"] == "yes", "{name}");
             let scope = match texts(&row["effective_in"]).unwrap().as_slice() {
-                ["key_policy"] => ActionScope::Key,
                 ["iam_policy"] => ActionScope::Iam,
                 ["iam_policy", "key_policy"] if row["resource_types"].to_string().contains("alias") => {
                     ActionScope::KeyAndAlias
                 }
                 // `ReplicateKey`, which besides needs `CreateKey` in the other Region.
-                ["iam_policy", "key_policy"] => ActionScope::Key,
+                ["key_policy"] | ["iam_policy", "key_policy"] => ActionScope::Key,
                 ["grant", "iam_policy"] => ActionScope::Grant,
                 other => panic!("{name}: {other:?}"),
             };

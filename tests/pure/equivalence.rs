@@ -155,7 +155,10 @@ fn rewrite(document: &mut PolicyDocument, choice: usize) {
                 PrincipalEntry::Aws(text) if text == "444455556666" => self::entry("arn:aws:iam::444455556666:root"),
                 PrincipalEntry::Aws(text) if text == "arn:aws:iam::111122223333:root" => self::entry("111122223333"),
                 PrincipalEntry::Everyone => PrincipalEntry::Aws("*".to_owned()),
-                other => other.clone(),
+                other @ (PrincipalEntry::Aws(_)
+                | PrincipalEntry::Service(_)
+                | PrincipalEntry::Federated(_)
+                | PrincipalEntry::Other { .. }) => other.clone(),
             };
         }),
         7 => statement.conditions.iter_mut().for_each(|condition| {
@@ -227,11 +230,11 @@ fn edit(document: &mut PolicyDocument, choice: usize, other: &Statement) {
     let statement = &mut document.statements[at];
     match choice % 8 {
         0 => statement.effect = other.effect,
-        1 => statement.actions = other.actions.clone(),
-        2 => statement.principals = other.principals.clone(),
+        1 => statement.actions.clone_from(&other.actions),
+        2 => statement.principals.clone_from(&other.principals),
         3 => drop(statement.conditions.pop()),
-        4 => statement.conditions = other.conditions.clone(),
-        5 => statement.resources = other.resources.clone(),
+        4 => statement.conditions.clone_from(&other.conditions),
+        5 => statement.resources.clone_from(&other.resources),
         6 => document.statements.push(other.clone()),
         _ => statement.conditions.iter_mut().for_each(|condition| condition.values.truncate(1)),
     }
