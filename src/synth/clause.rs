@@ -2,7 +2,8 @@
 
 use crate::desired::{DesiredTarget, Principal};
 use crate::ids::{AccountId, Partition, PrincipalArn, PrincipalKind, Region};
-use crate::policy::{PrincipalEntry, Statement};
+use crate::kms::KmsAction;
+use crate::policy::{Actions, PrincipalEntry, Statement};
 use crate::services::{ServicePin, service_pin};
 use crate::source::Loc;
 use std::collections::{BTreeMap, BTreeSet};
@@ -105,6 +106,14 @@ impl Way {
         self.names.extend(names);
         self.places.extend(places);
     }
+}
+
+/// Returns whether calls of a statement's actions can carry what pins a service: `DescribeKey` has no encryption
+/// context, so that a statement about it alone would never match.
+fn can_be_pinned(statement: &Statement, pin: &ServicePin) -> bool {
+    let Some(Actions::Is(actions)) = &statement.actions else { return true };
+    let carried = |name: &String| KmsAction::find(name).is_none_or(|action| action.knows_condition_key(pin.key));
+    !pin.key.starts_with("kms:") || actions.iter().any(carried)
 }
 
 /// The principals of a statement, by the way in which they are named.
