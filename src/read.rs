@@ -13,7 +13,7 @@ mod tests;
 
 pub use account::read_account;
 pub use error::ReadError;
-pub use inventory::{every_key, read_identities};
+pub use inventory::{every_key, read_identities, read_ram_policies};
 pub use named::{KeyNameError, key_named};
 
 use crate::desired::{DesiredState, DesiredTarget};

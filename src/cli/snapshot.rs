@@ -2,10 +2,11 @@
 
 use super::args::{ConnectionOptions, Format, ManifestOptions, PaceOptions, ScopeOptions, SnapshotOptions};
 use super::load;
-use super::observe::observe;
+use super::observe::{Observed, observe};
 use super::printer::Printer;
 use super::session::{Purpose, Session};
 use crate::exit::Exit;
+use crate::read::{ReadOptions, read_ram_policies};
 use crate::render::json;
 use crate::snapshot::{Snapshot, of_live, snapshot_to_json};
 use crate::text::{escape, plural};
@@ -63,11 +64,25 @@ pub async fn read_live(
         desired.accounts.retain(|account| accounts.contains(&account.account));
     }
     let session = Session::open(&manifest.desired, connection, (pace, Purpose::Deploy), printer).await?;
-    let observed = observe(&manifest, &session, scope, pace, printer).await;
+    let mut observed = observe(&manifest, &session, scope, pace, printer).await;
+    read_shares(&mut observed, &session, pace, printer).await;
     session.tell_calls(printer);
     session.close().await;
     if let Some(exit) = observed.failure {
         return Err(exit);
     }
     Ok(of_live(&manifest.desired, &observed.targets, &observed.accounts))
+}
+
+/// Reads which keys AWS RAM shares, and how.
+async fn read_shares(observed: &mut Observed, session: &Session, pace: &PaceOptions, printer: &mut Printer) {
+    for (name, live) in &mut observed.targets {
+        let Some(connection) = session.target(name) else { continue };
+        let mut options = ReadOptions::new(session.backend(name));
+        options.parallel = usize::from(pace.parallel);
+        if let Err(error) = read_ram_policies(connection, live, &options).await {
+            printer.error(&error.to_string());
+            observed.failure = Some(Exit::Failed);
+        }
+    }
 }

@@ -4,7 +4,9 @@ use super::ReadOptions;
 use super::error::{ReadError, about};
 use super::key::{observed, parsed, read_parts, settled};
 use crate::ids::{KeyArn, KeyId, Region};
-use crate::live::{AwsManagedKey, KeyManager, KeyMetadata, LiveIdentities, LiveKey, LiveKeys, LivePolicy, Observed};
+use crate::live::{
+    AwsManagedKey, KeyManager, KeyMetadata, LiveIdentities, LiveKey, LiveKeys, LivePolicy, LiveTarget, Observed,
+};
 use crate::ports::{AccountIdentityReader, AnyKeyReader, CallerReader, KeyReader, PortError, PortResult};
 use futures::stream::{StreamExt as _, TryStreamExt as _};
 
@@ -49,6 +51,23 @@ pub async fn every_key<C: CallerReader + KeyReader + AnyKeyReader + Sync>(
         LiveKeys { account, region: region.clone(), keys: vec![], aws_managed: vec![], aliases },
         found,
     )))
+}
+
+/// Reads the second policy of each key of a target too, where AWS RAM shares the key. A plan does without: it takes a
+/// call a key.
+pub async fn read_ram_policies<C: AnyKeyReader + Sync>(
+    connection: &C,
+    live: &mut LiveTarget,
+    options: &ReadOptions,
+) -> Result<(), ReadError> {
+    let ids: Vec<KeyId> = live.keys.iter().map(|key| key.arn.key_id()).collect();
+    let reads = ids.iter().map(async |id| ram_policy(connection, id).await.map_err(|error| in_key(error, id)));
+    let found: Vec<Observed<Option<LivePolicy>>> =
+        futures::stream::iter(reads).buffered(options.parallel.max(1)).try_collect().await.map_err(ReadError::Port)?;
+    for (key, policy) in live.keys.iter_mut().zip(found) {
+        key.ram_policy = Some(policy);
+    }
+    Ok(())
 }
 
 fn sorted(mut all: LiveKeys, found: Vec<Option<Found>>) -> LiveKeys {
@@ -197,6 +216,34 @@ mod tests {
         fake.fail("kms:GetKeyPolicy", Which::Every, Strike::Before, PortErrorKind::Denied);
         let live = known(&fake).await;
         assert!(live.facts(&live.keys[0]).unwrap_err().reason.contains("kms:GetKeyPolicy"));
+    }
+
+    #[tokio::test]
+    async fn resource_shares_are_read_for_the_keys_of_a_target() {
+        let fake = fake();
+        let (plain, shared) = (fake.add_key(POLICY, &[], &[]), fake.add_key(POLICY, &[], &[]));
+        fake.state().key(&shared.key_id()).unwrap().ram_policy = Some(SHARED.to_owned());
+        let mut keys = known(&fake).await.keys;
+        keys.iter_mut().for_each(|key| key.ram_policy = None);
+        let caller = fake.caller().await.unwrap();
+        let mut live = LiveTarget {
+            backend: Backend::Aws,
+            account: plain.account(),
+            region: plain.region(),
+            caller,
+            keys,
+            aliases: [].into(),
+            unreadable: Vec::new(),
+            caller_policies: None,
+        };
+        read_ram_policies(&fake, &mut live, &ReadOptions::new(Backend::Aws)).await.unwrap();
+        let policy =
+            |arn: &KeyArn| live.key(&arn.key_id()).unwrap().ram_policy.clone().unwrap().known().unwrap().clone();
+        assert_eq!(policy(&plain), None);
+        assert_eq!(policy(&shared).unwrap().document, PolicyDocument::parse(SHARED).unwrap());
+        fake.fail("kms:ListKeyPolicies", Which::Every, Strike::Before, PortErrorKind::Denied);
+        read_ram_policies(&fake, &mut live, &ReadOptions::new(Backend::Aws)).await.unwrap();
+        assert!(live.keys.iter().all(|key| key.ram_policy.as_ref().unwrap().known().is_none()));
     }
 
     #[tokio::test]

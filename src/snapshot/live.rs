@@ -92,6 +92,8 @@ fn of_key(key: &LiveKey) -> KeySnapshot {
         // KMS promises no order.
         grants.sort_by(|one, other| one.facts.grant_id.cmp(&other.facts.grant_id));
     }
+    let ram_policy =
+        key.ram_policy.as_ref().map(|policy| known("the policy of the resource share", policy, &mut unreadable));
     let mut properties = metadata.as_ref().map(properties).unwrap_or_default();
     properties.extend(rotation.map(|live| (Property::Rotation, rotation_text(live))));
     KeySnapshot {
@@ -99,7 +101,11 @@ fn of_key(key: &LiveKey) -> KeySnapshot {
         name: by_id(key).unwrap_or_else(nameless),
         arn: Some(key.arn.clone()),
         policy: policy.map(|policy| policy.document),
-        ram_policy: RamPolicy::NotRead,
+        ram_policy: match ram_policy.flatten() {
+            Some(Some(policy)) => RamPolicy::Present(policy.document),
+            Some(None) => RamPolicy::Absent,
+            None => RamPolicy::NotRead,
+        },
         grants,
         aliases: None,
         tags,

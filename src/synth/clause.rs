@@ -87,7 +87,7 @@ pub(super) fn written(statement: &Statement, principals: &Named<'_>, place: Plac
         let members = members.when("StringNotEquals", "aws:PrincipalAccount", [place.account.as_str()]);
         statements.push(Written { statement: members, places: ways.organizations.places });
     }
-    for (name, (pin, places)) in ways.services {
+    for (name, (pin, places)) in ways.services.into_iter().filter(|(_, (pin, _))| can_be_pinned(statement, pin)) {
         let by_service = suffixed(statement, &camel(&name)).principals(vec![PrincipalEntry::Service(pin.principal)]);
         statements.push(Written { statement: by_service.when(pin.operator, pin.key, [pin.value]), places });
     }

@@ -347,3 +347,19 @@ fn replicas_are_bound_to_their_own_region() {
     assert!(europe.contains("s3.eu-west-1.amazonaws.com") && !europe.contains("us-east-1"));
     assert!(america.contains("s3.us-east-1.amazonaws.com") && !america.contains("eu-west-1"));
 }
+
+#[test]
+fn no_statement_waits_for_a_context_that_its_calls_do_not_carry() {
+    let statements = |service: &str| {
+        let principal = Principal::Service(service.to_owned());
+        let can = [Capability::Decrypt, Capability::Describe];
+        let policy = policy_of(DesiredKey { users: vec![user(principal, &can, direct(&[]))], ..key("ledger") });
+        let of_service = |entries: &[PrincipalEntry]| entries.iter().any(|e| matches!(e, PrincipalEntry::Service(_)));
+        let named = policy.statements.into_iter().filter(|statement| match statement.principals.as_ref().unwrap() {
+            Principals::Is(entries) | Principals::IsNot(entries) => of_service(entries),
+        });
+        named.map(|statement| actions(&statement).to_vec()).collect::<Vec<_>>()
+    };
+    assert_eq!(statements("backup"), [vec!["kms:DescribeKey"], vec!["kms:Decrypt"]]);
+    assert_eq!(statements("logs"), [vec!["kms:Decrypt"]], "CloudWatch Logs is pinned by its encryption context");
+}
