@@ -42,7 +42,9 @@ pub fn render_holders(
     for ((reason, places), names) in by_reason(&open, key, setting) {
         page.out.push('\n');
         page.wrapped(2, 4, &format!("open for {}: {}", few(&names), escape(&reason)));
-        places.iter().for_each(|place| page.wrapped(4, 6, &format!("by {place}")));
+        for place in places {
+            page.wrapped(4, 6, &format!("by {place}"));
+        }
     }
     page.out.push('\n');
     let asked = plural(known, "known principal");
