@@ -2,6 +2,7 @@
 
 mod asked;
 mod can;
+mod lint;
 mod look;
 mod matrix;
 mod simulate;
@@ -17,6 +18,7 @@ pub async fn run(options: &AccessOptions, printer: &mut Printer) -> Exit {
         Question::Simulate(options) => Ok(simulate::run(options, printer)),
         Question::Can(options) => Box::pin(can::run(options, printer)).await,
         Question::WhoCan(options) => Box::pin(who_can::run(options, printer)).await,
+        Question::Lint(options) => Box::pin(lint::run(options, printer)).await,
         Question::Matrix(options) => Box::pin(matrix::run(options, printer)).await,
     };
     match answered {

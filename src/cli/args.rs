@@ -4,8 +4,8 @@ mod access;
 mod diff;
 
 pub use access::{
-    AccessOptions, CallOptions, CanOptions, MatrixOptions, Question, SimulateOptions, TargetOptions, WhoCanOptions,
-    WorldOptions,
+    AccessOptions, CallOptions, CanOptions, LintFloor, LintOptions, MatrixOptions, Question, SimulateOptions,
+    TargetOptions, WhoCanOptions, WorldOptions,
 };
 pub use diff::{DiffFormat, DiffOptions, Operand, SchemaName, SchemaOptions, SnapshotOptions};
 
@@ -44,7 +44,7 @@ Exit codes:
   2  wrong use of the command line
   3  the manifest is invalid
   4  `plan --check`, `diff --check`: there are changes
-  5  blocked: a guard, a class floor, an immutable property, a lock-out, an unreadable state, a stale plan, a gain that `diff --fail-on` forbids
+  5  blocked: a guard, a class floor, an immutable property, a lock-out, an unreadable state, a stale plan, a gain or finding that `--fail-on` forbids
   6  partial apply: some steps done, the rest named; running again continues
   7  unconfirmed: written, not yet visible within --wait; running again confirms
   8  `verify`: a probe failed; `access simulate --check`: a case differs";

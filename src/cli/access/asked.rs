@@ -5,7 +5,7 @@ use crate::cli::args::CallOptions;
 use crate::cli::printer::Printer;
 use crate::exit::Exit;
 use crate::ids::Region;
-use crate::kms::{ACTIONS, Capability, KmsAction};
+use crate::kms::{ACTIONS, Capability, KmsAction, is_multi_valued_condition_key};
 use crate::review::{Coming, Supposed, Wanted};
 use crate::services::Service;
 use crate::text::{did_you_mean, escape};
@@ -75,7 +75,7 @@ pub(super) fn supposed(options: &CallOptions, region: &Region) -> Result<Suppose
 /// A second value makes a key one of many values.
 fn add(conditions: &mut BTreeMap<String, ContextValue>, key: &str, value: &str) {
     let value = match conditions.remove(key) {
-        None if is_multi_valued(key) => ContextValue::Many(vec![value.to_owned()]),
+        None if is_multi_valued_condition_key(key) => ContextValue::Many(vec![value.to_owned()]),
         None => ContextValue::One(value.to_owned()),
         Some(ContextValue::One(first)) => ContextValue::Many(vec![first, value.to_owned()]),
         Some(ContextValue::Many(mut values)) => {
@@ -84,25 +84,6 @@ fn add(conditions: &mut BTreeMap<String, ContextValue>, key: &str, value: &str) 
         }
     };
     conditions.insert(key.to_owned(), value);
-}
-
-/// Keys that have many values even where one is given.
-///
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html>
-fn is_multi_valued(key: &str) -> bool {
-    [
-        "aws:CalledVia",
-        "aws:PrincipalOrgPaths",
-        "aws:PrincipalServiceNamesList",
-        "aws:ResourceOrgPaths",
-        "aws:SourceOrgPaths",
-        "aws:TagKeys",
-        "kms:EncryptionContextKeys",
-        "kms:GrantOperations",
-        "kms:ResourceAliases",
-    ]
-    .iter()
-    .any(|known| known.eq_ignore_ascii_case(key))
 }
 
 fn pair<'t>(option: &str, text: &'t str) -> Result<(&'t str, &'t str), String> {

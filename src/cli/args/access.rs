@@ -2,8 +2,9 @@
 
 use super::{ConnectionOptions, FormatOptions, ManifestOptions, PaceOptions, ScopeOptions};
 use crate::ids::TargetName;
+use crate::lint::LintSeverity;
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Options of `keywright access`.
@@ -23,6 +24,8 @@ pub enum Question {
     WhoCan(WhoCanOptions),
     /// Show what everybody may do with each key
     Matrix(MatrixOptions),
+    /// Find what in policies, grants and settings is vain, too wide or dangerous
+    Lint(LintOptions),
     /// Decide worked cases from a file, without a manifest
     Simulate(SimulateOptions),
 }
@@ -137,4 +140,48 @@ pub struct SimulateOptions {
     /// End with exit code 8 if a case that is scored has another decision, or context, than it expects
     #[arg(long)]
     pub check: bool,
+}
+
+/// Options of `keywright access lint`.
+#[derive(Debug, Clone, Args)]
+pub struct LintOptions {
+    /// Look at this policy document alone (JSON, of a key or of an identity), or at `-`, standard input
+    #[arg(value_name = "POLICY", conflicts_with = "live")]
+    pub policy: Option<PathBuf>,
+    /// Which targets: with --live, every key of their accounts and Regions, and everybody in the accounts.
+    #[command(flatten)]
+    pub target: TargetOptions,
+    /// From where.
+    #[command(flatten)]
+    pub world: WorldOptions,
+    /// End with exit code 5 if anything at least as grave is found
+    #[arg(long, value_name = "SEVERITY")]
+    pub fail_on: Option<LintFloor>,
+}
+
+/// The least severity that ends with a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LintFloor {
+    /// Anything at all
+    Info,
+    /// Untidy, or less than it says
+    Low,
+    /// Not what it says, or more than it needs
+    Medium,
+    /// Somebody can take what it was not given
+    High,
+    /// Strangers can
+    Critical,
+}
+
+impl From<LintFloor> for LintSeverity {
+    fn from(floor: LintFloor) -> Self {
+        match floor {
+            LintFloor::Info => Self::Info,
+            LintFloor::Low => Self::Low,
+            LintFloor::Medium => Self::Medium,
+            LintFloor::High => Self::High,
+            LintFloor::Critical => Self::Critical,
+        }
+    }
 }
