@@ -159,7 +159,7 @@ fn what_is_no_file_of_cases_is_refused() {
     let place = Place::new();
     place.line("access simulate missing.json").ends(1).talks_of("missing.json: ");
     place.write("x.json", "{\"schema_version\":1,\"cases\":[{\"id\":\"\u{1b}[2J\"}]}");
-    let run = place.line("access simulate x.json").ends(1).talks_of("docs/access.md");
+    let run = place.line("access simulate x.json").ends(1).talks_of("docs/asking.md");
     assert!(!run.stderr.contains('\u{1b}'), "{run}");
     place.write("x.json", [0xff, 0xfe]);
     place.line("access simulate x.json").ends(1).talks_of("x.json: ");
@@ -289,4 +289,60 @@ fn what_the_manifest_does_not_say_has_no_line_of_it() {
     });
     let run = place.line("access who-can decrypt orders --live --sandbox").ends(0);
     insta::assert_snapshot!("a_back_door", run);
+}
+
+const PUBLIC: &str = r#"{"Version": "2012-10-17", "Statement": [
+    {"Sid": "Open", "Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*"},
+    {"Sid": "Vain", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "kms:*"}
+]}"#;
+
+#[test]
+fn lints_of_a_policy_alone_name_the_statement_and_the_control() {
+    let place = written();
+    place.write("policy.json", PUBLIC);
+    let run = place.line("access lint policy.json --fail-on high").ends(5);
+    insta::assert_snapshot!("lints_of_a_policy", run);
+    place.line("access lint policy.json").ends(0);
+    place.write("policy.json", "[]");
+    assert_eq!(place.line("access lint policy.json").ends(1).talks_of("is no policy").stdout, "");
+    place.line("access lint policy.json --live").ends(2);
+}
+
+#[test]
+fn lints_of_the_manifest_are_those_of_check() {
+    let place = Place::new();
+    place.write("keywright.toml", SMALL.replace("[key.orders]", "[key.orders]\nrotation = { off = true }"));
+    let lints = |line: &str| -> Value { serde_json::from_str(&place.line(line).ends(0).stdout).unwrap() };
+    let own = lints("access lint --format json");
+    assert!(own["groups"].as_array().unwrap().iter().any(|group| group["name"] == "orders (target prod)"), "{own}");
+    place
+        .line("access lint")
+        .ends(0)
+        .answers("orders (target prod)")
+        .answers("(rotation-off)")
+        .answers("Security Hub KMS.4");
+}
+
+#[test]
+fn live_lints_look_at_every_key_and_at_everybody() {
+    let place = applied();
+    rewrite_policy(&place, "orders", |policy| {
+        policy["Statement"].as_array_mut().unwrap().push(serde_json::json!({
+            "Sid": "BackDoor", "Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*"
+        }));
+    });
+    let run = place.line("access lint --live --sandbox --fail-on critical").ends(5);
+    let run = run.answers("`BackDoor`").answers("public-access").answers("Security Hub KMS.5");
+    // The sandbox's own user may do everything by an inline policy.
+    run.answers("user/sandbox").answers("Security Hub KMS.2");
+}
+
+#[test]
+fn live_lints_say_what_they_were_not_allowed_to_see() {
+    let place = applied();
+    let folder = StateLocation::Folder(place.path(".keywright/sandbox"));
+    let (place, _) = as_reader(place, "can app decrypt orders");
+    let serving = Serving::start(folder);
+    let run = place.line(&format!("access lint --live --endpoint-url {}", serving.endpoint())).ends(1);
+    run.talks_of("the identities of account 111122223333 were not looked at").answers("finding");
 }

@@ -30,7 +30,7 @@ pub(super) fn run(options: &SimulateOptions, printer: &mut Printer) -> Exit {
 }
 
 fn parse(text: &str) -> Result<CaseFile, String> {
-    CaseFile::parse(text).map_err(|error| format!("{error}; the format is described in docs/access.md"))
+    CaseFile::parse(text).map_err(|error| format!("{error}; the format is described in docs/asking.md"))
 }
 
 fn read(path: &Path) -> io::Result<String> {
