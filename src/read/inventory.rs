@@ -224,7 +224,9 @@ mod tests {
         let (plain, shared) = (fake.add_key(POLICY, &[], &[]), fake.add_key(POLICY, &[], &[]));
         fake.state().key(&shared.key_id()).unwrap().ram_policy = Some(SHARED.to_owned());
         let mut keys = known(&fake).await.keys;
-        keys.iter_mut().for_each(|key| key.ram_policy = None);
+        for key in &mut keys {
+            key.ram_policy = None;
+        }
         let caller = fake.caller().await.unwrap();
         let mut live = LiveTarget {
             backend: Backend::Aws,

@@ -164,10 +164,9 @@ fn kind(source: &PolicySource) -> IdentityPolicyKind {
         Some(_) | None => IdentityPolicyKind::CustomerManaged,
     };
     match source {
-        PolicySource::Inline { .. } => IdentityPolicyKind::Inline,
         PolicySource::Managed { arn } => managed(arn),
         PolicySource::Group { policy, .. } if policy.starts_with("arn:") => managed(policy),
-        PolicySource::Group { .. } => IdentityPolicyKind::Inline,
+        PolicySource::Inline { .. } | PolicySource::Group { .. } => IdentityPolicyKind::Inline,
     }
 }
 
