@@ -43,6 +43,7 @@ const VARIABLES: &[(&str, &str, &str)] = &[
     ("verify", "require_complete", "KEYWRIGHT_REQUIRE_COMPLETE"),
     ("diff", "check", "KEYWRIGHT_DIFF_CHECK"),
     ("diff", "fail_on", "KEYWRIGHT_DIFF_FAIL_ON"),
+    ("lint", "fail_on", "KEYWRIGHT_LINT_FAIL_ON"),
     ("snapshot", "out", "KEYWRIGHT_SNAPSHOT_OUT"),
     ("man", "out", "KEYWRIGHT_MAN_OUT"),
     ("serve", "port", "KEYWRIGHT_SANDBOX_PORT"),
