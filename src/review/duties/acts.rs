@@ -57,6 +57,15 @@ pub(super) struct Acts<'k> {
     asked: Vec<(&'static str, Vec<Request>)>,
 }
 
+/// Whether what a key leaves to the IAM of its account counts for somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Delegated {
+    /// It does: the policies are known.
+    Counts,
+    /// It does not: nobody has read them.
+    Unread,
+}
+
 /// Whom the allows of a key can be about: everybody else has nothing.
 #[derive(Default)]
 struct Concerned {
@@ -64,6 +73,8 @@ struct Concerned {
     names: BTreeSet<String>,
     patterns: Vec<String>,
     accounts: BTreeSet<String>,
+    /// Whether a grant is to an account, which is open and no delegation.
+    granted_to_account: bool,
 }
 
 impl Concerned {
@@ -72,6 +83,8 @@ impl Concerned {
         for rule in rules {
             match &rule.who {
                 Who::Arn(arn) => drop(concerned.names.insert(arn.clone())),
+                // The account's root user alone is no identity whose duties are asked about.
+                Who::Account(_) if value_of(rule, "aws:PrincipalType") == Some("Account") => {}
                 Who::Account(account) => drop(concerned.accounts.insert(account.clone())),
                 Who::Everyone | Who::Except(_) => match value_of(rule, "aws:PrincipalArn") {
                     Some(pattern) if !pattern.contains("${") => concerned.patterns.push(pattern.to_owned()),
@@ -83,9 +96,14 @@ impl Concerned {
         concerned
     }
 
-    fn has(&self, who: &PrincipalFacts) -> bool {
+    /// Returns whether somebody is among them; `delegation` tells whether what the key leaves to the IAM of its account
+    /// counts.
+    fn has(&self, who: &PrincipalFacts, delegation: Delegated) -> bool {
         let own = [Some(&who.arn), who.role_arn.as_ref(), who.user_arn.as_ref(), who.unique_id.as_ref()];
-        let of_account = || who.account.as_ref().is_some_and(|account| self.accounts.contains(account.as_str()));
+        let of_account = || {
+            (delegation == Delegated::Counts || self.granted_to_account)
+                && who.account.as_ref().is_some_and(|account| self.accounts.contains(account.as_str()))
+        };
         self.everybody
             // The path of its role is not known, so that its names are not either.
             || (who.kind == PrincipalType::RoleSession && who.role_arn.is_none())
@@ -112,7 +130,7 @@ impl<'k> Acts<'k> {
             ungranted: ungranted(key),
             ungranted_by_name: ungranted(&by_name),
             by_name,
-            concerned: Concerned::of(&rules),
+            concerned: Concerned { granted_to_account: key.grants.iter().any(is_to_account), ..Concerned::of(&rules) },
             asked,
         }
     }
@@ -123,18 +141,26 @@ impl<'k> Acts<'k> {
     }
 
     fn key_with(&self, grants: Grants, who: &PrincipalFacts) -> &KeyFacts {
-        let by_name = who.knowledge == Knowledge::NameOnly && who.account.as_ref() == Some(&self.key.account);
-        match (grants, by_name) {
-            (Grants::All, true) => &self.by_name,
-            (Grants::All, false) => self.key,
-            (Grants::None, true) => &self.ungranted_by_name,
-            (Grants::None, false) => &self.ungranted,
+        match (grants, self.delegated(who)) {
+            (Grants::All, Delegated::Unread) => &self.by_name,
+            (Grants::All, Delegated::Counts) => self.key,
+            (Grants::None, Delegated::Unread) => &self.ungranted_by_name,
+            (Grants::None, Delegated::Counts) => &self.ungranted,
         }
+    }
+
+    fn delegated(&self, who: &PrincipalFacts) -> Delegated {
+        let by_name = who.knowledge == Knowledge::NameOnly && who.account.as_ref() == Some(&self.key.account);
+        if by_name { Delegated::Unread } else { Delegated::Counts }
+    }
+
+    fn concerns(&self, who: &PrincipalFacts) -> bool {
+        self.concerned.has(who, self.delegated(who))
     }
 
     /// Returns how somebody can change who uses the key, or destroy it.
     pub(super) fn administers(&self, who: &PrincipalFacts) -> Option<Side> {
-        if !self.concerned.has(who) {
+        if !self.concerns(who) {
             return None;
         }
         let imported = OF_IMPORTED.iter().filter(|_| self.key.key_origin == "EXTERNAL");
@@ -146,7 +172,7 @@ impl<'k> Acts<'k> {
     /// Returns how somebody can use the key directly, under some encryption context or other; if need be by a grant
     /// that it may make itself.
     pub(super) fn uses(&self, who: &PrincipalFacts) -> Option<Side> {
-        if !self.concerned.has(who) {
+        if !self.concerns(who) {
             return None;
         }
         let direct = side(self.key_with(Grants::All, who), Grants::All, who, &self.asked);
@@ -186,6 +212,10 @@ impl<'k> Acts<'k> {
         let names = self.asked.iter().filter_map(|(action, _)| action.strip_prefix("kms:"));
         names.filter(|name| GRANT_OPERATIONS.contains(name)).map(str::to_owned).collect()
     }
+}
+
+fn is_to_account(grant: &GrantFacts) -> bool {
+    matches!(&grant.grantee, Grantee::Principal(text) if text.ends_with(":root") || !text.contains(':'))
 }
 
 /// Returns a direct call of which nothing more is known.
