@@ -16,6 +16,7 @@ use clap::builder::{NonEmptyStringValueParser, PossibleValue, StringValueParser,
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use std::ffi::{OsStr, OsString};
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -175,7 +176,7 @@ impl ConnectionOptions {
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct FormatOptions {
     /// Print the answer for people or for machines
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = FormatParser)]
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = FormatParser::<Format>::NEW)]
     pub format: Format,
 }
 
@@ -418,29 +419,31 @@ pub enum Format {
     Json,
 }
 
-/// Parses a [`Format`]; names the formats that a later version brings.
+/// Parses a form of answer; names the formats that a later version of the command brings.
 #[derive(Debug, Clone, Copy)]
-struct FormatParser;
+struct FormatParser<F>(PhantomData<F>);
 
-impl TypedValueParser for FormatParser {
-    type Value = Format;
+impl<F> FormatParser<F> {
+    const NEW: Self = Self(PhantomData);
+}
 
-    fn parse_ref(
-        &self,
-        command: &clap::Command,
-        option: Option<&clap::Arg>,
-        value: &OsStr,
-    ) -> Result<Format, clap::Error> {
+impl<F: ValueEnum + Clone + Send + Sync + 'static> TypedValueParser for FormatParser<F> {
+    type Value = F;
+
+    fn parse_ref(&self, command: &clap::Command, option: Option<&clap::Arg>, value: &OsStr) -> Result<F, clap::Error> {
         let text = StringValueParser::new().parse_ref(command, option, value)?;
-        if ["markdown", "sarif", "junit"].contains(&text.as_str()) {
-            let message = format!("the format `{text}` is not yet supported; use `text` or `json`\n");
+        let here = F::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+        let here: Vec<String> = here.map(|format| format!("`{}`", format.get_name())).collect();
+        let later = ["markdown", "sarif", "junit"].contains(&text.as_str());
+        if later && !here.contains(&format!("`{text}`")) {
+            let message = format!("the format `{text}` is not yet supported; use {}\n", crate::text::or_list(&here));
             return Err(clap::Error::raw(ErrorKind::InvalidValue, message).with_cmd(command));
         }
-        clap::value_parser!(Format).parse_ref(command, option, value)
+        clap::builder::EnumValueParser::<F>::new().parse_ref(command, option, value)
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(Format::value_variants().iter().filter_map(ValueEnum::to_possible_value)))
+        Some(Box::new(F::value_variants().iter().filter_map(ValueEnum::to_possible_value)))
     }
 }
 

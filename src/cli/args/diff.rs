@@ -1,8 +1,8 @@
 //! The command lines of `diff`, `snapshot` and `schema`.
 
-use super::{ConnectionOptions, ManifestOptions, PaceOptions, ScopeOptions};
+use super::{ConnectionOptions, FormatParser, ManifestOptions, PaceOptions, ScopeOptions};
 use crate::review::Risk;
-use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
 use std::ffi::OsStr;
@@ -36,7 +36,7 @@ pub struct DiffOptions {
     #[command(flatten)]
     pub pace: PaceOptions,
     /// Print the answer for people, for machines, or as the comment on a pull request
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = DiffFormatParser)]
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = FormatParser::<DiffFormat>::NEW)]
     pub format: DiffFormat,
     /// End with exit code 4 if anything differs
     #[arg(long)]
@@ -173,32 +173,6 @@ pub enum DiffFormat {
     Json,
     /// For the comment on a pull request.
     Markdown,
-}
-
-/// Parses a [`DiffFormat`]; names the formats that a later version brings.
-#[derive(Debug, Clone, Copy)]
-struct DiffFormatParser;
-
-impl TypedValueParser for DiffFormatParser {
-    type Value = DiffFormat;
-
-    fn parse_ref(
-        &self,
-        command: &clap::Command,
-        option: Option<&clap::Arg>,
-        value: &OsStr,
-    ) -> Result<DiffFormat, clap::Error> {
-        let text = StringValueParser::new().parse_ref(command, option, value)?;
-        if ["sarif", "junit"].contains(&text.as_str()) {
-            let message = format!("the format `{text}` is not yet supported; use `text`, `json` or `markdown`\n");
-            return Err(clap::Error::raw(ErrorKind::InvalidValue, message).with_cmd(command));
-        }
-        clap::value_parser!(DiffFormat).parse_ref(command, option, value)
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(DiffFormat::value_variants().iter().filter_map(ValueEnum::to_possible_value)))
-    }
 }
 
 /// Parses a [`Risk`] by its name.
