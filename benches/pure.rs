@@ -94,13 +94,21 @@ fn live_key(state: &DesiredState, target: &DesiredTarget, key: &DesiredKey, inde
             manager: KeyManager::Customer,
             multi_region: false,
             multi_region_type: None,
+            primary_region: None,
+            replica_regions: [].into(),
+            store: None,
+            xks_key_id: None,
             created: None,
             deletion: None,
+            deletion_window: None,
+            valid_to: None,
         }),
         policy: Observed::Known(LivePolicy { text: document.to_compact(), document }),
         tags: Observed::Known(synth::key_tags(state, key)),
         rotation: Observed::Known(LiveRotation::On { days: Some(365) }),
         grants: Observed::Known(Vec::new()),
+        rotations: None,
+        last_usage: None,
         ram_policy: None,
     }
 }
@@ -124,6 +132,8 @@ fn live(state: &DesiredState, target: &DesiredTarget) -> LiveTarget {
         keys: target.keys.iter().enumerate().map(|(index, key)| live_key(state, target, key, index)).collect(),
         aliases,
         unreadable: Vec::new(),
+        stores: [].into(),
+        key_count: None,
     }
 }
 
@@ -222,6 +232,7 @@ fn plans(criterion: &mut Criterion) {
         let targets: BTreeMap<TargetName, LiveTarget> = [(target.name.clone(), live)].into();
         let (accounts, claims, options) = (BTreeMap::new(), BTreeMap::new(), PlanOptions::default());
         let input = PlanInput {
+            today: jiff::civil::date(2026, 11, 24),
             desired: &state,
             sources: &sources,
             accounts: &accounts,

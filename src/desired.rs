@@ -6,8 +6,8 @@ mod role;
 pub mod tags;
 
 pub use key::{
-    DataKeyUse, Delegation, DeletionWindow, DesiredKey, DesiredUser, KeyAdmin, KeyLifecycle, KeyPlaces, Rotation,
-    RotationPeriod, Separation, SymmetricMaterial,
+    Adoption, DataKeyUse, Delegation, DeletionWindow, DesiredKey, DesiredUser, KeyAdmin, KeyKind, KeyLifecycle,
+    KeyMaterial, KeyPlaces, KeyStore, Rotation, RotationPeriod, Separation, TagReach, Takeover, Topology,
 };
 pub use principal::{Principal, PrincipalName};
 pub use role::{DesiredRole, OidcTrust, RoleKind, Trust, TrustService};

@@ -14,7 +14,9 @@ mod names;
 mod place;
 
 pub use arn::{AliasArn, Arn, KeyArn, PrincipalArn, PrincipalKind, RoleArn};
-pub use names::{AliasName, ClassName, GrantName, KeyId, KeyName, OwnerId, RoleName, StackName, TargetName};
+pub use names::{
+    AliasName, ClassName, GrantName, KeyId, KeyName, KeyStoreId, OwnerId, RoleName, StackName, TargetName,
+};
 pub use place::{AccountId, Partition, Region};
 
 use std::fmt;

@@ -15,10 +15,10 @@ pub use identities::{
 pub use keys::{AwsManagedKey, LiveKeys, NamedKey};
 pub use observed::Observed;
 
-use crate::ids::{AccountId, AliasName, KeyArn, KeyId, PrincipalArn, Region, RoleArn, RoleName};
+use crate::ids::{AccountId, AliasName, KeyArn, KeyId, KeyStoreId, PrincipalArn, Region, RoleArn, RoleName};
 use crate::kms::{KeySpec, KeyState, KeyUsage, Origin};
 use crate::policy::PolicyDocument;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Which kind of server answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -62,6 +62,10 @@ pub struct LiveTarget {
     pub aliases: BTreeMap<AliasName, Option<KeyId>>,
     /// Reads that were denied and that no key is to blame for.
     pub unreadable: Vec<Unreadable>,
+    /// The custom key stores that declared keys live in: `None` where there is no such store.
+    pub stores: BTreeMap<KeyStoreId, Observed<Option<LiveKeyStore>>>,
+    /// How many keys the Region holds, whoever made them; `None` where that was not read.
+    pub key_count: Option<usize>,
 }
 
 /// A read that was denied.
@@ -95,6 +99,10 @@ pub struct LiveKey {
     pub rotation: Observed<LiveRotation>,
     /// All grants.
     pub grants: Observed<Vec<LiveGrant>>,
+    /// The history of rotations; `None` where nothing depends on it, so that it was not read.
+    pub rotations: Option<Observed<LiveRotations>>,
+    /// The last cryptographic use; `None` where nothing depends on it, so that it was not read.
+    pub last_usage: Option<Observed<LiveUsage>>,
 }
 
 /// What `DescribeKey` says of a key.
@@ -116,10 +124,22 @@ pub struct KeyMetadata {
     pub multi_region: bool,
     /// Whether a multi-Region key is the primary or a replica, where the server tells.
     pub multi_region_type: Option<MultiRegionType>,
+    /// The Region of the primary of a multi-Region key, where the server tells.
+    pub primary_region: Option<Region>,
+    /// The Regions of the replicas of a multi-Region key, where the server tells.
+    pub replica_regions: BTreeSet<Region>,
+    /// The custom key store that holds the material.
+    pub store: Option<KeyStoreId>,
+    /// The key's id in a store outside AWS.
+    pub xks_key_id: Option<String>,
     /// When it was made.
     pub created: Option<jiff::Timestamp>,
     /// When it will be deleted, while deletion is pending.
     pub deletion: Option<jiff::Timestamp>,
+    /// How many days a primary will wait once the last of its replicas is gone, while that is pending.
+    pub deletion_window: Option<u16>,
+    /// When imported material expires.
+    pub valid_to: Option<jiff::Timestamp>,
 }
 
 /// Who manages a key.
@@ -171,6 +191,64 @@ pub enum LiveRotation {
         /// The period, in days.
         days: Option<u16>,
     },
+}
+
+/// The history of a key's rotations.
+///
+/// <https://docs.aws.amazon.com/kms/latest/APIReference/API_ListKeyRotations.html>
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LiveRotations {
+    /// When an on-demand rotation began that is still under way.
+    pub under_way_since: Option<jiff::Timestamp>,
+    /// Completed rotations, oldest first.
+    pub done: Vec<LiveRotationEvent>,
+}
+
+impl LiveRotations {
+    /// Returns how many on-demand rotations were made; KMS makes at most 25 of a key.
+    pub fn on_demand(&self) -> usize {
+        self.done.iter().filter(|event| event.on_demand).count() + usize::from(self.under_way_since.is_some())
+    }
+}
+
+/// A completed rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LiveRotationEvent {
+    /// When.
+    pub at: jiff::Timestamp,
+    /// Whether somebody asked for it.
+    pub on_demand: bool,
+}
+
+/// The last cryptographic use of a key.
+///
+/// <https://docs.aws.amazon.com/kms/latest/APIReference/API_GetKeyLastUsage.html>
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LiveUsage {
+    /// Since when KMS keeps track.
+    pub tracked_since: Option<jiff::Timestamp>,
+    /// The last operation and when it was; `None` if there was none since.
+    pub last: Option<(String, jiff::Timestamp)>,
+}
+
+/// A custom key store as read.
+///
+/// <https://docs.aws.amazon.com/kms/latest/APIReference/API_CustomKeyStoresListEntry.html>
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveKeyStore {
+    /// Where the keys of the store come from: `AwsCloudHsm` or `ExternalKeyStore`.
+    pub origin: Origin,
+    /// The connection, in AWS's word: `CONNECTED`, `DISCONNECTED`, …
+    pub connection: String,
+    /// Why it failed, in AWS's word, where it did.
+    pub error: Option<String>,
+}
+
+impl LiveKeyStore {
+    /// Returns whether its keys can be made and used.
+    pub fn is_connected(&self) -> bool {
+        self.connection == "CONNECTED"
+    }
 }
 
 /// A grant as read. Tokens are never kept.

@@ -54,6 +54,8 @@ pub struct PlanInput<'a> {
     pub claims: &'a BTreeMap<TargetName, Claims>,
     /// What to plan, and how.
     pub options: &'a PlanOptions,
+    /// The day, in UTC: soaks are counted in days, so that a plan does not depend on the hour.
+    pub today: jiff::civil::Date,
 }
 
 /// What to plan, and how.
@@ -69,6 +71,12 @@ pub struct PlanOptions {
     pub purpose: PlanPurpose,
     /// The keys whose loss the operator consents to: nobody need be able to change their policies afterwards.
     pub bypass_lockout: BTreeSet<KeyName>,
+    /// The retired keys whose deletion may be scheduled (`--allow-retire`).
+    pub allow_retire: BTreeSet<KeyName>,
+    /// The keys whose deletion, which keywright did not schedule, may be cancelled (`--cancel-deletion`).
+    pub cancel_deletion: BTreeSet<KeyName>,
+    /// The keys that are rotated now, whatever the manifest says (`rotate KEY`).
+    pub rotate: BTreeSet<KeyName>,
 }
 
 /// What a plan is made for.
@@ -79,6 +87,8 @@ pub enum PlanPurpose {
     Apply,
     /// To be read, on a pull request by whoever may read: it need not be a deployer.
     Review,
+    /// To rotate the keys of [`PlanOptions::rotate`] and do nothing else.
+    Rotate,
 }
 
 /// What to do about policies that mean the same and read differently.

@@ -9,8 +9,12 @@ pub(crate) mod fake;
 
 pub use error::{PortError, PortErrorKind};
 
-use crate::ids::{AccountId, AliasName, KeyArn, KeyId, KeyName, Region, RoleArn, RoleName, StackName};
-use crate::live::{Caller, CallerPolicies, KeyMetadata, LiveGrant, LiveIdentities, LiveRole, LiveRotation};
+use crate::ids::{AccountId, AliasName, KeyArn, KeyId, KeyName, KeyStoreId, Region, RoleArn, RoleName, StackName};
+use crate::kms::KeyShape;
+use crate::live::{
+    Caller, CallerPolicies, KeyMetadata, LiveGrant, LiveIdentities, LiveKeyStore, LiveRole, LiveRotation,
+    LiveRotations, LiveUsage,
+};
 use crate::policy::PolicyDocument;
 use crate::secret::SecretBytes;
 use crate::services::Service;
@@ -57,6 +61,15 @@ pub trait KeyReader {
 
     /// `kms:ListGrants`.
     fn grants(&self, key: &KeyId) -> impl Future<Output = PortResult<Vec<LiveGrant>>> + Send;
+
+    /// `kms:ListKeyRotations`, and from `kms:GetKeyRotationStatus` the on-demand rotation that is under way.
+    fn rotations(&self, key: &KeyId) -> impl Future<Output = PortResult<LiveRotations>> + Send;
+
+    /// `kms:GetKeyLastUsage`.
+    fn last_usage(&self, key: &KeyId) -> impl Future<Output = PortResult<LiveUsage>> + Send;
+
+    /// `kms:DescribeCustomKeyStores` of one store; `None` where there is none.
+    fn key_store(&self, store: &KeyStoreId) -> impl Future<Output = PortResult<Option<LiveKeyStore>>> + Send;
 }
 
 /// Reads of keys what a plan does not need: keys that no manifest names, and their second policy.
@@ -74,9 +87,30 @@ pub trait AnyKeyReader {
 /// A new key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewKey {
+    /// What it is.
+    pub shape: KeyShape,
+    /// The custom key store that holds its material.
+    pub store: Option<KeyStoreId>,
+    /// The key's id in a store outside AWS.
+    pub xks_key_id: Option<String>,
     /// The description, empty for none.
     pub description: String,
     /// The policy.
+    pub policy: PolicyDocument,
+    /// All tags.
+    pub tags: BTreeMap<String, String>,
+    /// Whether to skip AWS's own lock-out check, with consent.
+    pub lockout_check: LockoutCheck,
+}
+
+/// A new replica of a multi-Region key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewReplica {
+    /// Where it is to be.
+    pub region: Region,
+    /// The description, empty for none.
+    pub description: String,
+    /// The policy: never AWS's default.
     pub policy: PolicyDocument,
     /// All tags.
     pub tags: BTreeMap<String, String>,
@@ -93,11 +127,24 @@ pub enum LockoutCheck {
     Bypass,
 }
 
-/// Writes keys. `create_key` is sent exactly once; the others are repeated on transient errors by the adapter, since
-/// they are idempotent.
+/// Writes keys. `create_key`, `replicate_key` and `rotate_on_demand` are sent exactly once; the others are repeated on
+/// transient errors by the adapter, since they are idempotent.
 pub trait KeyWriter {
     /// `kms:CreateKey`. [`PortErrorKind::Unknown`] means that the key may exist.
     fn create_key(&self, key: &NewKey) -> impl Future<Output = PortResult<KeyArn>> + Send;
+    /// `kms:ReplicateKey` of a primary of this Region. [`PortErrorKind::Unknown`] means that the replica may exist,
+    /// `AlreadyExists` may be the lost reply of our own call.
+    fn replicate_key(&self, key: &KeyId, replica: &NewReplica) -> impl Future<Output = PortResult<KeyArn>> + Send;
+    /// `kms:UpdatePrimaryRegion` of a primary of this Region.
+    fn update_primary_region(&self, key: &KeyId, region: &Region) -> impl Future<Output = PortResult<()>> + Send;
+    /// `kms:ScheduleKeyDeletion`.
+    fn schedule_deletion(&self, key: &KeyId, days: u8) -> impl Future<Output = PortResult<()>> + Send;
+    /// `kms:CancelKeyDeletion`.
+    fn cancel_deletion(&self, key: &KeyId) -> impl Future<Output = PortResult<()>> + Send;
+    /// `kms:RotateKeyOnDemand`. [`PortErrorKind::Unknown`] means that the key may have been rotated.
+    fn rotate_on_demand(&self, key: &KeyId) -> impl Future<Output = PortResult<()>> + Send;
+    /// `kms:DeleteAlias`; an alias that is not there is no error.
+    fn delete_alias(&self, alias: &AliasName) -> impl Future<Output = PortResult<()>> + Send;
     /// `kms:PutKeyPolicy`.
     fn put_key_policy(
         &self,
@@ -192,6 +239,8 @@ pub trait IdentityWriter {
     /// `iam:TagRole`.
     fn tag_role(&self, role: &RoleName, tags: &BTreeMap<String, String>)
     -> impl Future<Output = PortResult<()>> + Send;
+    /// `iam:UntagRole`.
+    fn untag_role(&self, role: &RoleName, tag_keys: &BTreeSet<String>) -> impl Future<Output = PortResult<()>> + Send;
     /// `iam:PutRolePolicy`.
     fn put_role_policy(
         &self,

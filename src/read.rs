@@ -22,7 +22,7 @@ use crate::live::{Backend, LiveKey, LiveTarget, Unreadable};
 use crate::ports::{CallerReader, IdentityPolicyReader, KeyReader, PortError, PortErrorKind};
 use find::Candidates;
 use futures::stream::{StreamExt as _, TryStreamExt as _};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How to read.
@@ -97,6 +97,8 @@ pub async fn read_target<C: CallerReader + KeyReader + IdentityPolicyReader + Sy
         keys,
         aliases,
         unreadable,
+        stores: BTreeMap::new(),
+        key_count: None,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Confirms that what was written is seen: reads back until several rounds agree, or says that it is not confirmed.
 
 use super::{Connection, Machine, PARALLEL, Run, elapsed};
-use crate::ids::{AliasName, KeyId};
+use crate::ids::{AliasName, KeyId, Region};
 use crate::kms::KeyState;
 use crate::live::{KeyMetadata, LiveRotation};
 use crate::plan::Action;
@@ -82,6 +82,11 @@ enum Trace {
     Policy(PolicyDocument),
     Description(String),
     State(KeyState),
+    Pending,
+    NotPending,
+    NoAlias(AliasName),
+    Primary(Region),
+    Rotations(usize),
     Tags(BTreeMap<String, String>),
     NoTags(BTreeSet<String>),
     Alias(AliasName),
@@ -95,17 +100,24 @@ enum Read {
     Policy,
     Tags,
     Rotation,
+    Rotations,
 }
 
 impl Trace {
     /// The read of the key that shows it; aliases are listed once for all keys.
     fn read(&self) -> Option<Read> {
         match self {
-            Self::Exists | Self::Description(_) | Self::State(_) => Some(Read::Metadata),
+            Self::Exists
+            | Self::Description(_)
+            | Self::State(_)
+            | Self::Pending
+            | Self::NotPending
+            | Self::Primary(_) => Some(Read::Metadata),
+            Self::Rotations(_) => Some(Read::Rotations),
             Self::Policy(_) => Some(Read::Policy),
             Self::Tags(_) | Self::NoTags(_) => Some(Read::Tags),
             Self::Rotation(_) => Some(Read::Rotation),
-            Self::Alias(_) => None,
+            Self::Alias(_) | Self::NoAlias(_) => None,
         }
     }
 }
@@ -118,6 +130,7 @@ struct Seen {
     policies: BTreeMap<KeyId, PolicyDocument>,
     tags: BTreeMap<KeyId, BTreeMap<String, String>>,
     rotation: BTreeMap<KeyId, LiveRotation>,
+    rotations: BTreeMap<KeyId, usize>,
 }
 
 /// The effects of the steps that are done, by index.
@@ -139,10 +152,14 @@ fn effects<C: Connection, M: Machine>(run: &Run<'_, C, M>, steps: &[StepOutcome]
 /// A later step of the same plan may undo what an earlier one showed (`EnableKey`, rotation, `DisableKey`).
 fn is_overtaken(steps: &[StepOutcome], index: usize) -> bool {
     let Some(outcome) = steps.get(index) else { return false };
-    matches!(outcome.step.action, Action::EnableKey { .. })
-        && steps.iter().skip(index + 1).any(|later| {
-            later.step.owner == outcome.step.owner && matches!(later.step.action, Action::DisableKey { .. })
-        })
+    let action = &outcome.step.action;
+    let undone_by = |later: &Action| {
+        let enabled = matches!(action, Action::EnableKey { .. }) && matches!(later, Action::DisableKey { .. });
+        let disabled = matches!(action, Action::DisableKey { .. } | Action::CancelKeyDeletion { .. });
+        enabled || (disabled && matches!(later, Action::EnableKey { .. } | Action::ScheduleKeyDeletion { .. }))
+    };
+    let mut later = steps.iter().skip(index + 1);
+    later.any(|later| later.step.owner == outcome.step.owner && undone_by(&later.step.action))
 }
 
 fn trace(action: &Action) -> Option<Trace> {
@@ -157,12 +174,20 @@ fn trace(action: &Action) -> Option<Trace> {
         Action::CreateAlias { alias, .. } | Action::UpdateAlias { alias, .. } => Trace::Alias(alias.clone()),
         Action::EnableKeyRotation { days, .. } => Trace::Rotation(LiveRotation::On { days: Some(*days) }),
         Action::DisableKeyRotation { .. } => Trace::Rotation(LiveRotation::Off),
-        Action::CreateRole { .. }
+        Action::ScheduleKeyDeletion { .. } => Trace::Pending,
+        Action::CancelKeyDeletion { .. } => Trace::NotPending,
+        Action::DeleteAlias { alias, .. } => Trace::NoAlias(alias.clone()),
+        Action::UpdatePrimaryRegion { region, .. } => Trace::Primary(region.clone()),
+        Action::RotateKeyOnDemand { before, .. } => Trace::Rotations(before + 1),
+        // The replica is waited for where it is, by the steps of its own target.
+        Action::ReplicateKey { .. }
+        | Action::CreateRole { .. }
         | Action::UpdateRole { .. }
         | Action::UpdateAssumeRolePolicy { .. }
         | Action::PutRolePermissionsBoundary { .. }
         | Action::DeleteRolePermissionsBoundary { .. }
         | Action::TagRole { .. }
+        | Action::UntagRole { .. }
         | Action::PutRolePolicy { .. }
         | Action::DeleteRolePolicy { .. } => return None,
     })
@@ -199,11 +224,19 @@ async fn part(port: &(impl KeyReader + Sync), key: KeyId, read: Read) -> Box<dyn
             let found = port.key_tags(&key).await.ok();
             Box::new(move |seen| seen.tags.extend(found.map(|tags| (key, tags))))
         }
+        Read::Rotations => {
+            let found = port.rotations(&key).await.ok();
+            Box::new(move |seen| seen.rotations.extend(found.map(|rotations| (key, rotations.on_demand()))))
+        }
         Read::Rotation => {
             let found = port.rotation(&key).await.ok();
             Box::new(move |seen| seen.rotation.extend(found.map(|rotation| (key, rotation))))
         }
     }
+}
+
+fn is_pending(state: KeyState) -> bool {
+    matches!(state, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion)
 }
 
 fn is_seen(effect: &Effect, seen: &Seen) -> bool {
@@ -213,6 +246,13 @@ fn is_seen(effect: &Effect, seen: &Seen) -> bool {
         Trace::Policy(policy) => seen.policies.get(key).is_some_and(|found| found.same_permissions(policy)),
         Trace::Description(wanted) => seen.metadata.get(key).is_some_and(|found| found.description == *wanted),
         Trace::State(state) => seen.metadata.get(key).is_some_and(|found| found.state == *state),
+        Trace::Pending => seen.metadata.get(key).is_some_and(|found| is_pending(found.state)),
+        Trace::NotPending => seen.metadata.get(key).is_some_and(|found| !is_pending(found.state)),
+        Trace::NoAlias(alias) => !seen.aliases.contains_key(alias),
+        Trace::Primary(region) => {
+            seen.metadata.get(key).is_some_and(|found| found.primary_region.as_ref().is_none_or(|at| at == region))
+        }
+        Trace::Rotations(count) => seen.rotations.get(key).is_some_and(|found| found >= count),
         Trace::Tags(wanted) => {
             seen.tags.get(key).is_some_and(|found| wanted.iter().all(|(tag, value)| found.get(tag) == Some(value)))
         }

@@ -2,8 +2,10 @@
 //! unknown outcome is searched for, not repeated.
 
 use super::{Connection, Ending, Machine, PARALLEL, Run, elapsed};
+use crate::desired::KeyStore;
 use crate::desired::tags::{TAG_CLAIM, TAG_KEY, TAG_STACK, TAG_STRAY};
 use crate::ids::{KeyArn, KeyName};
+use crate::kms::KeyShape;
 use crate::plan::{KeyRef, Step};
 use crate::policy::PolicyDocument;
 use crate::ports::{ClaimRecord, NewKey, PortError, PortErrorKind, claim_slot};
@@ -16,6 +18,8 @@ use std::time::Duration;
 /// A key to be created.
 pub(super) struct Wanted<'a> {
     pub(super) key: &'a KeyName,
+    pub(super) shape: KeyShape,
+    pub(super) store: Option<&'a KeyStore>,
     pub(super) description: &'a str,
     pub(super) policy: &'a PolicyDocument,
     pub(super) tags: &'a BTreeMap<String, String>,
@@ -108,6 +112,9 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
         let mut tags = wanted.tags.clone();
         tags.insert(TAG_CLAIM.to_owned(), claim.to_owned());
         let new = NewKey {
+            shape: wanted.shape,
+            store: wanted.store.map(|store| store.id().clone()),
+            xks_key_id: wanted.store.and_then(KeyStore::xks_key_id).map(str::to_owned),
             description: wanted.description.to_owned(),
             policy: wanted.policy.clone(),
             tags,

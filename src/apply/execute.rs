@@ -8,8 +8,9 @@ use crate::ports::{PortError, PortErrorKind};
 impl<C: Connection, M: Machine> Run<'_, C, M> {
     /// Executes a step of a target.
     pub(super) async fn execute(&mut self, step: &Step) -> Ending {
-        if let Action::CreateKey { key, description, policy, tags } = &step.action {
-            return self.create_key(step, &super::create::Wanted { key, description, policy, tags }).await;
+        if let Action::CreateKey { key, shape, store, description, policy, tags } = &step.action {
+            let wanted = super::create::Wanted { key, shape: *shape, store: store.as_ref(), description, policy, tags };
+            return self.create_key(step, &wanted).await;
         }
         if let Action::CreateAlias { alias, key } = &step.action
             && alias.is_claim()
@@ -64,7 +65,14 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
             Action::UpdateAlias { alias, .. } => port.update_alias(alias, id).await,
             Action::EnableKeyRotation { days, .. } => port.enable_rotation(id, *days).await,
             Action::DisableKeyRotation { .. } => port.disable_rotation(id).await,
+            Action::UpdatePrimaryRegion { region, .. } => port.update_primary_region(id, region).await,
+            Action::ScheduleKeyDeletion { days, .. } => port.schedule_deletion(id, *days).await,
+            Action::CancelKeyDeletion { .. } => port.cancel_deletion(id).await,
+            Action::DeleteAlias { alias, .. } => port.delete_alias(alias).await,
             Action::CreateKey { .. }
+            | Action::ReplicateKey { .. }
+            | Action::RotateKeyOnDemand { .. }
+            | Action::UntagRole { .. }
             | Action::CreateRole { .. }
             | Action::UpdateRole { .. }
             | Action::UpdateAssumeRolePolicy { .. }

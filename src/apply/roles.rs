@@ -170,11 +170,18 @@ fn is_seen(action: &Action, live: &LiveRole) -> bool {
         Action::PutRolePermissionsBoundary { boundary, .. } => live.permissions_boundary.as_ref() == Some(boundary),
         Action::DeleteRolePermissionsBoundary { .. } => live.permissions_boundary.is_none(),
         Action::TagRole { tags, .. } => tags.iter().all(|(tag, value)| live.tags.get(tag) == Some(value)),
+        Action::UntagRole { tag_keys, .. } => tag_keys.iter().all(|tag| !live.tags.contains_key(tag)),
         Action::PutRolePolicy { name, policy, .. } => {
             live.inline_policies.get(name).is_some_and(|found| found.same_permissions(policy))
         }
         Action::DeleteRolePolicy { name, .. } => !live.inline_policies.contains_key(name),
         Action::CreateKey { .. }
+        | Action::ReplicateKey { .. }
+        | Action::UpdatePrimaryRegion { .. }
+        | Action::ScheduleKeyDeletion { .. }
+        | Action::CancelKeyDeletion { .. }
+        | Action::RotateKeyOnDemand { .. }
+        | Action::DeleteAlias { .. }
         | Action::PutKeyPolicy { .. }
         | Action::UpdateKeyDescription { .. }
         | Action::EnableKey { .. }
@@ -197,9 +204,16 @@ fn role(action: &Action) -> Option<&RoleName> {
         | Action::PutRolePermissionsBoundary { role, .. }
         | Action::DeleteRolePermissionsBoundary { role }
         | Action::TagRole { role, .. }
+        | Action::UntagRole { role, .. }
         | Action::PutRolePolicy { role, .. }
         | Action::DeleteRolePolicy { role, .. } => Some(role),
         Action::CreateKey { .. }
+        | Action::ReplicateKey { .. }
+        | Action::UpdatePrimaryRegion { .. }
+        | Action::ScheduleKeyDeletion { .. }
+        | Action::CancelKeyDeletion { .. }
+        | Action::RotateKeyOnDemand { .. }
+        | Action::DeleteAlias { .. }
         | Action::PutKeyPolicy { .. }
         | Action::UpdateKeyDescription { .. }
         | Action::EnableKey { .. }
@@ -238,10 +252,17 @@ async fn call<C: Connection>(port: &C, action: &Action) -> Result<(), PortError>
         Action::PutRolePermissionsBoundary { role, boundary } => port.put_boundary(role, boundary).await,
         Action::DeleteRolePermissionsBoundary { role } => port.delete_boundary(role).await,
         Action::TagRole { role, tags } => port.tag_role(role, tags).await,
+        Action::UntagRole { role, tag_keys } => port.untag_role(role, tag_keys).await,
         Action::PutRolePolicy { role, name, policy } => port.put_role_policy(role, name, policy).await,
         Action::DeleteRolePolicy { role, name } => port.delete_role_policy(role, name).await,
         Action::CreateRole { .. }
         | Action::CreateKey { .. }
+        | Action::ReplicateKey { .. }
+        | Action::UpdatePrimaryRegion { .. }
+        | Action::ScheduleKeyDeletion { .. }
+        | Action::CancelKeyDeletion { .. }
+        | Action::RotateKeyOnDemand { .. }
+        | Action::DeleteAlias { .. }
         | Action::PutKeyPolicy { .. }
         | Action::UpdateKeyDescription { .. }
         | Action::EnableKey { .. }

@@ -10,7 +10,7 @@ use crate::policy::PolicyDocument;
 use crate::ports::{IdentityReader, IdentityWriter, NewRole, PortErrorKind, PortResult};
 use aws_sdk_iam::types::{Role, Tag};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const GET_ROLE: Call = Call::harmless("iam:GetRole");
 const LIST_INLINE: Call = Call::harmless("iam:ListRolePolicies");
@@ -23,6 +23,7 @@ const UPDATE_ROLE: Call = Call::harmless("iam:UpdateRole");
 const UPDATE_TRUST: Call = Call::harmless("iam:UpdateAssumeRolePolicy");
 const PUT_BOUNDARY: Call = Call::harmless("iam:PutRolePermissionsBoundary");
 const DELETE_BOUNDARY: Call = Call::harmless("iam:DeleteRolePermissionsBoundary");
+const UNTAG: Call = Call::harmless("iam:UntagRole");
 const TAG_ROLE: Call = Call::harmless("iam:TagRole");
 const PUT_INLINE: Call = Call::harmless("iam:PutRolePolicy");
 const DELETE_INLINE: Call = Call::harmless("iam:DeleteRolePolicy");
@@ -147,6 +148,12 @@ impl IdentityWriter for Connection {
         let tags = tags(TAG_ROLE, wanted)?;
         let request = || self.iam.tag_role().role_name(role.as_str()).set_tags(Some(tags.clone())).send();
         self.gate.send(TAG_ROLE, request).await.map(drop)
+    }
+
+    async fn untag_role(&self, role: &RoleName, tag_keys: &BTreeSet<String>) -> PortResult<()> {
+        let names: Vec<String> = tag_keys.iter().cloned().collect();
+        let request = || self.iam.untag_role().role_name(role.as_str()).set_tag_keys(Some(names.clone())).send();
+        self.gate.send(UNTAG, request).await.map(drop)
     }
 
     async fn put_role_policy(&self, role: &RoleName, name: &str, policy: &PolicyDocument) -> PortResult<()> {

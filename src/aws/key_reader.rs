@@ -4,8 +4,8 @@ use super::Connection;
 use super::call::Call;
 use super::metadata::{self, protocol};
 use super::paging::{Next, Pages};
-use crate::ids::{AliasName, KeyArn, KeyId};
-use crate::live::{KeyMetadata, LiveGrant, LiveRotation};
+use crate::ids::{AliasName, KeyArn, KeyId, KeyStoreId};
+use crate::live::{KeyMetadata, LiveGrant, LiveKeyStore, LiveRotation, LiveRotationEvent, LiveRotations, LiveUsage};
 use crate::ports::{AnyKeyReader, KeyReader, PortError, PortErrorKind, PortResult};
 use aws_sdk_resourcegroupstagging::types::TagFilter;
 use std::collections::BTreeMap;
@@ -18,6 +18,9 @@ const DESCRIBE_KEY: Call = Call::harmless(metadata::DESCRIBE);
 const GET_POLICY: Call = Call::harmless("kms:GetKeyPolicy");
 const GET_ROTATION: Call = Call::harmless("kms:GetKeyRotationStatus");
 const LIST_GRANTS: Call = Call::harmless(metadata::GRANTS);
+const LIST_ROTATIONS: Call = Call::harmless("kms:ListKeyRotations");
+const LAST_USAGE: Call = Call::harmless("kms:GetKeyLastUsage");
+const DESCRIBE_STORES: Call = Call::harmless(metadata::STORES);
 const LIST_POLICIES: Call = Call::harmless("kms:ListKeyPolicies");
 
 /// The name of the policy that customers write; some servers demand it.
@@ -145,6 +148,61 @@ impl KeyReader for Connection {
                 return Ok(grants);
             }
         }
+    }
+
+    async fn rotations(&self, key: &KeyId) -> PortResult<LiveRotations> {
+        let mut rotations = LiveRotations { under_way_since: self.rotation_under_way(key).await?, done: Vec::new() };
+        let mut pages = Pages::default();
+        loop {
+            let marker = pages.marker();
+            let request = || {
+                self.kms.list_key_rotations().key_id(key.as_str()).limit(KEYS_PAGE).set_marker(marker.clone()).send()
+            };
+            let page = self.gate.send(LIST_ROTATIONS, request).await?;
+            for entry in page.rotations.unwrap_or_default() {
+                // Material that was never current has no date.
+                let Some(at) = metadata::timestamp(LIST_ROTATIONS.name, entry.rotation_date())? else { continue };
+                let on_demand = entry.rotation_type().is_some_and(|kind| kind.as_str() == "ON_DEMAND");
+                rotations.done.push(LiveRotationEvent { at, on_demand });
+            }
+            if pages.turn(LIST_ROTATIONS.name, page.truncated, page.next_marker)? == Next::End {
+                rotations.done.sort_by_key(|event| event.at);
+                return Ok(rotations);
+            }
+        }
+    }
+
+    async fn last_usage(&self, key: &KeyId) -> PortResult<LiveUsage> {
+        let request = || self.kms.get_key_last_usage().key_id(key.as_str()).send();
+        let answer = self.gate.send(LAST_USAGE, request).await?;
+        let last = answer.key_last_usage();
+        let at = metadata::timestamp(LAST_USAGE.name, last.and_then(|last| last.timestamp()))?;
+        let operation = last.and_then(|last| last.operation()).map(|operation| operation.as_str().to_owned());
+        Ok(LiveUsage {
+            tracked_since: metadata::timestamp(LAST_USAGE.name, answer.tracking_start_date())?,
+            last: operation.zip(at),
+        })
+    }
+
+    async fn key_store(&self, store: &KeyStoreId) -> PortResult<Option<LiveKeyStore>> {
+        let request = || self.kms.describe_custom_key_stores().custom_key_store_id(store.as_str()).send();
+        match self.gate.send(DESCRIBE_STORES, request).await {
+            Ok(answer) => {
+                let mut stores = answer.custom_key_stores.unwrap_or_default().into_iter();
+                stores.next().map(|store| metadata::key_store(&store)).transpose()
+            }
+            Err(error) if error.kind == PortErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Connection {
+    /// Since when an on-demand rotation is under way, if one is.
+    async fn rotation_under_way(&self, key: &KeyId) -> PortResult<Option<jiff::Timestamp>> {
+        let request = || self.kms.get_key_rotation_status().key_id(key.as_str()).send();
+        let status = self.gate.send(GET_ROTATION, request).await?;
+        metadata::timestamp(GET_ROTATION.name, status.on_demand_rotation_start_date())
     }
 }
 

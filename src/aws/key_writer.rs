@@ -1,16 +1,23 @@
-//! Writes keys: `CreateKey` is sent exactly once, everything else changes nothing when it is repeated.
+//! Writes keys: what makes a key, a replica or material is sent exactly once, everything else changes nothing when it
+//! is repeated.
 
 use super::Connection;
 use super::call::Call;
 use super::key_reader::POLICY_NAME;
 use super::metadata::protocol;
-use crate::ids::{AliasName, KeyArn, KeyId};
+use crate::ids::{AliasName, KeyArn, KeyId, Region};
 use crate::policy::PolicyDocument;
-use crate::ports::{KeyWriter, LockoutCheck, NewKey, PortError, PortErrorKind, PortResult};
+use crate::ports::{KeyWriter, LockoutCheck, NewKey, NewReplica, PortError, PortErrorKind, PortResult};
 use aws_sdk_kms::types::{KeySpec, KeyUsageType, OriginType, Tag};
 use std::collections::{BTreeMap, BTreeSet};
 
 const CREATE_KEY: Call = Call::once("kms:CreateKey");
+const REPLICATE: Call = Call::once("kms:ReplicateKey");
+const ROTATE: Call = Call::once("kms:RotateKeyOnDemand");
+const UPDATE_PRIMARY: Call = Call::harmless("kms:UpdatePrimaryRegion");
+const SCHEDULE_DELETION: Call = Call::harmless("kms:ScheduleKeyDeletion");
+const CANCEL_DELETION: Call = Call::harmless("kms:CancelKeyDeletion");
+const DELETE_ALIAS: Call = Call::harmless("kms:DeleteAlias");
 const PUT_POLICY: Call = Call::harmless("kms:PutKeyPolicy");
 const DESCRIPTION: Call = Call::harmless("kms:UpdateKeyDescription");
 const ENABLE: Call = Call::harmless("kms:EnableKey");
@@ -29,9 +36,12 @@ impl KeyWriter for Connection {
         let request = || {
             self.kms
                 .create_key()
-                .key_spec(KeySpec::SymmetricDefault)
-                .key_usage(KeyUsageType::EncryptDecrypt)
-                .origin(OriginType::AwsKms)
+                .key_spec(KeySpec::from(key.shape.spec.name()))
+                .key_usage(KeyUsageType::from(key.shape.usage.name()))
+                .origin(OriginType::from(key.shape.origin.name()))
+                .set_multi_region(key.shape.multi_region.then_some(true))
+                .set_custom_key_store_id(key.store.as_ref().map(ToString::to_string))
+                .set_xks_key_id(key.xks_key_id.clone())
                 .set_description(description.clone())
                 .policy(key.policy.to_text())
                 .set_tags(Some(tags.clone()))
@@ -47,6 +57,56 @@ impl KeyWriter for Connection {
             call: CREATE_KEY.name.to_owned(),
             ..error
         })
+    }
+
+    async fn replicate_key(&self, key: &KeyId, replica: &NewReplica) -> PortResult<KeyArn> {
+        let tags = tags(REPLICATE, &replica.tags)?;
+        let description = Some(replica.description.clone()).filter(|text| !text.is_empty());
+        let request = || {
+            self.kms
+                .replicate_key()
+                .key_id(key.as_str())
+                .replica_region(replica.region.as_str())
+                .set_description(description.clone())
+                .policy(replica.policy.to_text())
+                .set_tags(Some(tags.clone()))
+                .set_bypass_policy_lockout_safety_check(bypass(replica.lockout_check))
+                .send()
+        };
+        let answer = self.gate.send(REPLICATE, request).await?;
+        let made = answer.replica_key_metadata.as_ref().and_then(|made| made.arn());
+        // Whatever is wrong with the answer: the replica exists.
+        made.and_then(|arn| arn.parse().ok()).ok_or_else(|| PortError {
+            kind: PortErrorKind::Unknown,
+            ..protocol(REPLICATE.name, "the answer does not name the replica")
+        })
+    }
+
+    async fn update_primary_region(&self, key: &KeyId, region: &Region) -> PortResult<()> {
+        let request = || self.kms.update_primary_region().key_id(key.as_str()).primary_region(region.as_str()).send();
+        self.gate.send(UPDATE_PRIMARY, request).await.map(drop)
+    }
+
+    async fn schedule_deletion(&self, key: &KeyId, days: u8) -> PortResult<()> {
+        let request =
+            || self.kms.schedule_key_deletion().key_id(key.as_str()).pending_window_in_days(i32::from(days)).send();
+        self.gate.send(SCHEDULE_DELETION, request).await.map(drop)
+    }
+
+    async fn cancel_deletion(&self, key: &KeyId) -> PortResult<()> {
+        self.gate.send(CANCEL_DELETION, || self.kms.cancel_key_deletion().key_id(key.as_str()).send()).await.map(drop)
+    }
+
+    async fn rotate_on_demand(&self, key: &KeyId) -> PortResult<()> {
+        self.gate.send(ROTATE, || self.kms.rotate_key_on_demand().key_id(key.as_str()).send()).await.map(drop)
+    }
+
+    async fn delete_alias(&self, alias: &AliasName) -> PortResult<()> {
+        match self.gate.send(DELETE_ALIAS, || self.kms.delete_alias().alias_name(alias.as_str()).send()).await {
+            // Gone is what was wanted; a repetition after a lost answer says so too.
+            Err(error) if error.kind == PortErrorKind::NotFound => Ok(()),
+            outcome => outcome.map(drop),
+        }
     }
 
     async fn put_key_policy(&self, key: &KeyId, policy: &PolicyDocument, check: LockoutCheck) -> PortResult<()> {

@@ -1,16 +1,18 @@
 //! Turns what KMS tells of keys and grants into live state; an unknown value is an error that names it.
 
 use crate::access::{GrantConstraints, GrantFacts, Grantee};
+use crate::ids::Region;
 use crate::kms::{KeySpec, KeyState, KeyUsage, Origin};
-use crate::live::{KeyManager, KeyMetadata, LiveGrant, MultiRegionType};
+use crate::live::{KeyManager, KeyMetadata, LiveGrant, LiveKeyStore, MultiRegionType};
 use crate::ports::{PortError, PortErrorKind, PortResult};
 use aws_sdk_kms::primitives::DateTime;
 use aws_sdk_kms::types;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::str::FromStr;
 
 pub(super) const DESCRIBE: &str = "kms:DescribeKey";
+pub(super) const STORES: &str = "kms:DescribeCustomKeyStores";
 pub(super) const GRANTS: &str = "kms:ListGrants";
 
 /// Returns an error for an answer that cannot be understood.
@@ -42,8 +44,14 @@ pub(super) fn key_metadata(key: &types::KeyMetadata) -> PortResult<KeyMetadata> 
         },
         multi_region: key.multi_region().unwrap_or_default(),
         multi_region_type: multi_region_type(key)?,
+        primary_region: primary_region(key)?,
+        replica_regions: replica_regions(key)?,
+        store: key.custom_key_store_id().map(|id| parse(DESCRIBE, id)).transpose()?,
+        xks_key_id: key.xks_key_configuration().and_then(|xks| xks.id()).map(str::to_owned),
         created: timestamp(DESCRIBE, key.creation_date())?,
         deletion: timestamp(DESCRIBE, key.deletion_date())?,
+        deletion_window: key.pending_deletion_window_in_days().and_then(|days| u16::try_from(days).ok()),
+        valid_to: timestamp(DESCRIBE, key.valid_to())?,
     })
 }
 
@@ -84,7 +92,34 @@ fn multi_region_type(key: &types::KeyMetadata) -> PortResult<Option<MultiRegionT
     }
 }
 
-fn timestamp(call: &str, time: Option<&DateTime>) -> PortResult<Option<jiff::Timestamp>> {
+fn primary_region(key: &types::KeyMetadata) -> PortResult<Option<Region>> {
+    let primary = key.multi_region_configuration().and_then(|regions| regions.primary_key());
+    primary.and_then(|primary| primary.region()).map(|region| parse(DESCRIBE, region)).transpose()
+}
+
+fn replica_regions(key: &types::KeyMetadata) -> PortResult<BTreeSet<Region>> {
+    let replicas =
+        key.multi_region_configuration().map(types::MultiRegionConfiguration::replica_keys).unwrap_or_default();
+    replicas.iter().filter_map(|replica| replica.region()).map(|region| parse(DESCRIBE, region)).collect()
+}
+
+/// Reads what `DescribeCustomKeyStores` tells of a store.
+pub(super) fn key_store(store: &types::CustomKeyStoresListEntry) -> PortResult<LiveKeyStore> {
+    let origin = match store.custom_key_store_type().map(types::CustomKeyStoreType::as_str) {
+        // Left out by servers of before there were stores outside AWS.
+        Some("AWS_CLOUDHSM") | None => Origin::AwsCloudHsm,
+        Some("EXTERNAL_KEY_STORE") => Origin::ExternalKeyStore,
+        Some(other) => return Err(protocol(STORES, format!("`{other}` is not a type of custom key stores"))),
+    };
+    let connection = store.connection_state().map(types::ConnectionStateType::as_str);
+    Ok(LiveKeyStore {
+        origin,
+        connection: connection.unwrap_or("DISCONNECTED").to_owned(),
+        error: store.connection_error_code().map(|code| code.as_str().to_owned()),
+    })
+}
+
+pub(super) fn timestamp(call: &str, time: Option<&DateTime>) -> PortResult<Option<jiff::Timestamp>> {
     let Some(time) = time else { return Ok(None) };
     let nanoseconds = i32::try_from(time.subsec_nanos()).map_err(|error| protocol(call, error))?;
     jiff::Timestamp::new(time.secs(), nanoseconds).map(Some).map_err(|error| protocol(call, error))

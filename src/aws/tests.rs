@@ -152,6 +152,9 @@ async fn connected(server: &Server) -> Connection {
 
 fn new_key() -> NewKey {
     NewKey {
+        shape: crate::kms::KeyShape::default(),
+        store: None,
+        xks_key_id: None,
         description: String::new(),
         policy: PolicyDocument::new(Vec::new()),
         tags: BTreeMap::new(),

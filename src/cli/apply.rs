@@ -76,6 +76,7 @@ fn engine_options(options: &Options) -> PlanOptions {
         normalize: if options.normalize { Normalize::Wording } else { Normalize::Meaning },
         purpose: PlanPurpose::Apply,
         bypass_lockout: options.bypass_lockout_check.iter().cloned().collect(),
+        ..PlanOptions::default()
     }
 }
 

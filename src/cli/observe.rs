@@ -132,5 +132,6 @@ pub fn plan_observed(manifest: &Manifest, observed: &Observed, options: &PlanOpt
         targets: &observed.targets,
         claims: &observed.claims,
         options,
+        today: jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::now()).date(),
     })
 }

@@ -38,10 +38,9 @@ async fn plan(options: &Options, printer: &mut Printer) -> Result<Exit, Exit> {
 fn engine_options(options: &Options) -> PlanOptions {
     PlanOptions {
         only_keys: (!options.scope.keys.is_empty()).then(|| options.scope.keys.iter().cloned().collect()),
-        expect_creates: None,
         normalize: if options.normalize { Normalize::Wording } else { Normalize::Meaning },
         purpose: PlanPurpose::Review,
-        bypass_lockout: std::collections::BTreeSet::new(),
+        ..PlanOptions::default()
     }
 }
 

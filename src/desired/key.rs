@@ -1,8 +1,8 @@
 //! Keys as wanted in one target.
 
 use super::Principal;
-use crate::ids::{AliasName, ClassName, KeyName};
-use crate::kms::{Capability, KeySpec, KeyUsage};
+use crate::ids::{AliasName, ClassName, KeyArn, KeyName, KeyStoreId, Region, TargetName};
+use crate::kms::{Capability, KeyShape, KeySpec, KeyUsage, Origin};
 use crate::services::Service;
 use crate::source::{Loc, Located};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,10 +20,22 @@ pub struct DesiredKey {
     pub description: Option<String>,
     /// The aliases, without the claim alias; never empty.
     pub aliases: Vec<Located<AliasName>>,
-    /// Enabled or disabled.
+    /// Aliases that are taken off the key; an undeclared alias that is not here is left alone.
+    pub remove_aliases: BTreeSet<AliasName>,
+    /// Whether a declared alias that names somebody else's key is moved to this one.
+    pub takeover: Takeover,
+    /// Enabled, disabled or retired.
     pub lifecycle: KeyLifecycle,
-    /// Where the material comes from; decides spec, usage and rotation.
-    pub material: SymmetricMaterial,
+    /// How many days it rests disabled, once retired, before its deletion may be scheduled.
+    pub soak_days: u16,
+    /// What it is made of; decides spec, usage, origin and rotation.
+    pub material: KeyMaterial,
+    /// Whether it is a multi-Region key, and which one of its family this target has.
+    pub topology: Topology,
+    /// The name that it had in the manifest before.
+    pub moved_from: Option<Located<KeyName>>,
+    /// The existing key that it takes over; never a new one.
+    pub adopt: Option<Located<Adoption>>,
     /// Who administers it; never empty.
     pub admins: Vec<KeyAdmin>,
     /// Who schedules its deletion.
@@ -44,6 +56,8 @@ pub struct DesiredKey {
     pub deletion_window: DeletionWindow,
     /// Tags of the manifest and of the key, without the reserved ones.
     pub tags: BTreeMap<String, String>,
+    /// Whether tags that the manifest does not declare are removed.
+    pub tag_reach: TagReach,
     /// Where it is written.
     pub places: KeyPlaces,
 }
@@ -68,23 +82,38 @@ pub struct KeyPlaces {
 impl DesiredKey {
     /// Returns the spec.
     pub fn spec(&self) -> KeySpec {
-        match self.material {
-            SymmetricMaterial::Generated { .. } => KeySpec::SymmetricDefault,
-        }
+        self.material.kind().spec()
     }
 
     /// Returns the usage.
     pub fn usage(&self) -> KeyUsage {
+        self.material.kind().usage()
+    }
+
+    /// Returns where the material comes from.
+    pub fn origin(&self) -> Origin {
+        self.material.origin()
+    }
+
+    /// Returns the shape, on which the legal actions of the key depend.
+    pub fn shape(&self) -> KeyShape {
+        let shape = KeyShape::new(self.spec(), self.usage()).with_origin(self.origin());
+        if self.topology == Topology::Single { shape } else { shape.in_many_regions() }
+    }
+
+    /// Returns the automatic rotation that is wanted; off for keys that cannot rotate.
+    ///
+    /// A replica has that of its primary, where alone it is set.
+    pub fn rotation(&self) -> Rotation {
         match self.material {
-            SymmetricMaterial::Generated { .. } => KeyUsage::EncryptDecrypt,
+            KeyMaterial::Symmetric { rotation, .. } => rotation,
+            KeyMaterial::Generated(_) | KeyMaterial::Imported { .. } | KeyMaterial::Stored(_) => Rotation::Off,
         }
     }
 
-    /// Returns the automatic rotation that is wanted.
-    pub fn rotation(&self) -> Rotation {
-        match self.material {
-            SymmetricMaterial::Generated { rotation } => rotation,
-        }
+    /// Returns the custom key store that holds the material, if one does.
+    pub fn key_store(&self) -> Option<&KeyStore> {
+        if let KeyMaterial::Stored(store) = &self.material { Some(store) } else { None }
     }
 }
 
@@ -129,16 +158,158 @@ pub enum KeyLifecycle {
     Enabled,
     /// It rests; every use fails.
     Disabled,
+    /// It rests, and is deleted after its soak, by a later run with consent.
+    Retired,
 }
 
-/// Where a symmetric key's material comes from. Only generated material can rotate automatically.
+/// Whether a declared alias that names somebody else's key is moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SymmetricMaterial {
-    /// KMS makes it.
-    Generated {
+pub enum Takeover {
+    /// Never: an alias is touched only if it names a key of ours.
+    Never,
+    /// The manifest asks for it (`takeover = true`).
+    Asked,
+}
+
+/// Whether tags that the manifest does not declare are removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TagReach {
+    /// They are left alone.
+    Declared,
+    /// They are removed (`tags_exclusive = true`), but for reserved ones and AWS's own.
+    All,
+}
+
+/// An existing key that a declared one takes over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Adoption {
+    /// The key behind an alias.
+    Alias(AliasName),
+    /// The key with an ARN.
+    Key(KeyArn),
+}
+
+/// Which one of a family of multi-Region keys a target has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Topology {
+    /// None: a single-Region key.
+    Single,
+    /// The primary, with the targets of its replicas.
+    Primary {
+        /// The replicas' targets with their Regions; may be empty.
+        replicas: BTreeMap<TargetName, Region>,
+    },
+    /// A replica.
+    Replica {
+        /// The primary's target.
+        primary: TargetName,
+        /// The primary's Region.
+        region: Region,
+    },
+}
+
+/// A spec with a usage that it allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyKind {
+    spec: KeySpec,
+    usage: KeyUsage,
+}
+
+impl KeyKind {
+    /// A symmetric encryption key.
+    pub const SYMMETRIC: Self = Self { spec: KeySpec::SymmetricDefault, usage: KeyUsage::EncryptDecrypt };
+
+    /// Returns a kind; `None` where no key of the spec has the usage.
+    pub fn new(spec: KeySpec, usage: KeyUsage) -> Option<Self> {
+        spec.allows(usage).then_some(Self { spec, usage })
+    }
+
+    /// Returns the spec.
+    pub fn spec(self) -> KeySpec {
+        self.spec
+    }
+
+    /// Returns the usage.
+    pub fn usage(self) -> KeyUsage {
+        self.usage
+    }
+}
+
+/// What a key is made of. Only what KMS itself makes for symmetric encryption rotates automatically.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyMaterial {
+    /// A symmetric encryption key of KMS's making.
+    Symmetric {
         /// Automatic rotation.
         rotation: Rotation,
+        /// The day since which the current material must have been made, if the manifest says so.
+        newer_than: Option<jiff::civil::Date>,
     },
+    /// Any other key of KMS's making.
+    Generated(KeyKind),
+    /// Imported material.
+    Imported {
+        /// The kind.
+        kind: KeyKind,
+    },
+    /// A symmetric encryption key in a custom key store.
+    Stored(KeyStore),
+}
+
+impl KeyMaterial {
+    /// Returns spec and usage.
+    pub fn kind(&self) -> KeyKind {
+        match self {
+            Self::Symmetric { .. } | Self::Stored(_) => KeyKind::SYMMETRIC,
+            Self::Generated(kind) | Self::Imported { kind } => *kind,
+        }
+    }
+
+    /// Returns where the material comes from.
+    pub fn origin(&self) -> Origin {
+        match self {
+            Self::Symmetric { .. } | Self::Generated(_) => Origin::AwsKms,
+            Self::Imported { .. } => Origin::External,
+            Self::Stored(KeyStore::CloudHsm { .. }) => Origin::AwsCloudHsm,
+            Self::Stored(KeyStore::External { .. }) => Origin::ExternalKeyStore,
+        }
+    }
+}
+
+/// A custom key store, which exists.
+///
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/key-store-overview.html>
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyStore {
+    /// A store in a cluster of hardware modules: KMS makes the material there.
+    CloudHsm {
+        /// The store.
+        id: KeyStoreId,
+    },
+    /// A store outside AWS, where the key exists already.
+    External {
+        /// The store.
+        id: KeyStoreId,
+        /// The key's id there.
+        xks_key_id: String,
+    },
+}
+
+impl KeyStore {
+    /// Returns the store's id.
+    pub fn id(&self) -> &KeyStoreId {
+        match self {
+            Self::CloudHsm { id } | Self::External { id, .. } => id,
+        }
+    }
+
+    /// Returns the key's id in a store outside AWS.
+    pub fn xks_key_id(&self) -> Option<&str> {
+        match self {
+            Self::CloudHsm { .. } => None,
+            Self::External { xks_key_id, .. } => Some(xks_key_id),
+        }
+    }
 }
 
 /// Automatic rotation.

@@ -1,6 +1,6 @@
 //! Roles that keywright makes: what they are for, who may assume them.
 
-use super::Principal;
+use super::{Principal, TagReach};
 use crate::ids::{Arn, RoleArn, RoleName};
 use crate::source::Loc;
 use std::collections::BTreeMap;
@@ -77,6 +77,8 @@ pub struct DesiredRole {
     pub permissions_boundary: Option<Arn>,
     /// Tags of the manifest and of the role, without the reserved ones.
     pub tags: BTreeMap<String, String>,
+    /// Whether tags that the manifest does not declare are removed.
+    pub tag_reach: TagReach,
     /// Who may assume it.
     pub trust: Trust,
     /// Where it is declared.

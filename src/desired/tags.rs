@@ -12,5 +12,7 @@ pub const TAG_OWNER: &str = "keywright:owner";
 pub const TAG_CLAIM: &str = "keywright:claim";
 /// On a key that lost the race for its claim alias: the id of the winner.
 pub const TAG_STRAY: &str = "keywright:stray";
+/// On a retired key: the day on which it was retired, such as `2026-11-24`; its soak counts from it.
+pub const TAG_RETIRED: &str = "keywright:retired-at";
 /// What all reserved tags begin with.
 pub const RESERVED_PREFIX: &str = "keywright:";

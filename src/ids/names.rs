@@ -44,6 +44,14 @@ string_id!(
 );
 
 string_id!(
+    /// The id of a custom key store.
+    ///
+    /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_CustomKeyStoresListEntry.html>
+    KeyStoreId, "custom key store id", "`cks-` and letters, digits and hyphens, at most 64 characters",
+    |t| t.len() <= 64 && t.len() > 4 && t.starts_with("cks-") && t.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+);
+
+string_id!(
     /// The name of an IAM role, which is also its name in the manifest.
     ///
     /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html>

@@ -193,8 +193,14 @@ mod tests {
             manager: KeyManager::Customer,
             multi_region: true,
             multi_region_type: Some(MultiRegionType::Replica),
+            primary_region: None,
+            replica_regions: [].into(),
+            store: None,
+            xks_key_id: None,
             created: None,
             deletion: None,
+            deletion_window: None,
+            valid_to: None,
         };
         LiveKey {
             arn: KEY.parse().unwrap(),
@@ -204,6 +210,8 @@ mod tests {
             tags: Observed::Known(BTreeMap::new()),
             rotation: Observed::Known(LiveRotation::Off),
             grants: Observed::Known(Vec::new()),
+            rotations: None,
+            last_usage: None,
         }
     }
 

@@ -1,6 +1,8 @@
 //! Actions: one variant per API call that `apply` may make, with complete parameters.
 
-use crate::ids::{AliasName, KeyId, KeyName, RoleName};
+use crate::desired::KeyStore;
+use crate::ids::{AliasName, KeyId, KeyName, Region, RoleName, TargetName};
+use crate::kms::KeyShape;
 use crate::policy::PolicyDocument;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -84,16 +86,79 @@ pub enum Action {
         /// The policy's name.
         name: String,
     },
+    /// `iam:UntagRole`.
+    UntagRole {
+        /// The role.
+        role: RoleName,
+        /// Tag keys to remove.
+        tag_keys: BTreeSet<String>,
+    },
     /// `kms:CreateKey`, with policy and tags in the same call; `apply` adds the run's `keywright:claim` tag.
     CreateKey {
         /// The key's name in the manifest.
         key: KeyName,
+        /// What it is.
+        shape: KeyShape,
+        /// The custom key store that holds its material.
+        store: Option<KeyStore>,
         /// The description, empty for none.
         description: String,
         /// The final key policy.
         policy: PolicyDocument,
         /// All tags but the run's claim, the reserved ones included.
         tags: BTreeMap<String, String>,
+    },
+    /// `kms:ReplicateKey`: makes the replica of another target. It is a step of the primary's target, since KMS takes
+    /// the call in the primary's Region; policy and tags are those of the replica, in the same call.
+    ReplicateKey {
+        /// The primary.
+        key: KeyRef,
+        /// The replica's target.
+        target: TargetName,
+        /// The replica's Region.
+        region: Region,
+        /// The replica's description, empty for none.
+        description: String,
+        /// The replica's final policy.
+        policy: PolicyDocument,
+        /// All tags of the replica.
+        tags: BTreeMap<String, String>,
+    },
+    /// `kms:UpdatePrimaryRegion`: makes a replica the primary. A step of the target of the primary that was.
+    UpdatePrimaryRegion {
+        /// The primary.
+        key: KeyRef,
+        /// The target of the primary to be.
+        target: TargetName,
+        /// Its Region.
+        region: Region,
+    },
+    /// `kms:ScheduleKeyDeletion`.
+    ScheduleKeyDeletion {
+        /// The key.
+        key: KeyRef,
+        /// How many days KMS waits.
+        days: u8,
+    },
+    /// `kms:CancelKeyDeletion`: the key is disabled afterwards.
+    CancelKeyDeletion {
+        /// The key.
+        key: KeyRef,
+    },
+    /// `kms:RotateKeyOnDemand`.
+    RotateKeyOnDemand {
+        /// The key.
+        key: KeyRef,
+        /// How many on-demand rotations were made before: this is one more. `apply` sends the call only if KMS still
+        /// counts as many.
+        before: usize,
+    },
+    /// `kms:DeleteAlias`.
+    DeleteAlias {
+        /// The alias.
+        alias: AliasName,
+        /// The key that it names.
+        key: KeyRef,
     },
     /// `kms:PutKeyPolicy`.
     PutKeyPolicy {
@@ -175,7 +240,14 @@ impl Action {
             Self::TagRole { .. } => "iam:TagRole",
             Self::PutRolePolicy { .. } => "iam:PutRolePolicy",
             Self::DeleteRolePolicy { .. } => "iam:DeleteRolePolicy",
+            Self::UntagRole { .. } => "iam:UntagRole",
             Self::CreateKey { .. } => "kms:CreateKey",
+            Self::ReplicateKey { .. } => "kms:ReplicateKey",
+            Self::UpdatePrimaryRegion { .. } => "kms:UpdatePrimaryRegion",
+            Self::ScheduleKeyDeletion { .. } => "kms:ScheduleKeyDeletion",
+            Self::CancelKeyDeletion { .. } => "kms:CancelKeyDeletion",
+            Self::RotateKeyOnDemand { .. } => "kms:RotateKeyOnDemand",
+            Self::DeleteAlias { .. } => "kms:DeleteAlias",
             Self::PutKeyPolicy { .. } => "kms:PutKeyPolicy",
             Self::UpdateKeyDescription { .. } => "kms:UpdateKeyDescription",
             Self::EnableKey { .. } => "kms:EnableKey",
@@ -193,6 +265,12 @@ impl Action {
     pub fn key_ref(&self) -> Option<&KeyRef> {
         match self {
             Self::PutKeyPolicy { key, .. }
+            | Self::ReplicateKey { key, .. }
+            | Self::UpdatePrimaryRegion { key, .. }
+            | Self::ScheduleKeyDeletion { key, .. }
+            | Self::CancelKeyDeletion { key }
+            | Self::RotateKeyOnDemand { key, .. }
+            | Self::DeleteAlias { key, .. }
             | Self::UpdateKeyDescription { key, .. }
             | Self::EnableKey { key }
             | Self::DisableKey { key }
@@ -208,13 +286,14 @@ impl Action {
             | Self::PutRolePermissionsBoundary { .. }
             | Self::DeleteRolePermissionsBoundary { .. }
             | Self::TagRole { .. }
+            | Self::UntagRole { .. }
             | Self::PutRolePolicy { .. }
             | Self::DeleteRolePolicy { .. }
             | Self::CreateKey { .. } => None,
         }
     }
 
-    /// Returns the key policy that the action writes, if it writes one.
+    /// Returns the key policy that the action writes on the key of its own target, if it writes one.
     pub fn key_policy(&self) -> Option<&PolicyDocument> {
         if let Self::CreateKey { policy, .. } | Self::PutKeyPolicy { policy, .. } = self { Some(policy) } else { None }
     }

@@ -1,6 +1,7 @@
 //! The plan as JSON: what `plan --format json` prints, what a saved plan holds, and what the digest covers.
 
 use super::{AccountPlan, Action, Blocker, Drift, Finding, KeyRef, Orphan, Outcome, Owner, Plan, Step, TargetPlan};
+use crate::desired::KeyStore;
 use crate::policy::PolicyDocument;
 use crate::review::{AccessChange, AccessLine, Certainty};
 use serde_json::{Map, Value, json};
@@ -184,21 +185,43 @@ fn parameters(action: &Action) -> Value {
         Action::PutRolePermissionsBoundary { role, boundary } => json!({"role": role, "boundary": boundary}),
         Action::DeleteRolePermissionsBoundary { role } => json!({"role": role}),
         Action::TagRole { role, tags } => json!({"role": role, "tags": tags}),
+        Action::UntagRole { role, tag_keys } => json!({"role": role, "tag_keys": tag_keys}),
         Action::PutRolePolicy { role, name, policy } => {
             json!({"role": role, "name": name, "policy": policy.to_json_value()})
         }
         Action::DeleteRolePolicy { role, name } => json!({"role": role, "name": name}),
-        Action::CreateKey { key, description, policy, tags } => {
-            json!({"key": key, "description": description, "policy": policy.to_json_value(), "tags": tags})
+        Action::CreateKey { key, shape, store, description, policy, tags } => {
+            json!({
+                "key": key, "spec": shape.spec, "usage": shape.usage, "origin": shape.origin,
+                "multi_region": shape.multi_region, "key_store": store.as_ref().map(KeyStore::id),
+                "xks_key_id": store.as_ref().and_then(KeyStore::xks_key_id), "description": description,
+                "policy": policy.to_json_value(), "tags": tags,
+            })
         }
+        Action::ReplicateKey { key, target, region, description, policy, tags } => {
+            json!({
+                "key": key_ref(key), "target": target, "region": region, "description": description,
+                "policy": policy.to_json_value(), "tags": tags,
+            })
+        }
+        Action::UpdatePrimaryRegion { key, target, region } => {
+            json!({"key": key_ref(key), "target": target, "region": region})
+        }
+        Action::ScheduleKeyDeletion { key, days } => json!({"key": key_ref(key), "days": days}),
+        Action::RotateKeyOnDemand { key, before } => json!({"key": key_ref(key), "before": before}),
         Action::PutKeyPolicy { key, policy } => json!({"key": key_ref(key), "policy": policy.to_json_value()}),
         Action::UpdateKeyDescription { key, description } => json!({"key": key_ref(key), "description": description}),
-        Action::EnableKey { key } | Action::DisableKey { key } | Action::DisableKeyRotation { key } => {
+        Action::EnableKey { key }
+        | Action::DisableKey { key }
+        | Action::DisableKeyRotation { key }
+        | Action::CancelKeyDeletion { key } => {
             json!({"key": key_ref(key)})
         }
         Action::TagKey { key, tags } => json!({"key": key_ref(key), "tags": tags}),
         Action::UntagKey { key, tag_keys } => json!({"key": key_ref(key), "tag_keys": tag_keys}),
-        Action::CreateAlias { alias, key } => json!({"alias": alias, "key": key_ref(key)}),
+        Action::CreateAlias { alias, key } | Action::DeleteAlias { alias, key } => {
+            json!({"alias": alias, "key": key_ref(key)})
+        }
         Action::UpdateAlias { alias, from, key } => json!({"alias": alias, "from": from, "key": key_ref(key)}),
         Action::EnableKeyRotation { key, days } => json!({"key": key_ref(key), "days": days}),
     }

@@ -39,7 +39,7 @@ pub(in crate::plan) fn writer(
     match input.options.purpose {
         _ if through_iam => Some(caller(live, by_iam)),
         PlanPurpose::Review => target.deployers.iter().find_map(|deployer| stand_in(deployer, target)),
-        PlanPurpose::Apply => None,
+        PlanPurpose::Apply | PlanPurpose::Rotate => None,
     }
 }
 
@@ -137,7 +137,7 @@ fn report(input: PlanInput<'_>, target: &DesiredTarget, live: &LiveTarget, reach
             };
             note(input, target, (code, message, remedy), draft);
         }
-        PlanPurpose::Apply => {
+        PlanPurpose::Apply | PlanPurpose::Rotate => {
             let code = if matches!(reach, Reach::Unread(_)) { Code::Unreadable } else { code };
             draft.blockers.push(blocker(input, target, code, message, help));
         }

@@ -2,7 +2,7 @@
 
 use super::{Digest, Plan, PlanInput, data};
 use crate::desired::tags::{TAG_CLAIM, TAG_STACK};
-use crate::desired::{DesiredState, DesiredTarget, KeyLifecycle, Rotation};
+use crate::desired::{DesiredState, DesiredTarget, Rotation};
 use crate::ids::{AliasName, KeyId};
 use crate::live::{LiveKey, LiveRotation, LiveTarget};
 use crate::synth;
@@ -53,7 +53,7 @@ fn desired(input: PlanInput<'_>) -> Value {
             "target": target.name, "key": key.name, "description": key.description,
             "aliases": key.aliases.iter().map(|alias| alias.value.as_str()).collect::<Vec<_>>(),
             "tags": synth::key_tags(input.desired, key),
-            "enabled": key.lifecycle == KeyLifecycle::Enabled,
+            "lifecycle": format!("{:?}", key.lifecycle),
             "rotation": match key.rotation() { Rotation::Off => None, Rotation::Every(period) => Some(period.days()) },
             "policy": synth::key_policy(target, key).to_json_value(),
         })

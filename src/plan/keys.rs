@@ -60,6 +60,8 @@ fn create(goal: &KeyGoal<'_>, live: &LiveTarget, sheet: &mut Sheet<'_>) {
     let planned = || KeyRef::Planned(name.clone());
     let action = Action::CreateKey {
         key: name.clone(),
+        shape: goal.key.shape(),
+        store: goal.key.key_store().cloned(),
         description: goal.key.description.clone().unwrap_or_default(),
         policy: goal.policy.clone(),
         tags: goal.tags.clone(),

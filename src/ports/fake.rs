@@ -4,12 +4,15 @@
 mod identity;
 
 use super::{
-    AnyKeyReader, CallerReader, KeyReader, KeyWriter, LockoutCheck, NewKey, NewRole, PortError, PortErrorKind,
-    PortResult,
+    AnyKeyReader, CallerReader, KeyReader, KeyWriter, LockoutCheck, NewKey, NewReplica, NewRole, PortError,
+    PortErrorKind, PortResult,
 };
-use crate::ids::{AliasName, KeyArn, KeyId, PrincipalArn, Region, RoleArn, RoleName};
+use crate::ids::{AliasName, KeyArn, KeyId, KeyStoreId, PrincipalArn, Region, RoleArn, RoleName};
 use crate::kms::{KeySpec, KeyState, KeyUsage, Origin};
-use crate::live::{Caller, CallerPolicies, KeyManager, KeyMetadata, LiveGrant, LiveIdentity, LiveRole, LiveRotation};
+use crate::live::{
+    Caller, CallerPolicies, KeyManager, KeyMetadata, LiveGrant, LiveIdentity, LiveKeyStore, LiveRole, LiveRotation,
+    LiveRotationEvent, LiveRotations, LiveUsage, MultiRegionType,
+};
 use crate::policy::{PolicyDocument, PrincipalEntry, Principals};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
@@ -53,6 +56,10 @@ pub(crate) struct FakeKey {
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) rotation: LiveRotation,
     pub(crate) grants: Vec<LiveGrant>,
+    /// The history of its rotations.
+    pub(crate) rotations: LiveRotations,
+    /// Its last use.
+    pub(crate) last_usage: LiveUsage,
     /// Whether the tagging API knows the key yet.
     pub(crate) indexed: bool,
 }
@@ -68,6 +75,8 @@ pub(crate) struct FakeState {
     /// Managed policies by ARN; what is attached and not here cannot be read.
     pub(crate) managed: BTreeMap<String, PolicyDocument>,
     pub(crate) providers: BTreeSet<String>,
+    /// Custom key stores.
+    pub(crate) stores: BTreeMap<KeyStoreId, LiveKeyStore>,
     /// What the caller's own policies say.
     pub(crate) caller_policies: CallerPolicies,
     /// Every call that was sent, in order: its name and its subject (key id, alias, role).
@@ -99,6 +108,7 @@ impl FakeAws {
             users: Vec::new(),
             managed: BTreeMap::new(),
             providers: BTreeSet::new(),
+            stores: BTreeMap::new(),
             caller_policies: CallerPolicies::default(),
             log: Vec::new(),
             known_principals: None,
@@ -221,12 +231,20 @@ impl FakeState {
             manager: KeyManager::Customer,
             multi_region: false,
             multi_region_type: None,
+            primary_region: None,
+            replica_regions: BTreeSet::new(),
+            store: None,
+            xks_key_id: None,
             created: Some(jiff::Timestamp::UNIX_EPOCH),
             deletion: None,
+            deletion_window: None,
+            valid_to: None,
         };
         let indexed = self.index_at_once;
         let (rotation, grants) = (LiveRotation::Off, Vec::new());
-        let key = FakeKey { metadata, policy, ram_policy: None, tags, rotation, grants, indexed };
+        let (rotations, last_usage) = (LiveRotations::default(), LiveUsage::default());
+        let key =
+            FakeKey { metadata, policy, ram_policy: None, tags, rotation, grants, rotations, last_usage, indexed };
         self.keys.insert(id.clone(), key);
         id
     }
@@ -324,6 +342,18 @@ impl KeyReader for FakeAws {
     async fn grants(&self, key: &KeyId) -> PortResult<Vec<LiveGrant>> {
         self.run("kms:ListGrants", &key, |state| Ok(state.key(key)?.grants.clone()))
     }
+
+    async fn rotations(&self, key: &KeyId) -> PortResult<LiveRotations> {
+        self.run("kms:ListKeyRotations", &key, |state| Ok(state.key(key)?.rotations.clone()))
+    }
+
+    async fn last_usage(&self, key: &KeyId) -> PortResult<LiveUsage> {
+        self.run("kms:GetKeyLastUsage", &key, |state| Ok(state.key(key)?.last_usage.clone()))
+    }
+
+    async fn key_store(&self, store: &KeyStoreId) -> PortResult<Option<LiveKeyStore>> {
+        self.run("kms:DescribeCustomKeyStores", &store, |state| Ok(state.stores.get(store).cloned()))
+    }
 }
 
 impl AnyKeyReader for FakeAws {
@@ -357,7 +387,69 @@ impl KeyWriter for FakeAws {
         self.run("kms:CreateKey", &"", |state| {
             state.check_principals(&key.policy)?;
             let id = state.make_key(key.policy.to_text(), key.tags.clone(), &key.description);
+            let metadata = &mut state.key(&id)?.metadata;
+            (metadata.spec, metadata.usage, metadata.origin) = (key.shape.spec, key.shape.usage, key.shape.origin);
+            metadata.store.clone_from(&key.store);
+            metadata.xks_key_id.clone_from(&key.xks_key_id);
+            if key.shape.origin == Origin::External {
+                metadata.state = KeyState::PendingImport;
+            }
+            if key.shape.multi_region {
+                metadata.multi_region = true;
+                metadata.multi_region_type = Some(MultiRegionType::Primary);
+                metadata.primary_region = Some(self.region.clone());
+            }
             Ok(self.arn(&id))
+        })
+    }
+
+    async fn replicate_key(&self, key: &KeyId, _: &NewReplica) -> PortResult<KeyArn> {
+        self.run("kms:ReplicateKey", &key, |_| Err(refused(PortErrorKind::NotSupported, "the fake has one Region")))
+    }
+
+    async fn update_primary_region(&self, key: &KeyId, _: &Region) -> PortResult<()> {
+        self.run("kms:UpdatePrimaryRegion", &key, |_| {
+            Err(refused(PortErrorKind::NotSupported, "the fake has one Region"))
+        })
+    }
+
+    async fn schedule_deletion(&self, key: &KeyId, days: u8) -> PortResult<()> {
+        self.run("kms:ScheduleKeyDeletion", &key, |state| {
+            let metadata = &mut state.lasting_key(key)?.metadata;
+            metadata.state = KeyState::PendingDeletion;
+            metadata.deletion =
+                Some(jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24 * i64::from(days)));
+            Ok(())
+        })
+    }
+
+    async fn cancel_deletion(&self, key: &KeyId) -> PortResult<()> {
+        self.run("kms:CancelKeyDeletion", &key, |state| {
+            let metadata = &mut state.key(key)?.metadata;
+            if !matches!(metadata.state, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion) {
+                return Err(refused(PortErrorKind::InvalidState, format!("key {key} is not pending deletion")));
+            }
+            metadata.state = KeyState::Disabled;
+            metadata.deletion = None;
+            Ok(())
+        })
+    }
+
+    async fn rotate_on_demand(&self, key: &KeyId) -> PortResult<()> {
+        self.run("kms:RotateKeyOnDemand", &key, |state| {
+            let rotations = &mut state.rotating_key(key)?.rotations;
+            if rotations.on_demand() == crate::kms::ON_DEMAND_ROTATIONS {
+                return Err(refused(PortErrorKind::LimitExceeded, format!("key {key} was rotated 25 times")));
+            }
+            rotations.done.push(LiveRotationEvent { at: jiff::Timestamp::UNIX_EPOCH, on_demand: true });
+            Ok(())
+        })
+    }
+
+    async fn delete_alias(&self, alias: &AliasName) -> PortResult<()> {
+        self.run("kms:DeleteAlias", &alias, |state| {
+            state.aliases.remove(alias);
+            Ok(())
         })
     }
 
@@ -450,6 +542,9 @@ mod tests {
                 "Action":"kms:*","Resource":"*"}}]}}"#
         );
         NewKey {
+            shape: crate::kms::KeyShape::default(),
+            store: None,
+            xks_key_id: None,
             description: String::new(),
             policy: PolicyDocument::parse(&text).unwrap(),
             tags: BTreeMap::new(),

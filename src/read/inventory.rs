@@ -236,6 +236,8 @@ mod tests {
             keys,
             aliases: [].into(),
             unreadable: Vec::new(),
+            stores: [].into(),
+            key_count: None,
             caller_policies: None,
         };
         read_ram_policies(&fake, &mut live, &ReadOptions::new(Backend::Aws)).await.unwrap();

@@ -58,7 +58,17 @@ pub(super) async fn read_parts<C: KeyReader + Sync>(
             }
         },
     )?;
-    Ok(LiveKey { arn, metadata, policy: parsed(policy)?, ram_policy: None, tags, rotation, grants })
+    Ok(LiveKey {
+        arn,
+        metadata,
+        policy: parsed(policy)?,
+        ram_policy: None,
+        tags,
+        rotation,
+        grants,
+        rotations: None,
+        last_usage: None,
+    })
 }
 
 /// Asks for a key until it is there: KMS is eventually consistent, and an alias may be seen before its key.

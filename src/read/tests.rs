@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::desired::{
-    Connection, Delegation, DeletionWindow, DesiredAccount, DesiredKey, DesiredRole, KeyAdmin, KeyLifecycle, KeyPlaces,
-    OidcTrust, Principal, RoleKind, Rotation, Separation, SymmetricMaterial, TargetPlaces, Trust,
+    Connection, Delegation, DeletionWindow, DesiredAccount, DesiredKey, DesiredRole, KeyAdmin, KeyLifecycle,
+    KeyMaterial, KeyPlaces, OidcTrust, Principal, RoleKind, Rotation, Separation, TagReach, Takeover, TargetPlaces,
+    Topology, Trust,
 };
 use crate::ids::{AliasName, KeyArn, KeyId, Partition};
 use crate::live::{LiveRotation, Observed};
@@ -27,8 +28,15 @@ fn desired_key(name: &str) -> DesiredKey {
         class: None,
         description: None,
         aliases: vec![Located::new(alias, loc())],
+        remove_aliases: [].into(),
+        takeover: Takeover::Never,
         lifecycle: KeyLifecycle::Enabled,
-        material: SymmetricMaterial::Generated { rotation: Rotation::Off },
+        soak_days: 30,
+        topology: Topology::Single,
+        moved_from: None,
+        adopt: None,
+        tag_reach: TagReach::Declared,
+        material: KeyMaterial::Symmetric { rotation: Rotation::Off, newer_than: None },
         admins: vec![KeyAdmin(Principal::Arn(CALLER.parse().unwrap()))],
         deleters: Vec::new(),
         auditors: Vec::new(),
@@ -248,6 +256,7 @@ fn desired_role(name: &str, provider: Option<&str>) -> DesiredRole {
         subjects: vec!["repo:a/b".to_owned()],
     });
     DesiredRole {
+        tag_reach: TagReach::Declared,
         name: name.parse().unwrap(),
         arn: format!("arn:aws:iam::{ACCOUNT}:role/{name}").parse().unwrap(),
         kind: RoleKind::KeyUser,

@@ -40,7 +40,7 @@ pub fn declared_key<'a>(facts: &'a crate::access::KeyFacts, key: &DesiredKey) ->
     LintKey {
         state: Some(match key.lifecycle {
             KeyLifecycle::Enabled => KeyState::Enabled,
-            KeyLifecycle::Disabled => KeyState::Disabled,
+            KeyLifecycle::Disabled | KeyLifecycle::Retired => KeyState::Disabled,
         }),
         rotation: Some(match key.rotation() {
             Rotation::Off => LiveRotation::Off,

@@ -57,6 +57,7 @@ fn properties(key: &DesiredKey) -> BTreeMap<Property, String> {
     let state = match key.lifecycle {
         KeyLifecycle::Enabled => "enabled",
         KeyLifecycle::Disabled => "disabled",
+        KeyLifecycle::Retired => "retired",
     };
     let separation = match key.separation {
         Separation::Advised => "advised",

@@ -36,7 +36,7 @@ fn all(target: &DesiredTarget, key: &DesiredKey) -> Vec<Written> {
 
 /// Returns the shape of a key, on which its legal actions depend.
 pub(super) fn shape(key: &DesiredKey) -> KeyShape {
-    KeyShape::new(key.spec(), key.usage())
+    key.shape()
 }
 
 /// Returns the statement that leaves a way in for the account, if one is wanted.

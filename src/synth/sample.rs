@@ -2,8 +2,8 @@
 
 use crate::desired::{
     Connection, DataKeyUse, Delegation, DeletionWindow, DesiredAccount, DesiredKey, DesiredRole, DesiredState,
-    DesiredTarget, DesiredUser, KeyAdmin, KeyLifecycle, KeyPlaces, KnownRole, Principal, RoleKind, RoleOrigin,
-    Rotation, Separation, SymmetricMaterial, TargetPlaces, Trust, Verifiable,
+    DesiredTarget, DesiredUser, KeyAdmin, KeyLifecycle, KeyMaterial, KeyPlaces, KnownRole, Principal, RoleKind,
+    RoleOrigin, Rotation, Separation, TagReach, Takeover, TargetPlaces, Topology, Trust, Verifiable,
 };
 use crate::ids::{AccountId, Partition, RoleArn, RoleName};
 use crate::kms::Capability;
@@ -59,8 +59,15 @@ pub(crate) fn key(name: &str) -> DesiredKey {
         class: None,
         description: None,
         aliases: vec![Located::new(format!("alias/payments/{name}").parse().unwrap(), loc())],
+        remove_aliases: [].into(),
+        takeover: Takeover::Never,
         lifecycle: KeyLifecycle::Enabled,
-        material: SymmetricMaterial::Generated { rotation: Rotation::Off },
+        soak_days: 30,
+        topology: Topology::Single,
+        moved_from: None,
+        adopt: None,
+        tag_reach: TagReach::Declared,
+        material: KeyMaterial::Symmetric { rotation: Rotation::Off, newer_than: None },
         admins: vec![KeyAdmin(role("key-admin"))],
         deleters: Vec::new(),
         auditors: Vec::new(),
@@ -110,6 +117,7 @@ pub(crate) fn target(name: &str, region: &str, keys: Vec<DesiredKey>) -> Desired
 
 pub(crate) fn managed(name: &str, kind: RoleKind, trust: Trust) -> DesiredRole {
     DesiredRole {
+        tag_reach: TagReach::Declared,
         name: name.parse().unwrap(),
         arn: role_arn(name),
         kind,

@@ -1,8 +1,8 @@
 //! A KMS in memory that decides by `access`, and can be made to err in the ways that the self-test must notice.
 
 use crate::access::{Guardrails, KeyFacts, PrincipalFacts, PrincipalType, Request, decide};
-use crate::ids::{AliasName, KeyArn, KeyId, PrincipalArn, RoleArn};
-use crate::live::{Caller, KeyMetadata, LiveGrant, LiveRotation};
+use crate::ids::{AliasName, KeyArn, KeyId, KeyStoreId, PrincipalArn, RoleArn};
+use crate::live::{Caller, KeyMetadata, LiveGrant, LiveKeyStore, LiveRotation, LiveRotations, LiveUsage};
 use crate::policy::PolicyDocument;
 use crate::ports::{
     CallerReader, Clock, Crypto, DataKey, EncryptionContext, Forwarding, KeyReader, PortError, PortErrorKind,
@@ -200,6 +200,15 @@ impl KeyReader for Fake {
     async fn grants(&self, key: &KeyId) -> PortResult<Vec<LiveGrant>> {
         self.admit("kms:ListGrants", key, &EncryptionContext::new())?;
         Ok(Vec::new())
+    }
+    async fn rotations(&self, _: &KeyId) -> PortResult<LiveRotations> {
+        unreachable!("no probe reads it")
+    }
+    async fn last_usage(&self, _: &KeyId) -> PortResult<LiveUsage> {
+        unreachable!("no probe reads it")
+    }
+    async fn key_store(&self, _: &KeyStoreId) -> PortResult<Option<LiveKeyStore>> {
+        unreachable!("no probe reads it")
     }
 }
 

@@ -85,10 +85,12 @@ fn known<T>(observed: &Observed<T>) -> Result<&T, ProbeResult> {
 fn check_state(desired: &DesiredKey, state: KeyState) -> Result<(), ProbeResult> {
     match (state, desired.lifecycle) {
         (KeyState::Enabled, KeyLifecycle::Enabled) => Ok(()),
-        (KeyState::Disabled, KeyLifecycle::Disabled) => {
+        (KeyState::Disabled, KeyLifecycle::Disabled | KeyLifecycle::Retired) => {
             Err(ProbeResult::NotChecked { reason: "the key is disabled, as declared".to_owned() })
         }
-        (KeyState::Enabled, KeyLifecycle::Disabled) => Err(failed("the key is enabled, and declared disabled")),
+        (KeyState::Enabled, KeyLifecycle::Disabled | KeyLifecycle::Retired) => {
+            Err(failed("the key is enabled, and declared disabled"))
+        }
         (
             KeyState::Disabled
             | KeyState::Creating

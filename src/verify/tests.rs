@@ -37,8 +37,14 @@ pub(super) fn metadata() -> KeyMetadata {
         manager: KeyManager::Customer,
         multi_region: false,
         multi_region_type: None,
+        primary_region: None,
+        replica_regions: [].into(),
+        store: None,
+        xks_key_id: None,
         created: None,
         deletion: None,
+        deletion_window: None,
+        valid_to: None,
     }
 }
 
@@ -91,6 +97,8 @@ fn live(state: &DesiredState, extra: &[Statement]) -> LiveTarget {
             tags: Observed::Known(tags.map(|(tag, value)| (tag.to_owned(), value.to_owned())).into()),
             rotation: Observed::Known(LiveRotation::Off),
             grants: Observed::Known(Vec::new()),
+            rotations: None,
+            last_usage: None,
             ram_policy: None,
         }
     };
@@ -104,6 +112,8 @@ fn live(state: &DesiredState, extra: &[Statement]) -> LiveTarget {
         keys: target.keys.iter().map(live_key).collect(),
         aliases: target.keys.iter().map(alias).collect(),
         unreadable: Vec::new(),
+        stores: [].into(),
+        key_count: None,
     }
 }
 

@@ -257,6 +257,8 @@ mod tests {
             tags: Observed::Known(BTreeMap::new()),
             rotation: Observed::Known(LiveRotation::Off),
             grants: Observed::Known(grants),
+            rotations: None,
+            last_usage: None,
         };
         let aliases = aliases.iter().map(|alias| (alias.parse().unwrap(), Some(id.clone()))).collect();
         NamedKey { key, aliases: Observed::Known(aliases) }

@@ -1,13 +1,13 @@
 //! A connection to the account in memory that fails, dies or lags where a test says so.
 
 use super::world::TestMachine;
-use crate::ids::{AccountId, AliasName, KeyArn, KeyId, RoleName};
-use crate::live::{KeyMetadata, LiveGrant, LiveRole, LiveRotation};
+use crate::ids::{AccountId, AliasName, KeyArn, KeyId, KeyStoreId, Region, RoleName};
+use crate::live::{KeyMetadata, LiveGrant, LiveKeyStore, LiveRole, LiveRotation, LiveRotations, LiveUsage};
 use crate::policy::PolicyDocument;
 use crate::ports::fake::FakeAws;
 use crate::ports::{
-    Clock as _, IdentityReader, IdentityWriter, KeyReader, KeyWriter, LockoutCheck, NewKey, NewRole, PortError,
-    PortErrorKind, PortResult,
+    Clock as _, IdentityReader, IdentityWriter, KeyReader, KeyWriter, LockoutCheck, NewKey, NewReplica, NewRole,
+    PortError, PortErrorKind, PortResult,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -153,6 +153,20 @@ impl KeyReader for Wire {
     async fn grants(&self, key: &KeyId) -> PortResult<Vec<LiveGrant>> {
         self.aws.grants(key).await
     }
+
+    async fn rotations(&self, key: &KeyId) -> PortResult<LiveRotations> {
+        self.seen(key.as_str())?;
+        self.aws.rotations(key).await
+    }
+
+    async fn last_usage(&self, key: &KeyId) -> PortResult<LiveUsage> {
+        self.seen(key.as_str())?;
+        self.aws.last_usage(key).await
+    }
+
+    async fn key_store(&self, store: &KeyStoreId) -> PortResult<Option<LiveKeyStore>> {
+        self.aws.key_store(store).await
+    }
 }
 
 impl KeyWriter for Wire {
@@ -163,6 +177,30 @@ impl KeyWriter for Wire {
             Ok(made)
         };
         self.write("", send).await
+    }
+
+    async fn replicate_key(&self, key: &KeyId, replica: &NewReplica) -> PortResult<KeyArn> {
+        self.write(key.as_str(), self.aws.replicate_key(key, replica)).await
+    }
+
+    async fn update_primary_region(&self, key: &KeyId, region: &Region) -> PortResult<()> {
+        self.write(key.as_str(), self.aws.update_primary_region(key, region)).await
+    }
+
+    async fn schedule_deletion(&self, key: &KeyId, days: u8) -> PortResult<()> {
+        self.write(key.as_str(), self.aws.schedule_deletion(key, days)).await
+    }
+
+    async fn cancel_deletion(&self, key: &KeyId) -> PortResult<()> {
+        self.write(key.as_str(), self.aws.cancel_deletion(key)).await
+    }
+
+    async fn rotate_on_demand(&self, key: &KeyId) -> PortResult<()> {
+        self.write(key.as_str(), self.aws.rotate_on_demand(key)).await
+    }
+
+    async fn delete_alias(&self, alias: &AliasName) -> PortResult<()> {
+        self.write(alias.as_str(), self.aws.delete_alias(alias)).await
     }
 
     async fn put_key_policy(&self, key: &KeyId, policy: &PolicyDocument, check: LockoutCheck) -> PortResult<()> {
@@ -250,6 +288,10 @@ impl IdentityWriter for Wire {
 
     async fn tag_role(&self, role: &RoleName, tags: &BTreeMap<String, String>) -> PortResult<()> {
         self.write(role.as_str(), self.aws.tag_role(role, tags)).await
+    }
+
+    async fn untag_role(&self, role: &RoleName, tag_keys: &BTreeSet<String>) -> PortResult<()> {
+        self.write(role.as_str(), self.aws.untag_role(role, tag_keys)).await
     }
 
     async fn put_role_policy(&self, role: &RoleName, name: &str, policy: &PolicyDocument) -> PortResult<()> {

@@ -3,7 +3,7 @@
 use super::wire::{Fault, Lagging, Wire};
 use crate::apply::{ApplyOptions, Job, apply};
 use crate::desired::{DesiredKey, DesiredRole, DesiredState, RoleKind, Rotation, RotationPeriod, Trust};
-use crate::desired::{KeyLifecycle, SymmetricMaterial};
+use crate::desired::{KeyLifecycle, KeyMaterial};
 use crate::ids::{AccountId, AliasName, TargetName};
 use crate::live::{Backend, LiveAccount, LiveTarget};
 use crate::plan::{Claims, Normalize, Outcome, Plan, PlanInput, PlanOptions, plan};
@@ -98,7 +98,7 @@ pub(crate) struct World {
 /// A key with rotation every so many days.
 pub(crate) fn rotating(name: &str, days: i64) -> DesiredKey {
     let rotation = Rotation::Every(RotationPeriod::from_days(days).unwrap());
-    DesiredKey { material: SymmetricMaterial::Generated { rotation }, ..sample::key(name) }
+    DesiredKey { material: KeyMaterial::Symmetric { rotation, newer_than: None }, ..sample::key(name) }
 }
 
 /// A role that ECS tasks take.
@@ -156,6 +156,7 @@ impl World {
     /// Does something with what a plan is made from.
     pub(crate) fn with_input<T>(&self, read: &ReadState, go: impl FnOnce(PlanInput<'_>) -> T) -> T {
         go(PlanInput {
+            today: jiff::civil::date(2026, 11, 24),
             desired: &self.state,
             sources: &SourceMap::default(),
             accounts: &read.accounts,

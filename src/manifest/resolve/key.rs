@@ -11,7 +11,7 @@ use super::principal::{Home, Position};
 use super::tags::{WrittenTags, resolve_tags};
 use super::terms::{Terms, below_floor};
 use super::user::resolve_users;
-use crate::desired::{DesiredKey, KeyAdmin, KeyPlaces, Principal, SymmetricMaterial};
+use crate::desired::{DesiredKey, KeyAdmin, KeyMaterial, KeyPlaces, Principal, TagReach, Takeover, Topology};
 use crate::diag::Diagnostics;
 use crate::ids::{AccountId, KeyName};
 use crate::manifest::raw::{List, RawKey};
@@ -94,8 +94,15 @@ pub(super) fn resolve_key(key: &Key<'_>, site: Site<'_>, claims: &mut Claims, fo
         class: terms.class.get().map(|class| class.name.clone()),
         description: resolve_description(key, site.values, found),
         aliases,
+        remove_aliases: BTreeSet::new(),
+        takeover: Takeover::Never,
         lifecycle: terms.lifecycle,
-        material: SymmetricMaterial::Generated { rotation: terms.rotation },
+        soak_days: 30,
+        topology: Topology::Single,
+        moved_from: None,
+        adopt: None,
+        tag_reach: TagReach::Declared,
+        material: KeyMaterial::Symmetric { rotation: terms.rotation, newer_than: None },
         admins: admins.into_iter().map(|admin| KeyAdmin(admin.value)).collect(),
         deleters: deleters.into_iter().map(|deleter| deleter.value).collect(),
         auditors: auditors.into_iter().map(|auditor| auditor.value).collect(),

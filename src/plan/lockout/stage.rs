@@ -109,10 +109,18 @@ impl<'a> Stage<'a> {
             Action::UntagKey { tag_keys, .. } => {
                 self.of_key(name, |key| key.tags.retain(|tag, _| !tag_keys.contains(tag)));
             }
+            Action::DeleteAlias { alias, .. } => {
+                self.of_key(name, |key| key.aliases.retain(|held| held != alias.as_str()));
+            }
             Action::CreateAlias { alias, .. } | Action::UpdateAlias { alias, .. } => {
                 self.of_key(name, |key| key.aliases.push(alias.to_string()));
             }
             Action::UpdateKeyDescription { .. }
+            | Action::ReplicateKey { .. }
+            | Action::UpdatePrimaryRegion { .. }
+            | Action::ScheduleKeyDeletion { .. }
+            | Action::CancelKeyDeletion { .. }
+            | Action::RotateKeyOnDemand { .. }
             | Action::EnableKey { .. }
             | Action::DisableKey { .. }
             | Action::EnableKeyRotation { .. }
@@ -123,6 +131,7 @@ impl<'a> Stage<'a> {
             | Action::PutRolePermissionsBoundary { .. }
             | Action::DeleteRolePermissionsBoundary { .. }
             | Action::TagRole { .. }
+            | Action::UntagRole { .. }
             | Action::PutRolePolicy { .. }
             | Action::DeleteRolePolicy { .. } => return BTreeSet::new(),
         }
@@ -151,6 +160,9 @@ impl<'a> Stage<'a> {
             }
             Action::DeleteRolePermissionsBoundary { .. } => self.of_role(name, |role| role.boundary = None),
             Action::TagRole { tags, .. } => self.of_role(name, |role| role.facts.tags.extend(tags.clone())),
+            Action::UntagRole { tag_keys, .. } => {
+                self.of_role(name, |role| role.facts.tags.retain(|tag, _| !tag_keys.contains(tag)));
+            }
             Action::PutRolePolicy { name: policy_name, policy, .. } => self.of_role(name, |role| {
                 role.policies.insert(policy_name.clone(), policy.clone());
             }),
@@ -160,6 +172,12 @@ impl<'a> Stage<'a> {
             Action::UpdateRole { .. }
             | Action::UpdateAssumeRolePolicy { .. }
             | Action::CreateKey { .. }
+            | Action::ReplicateKey { .. }
+            | Action::UpdatePrimaryRegion { .. }
+            | Action::ScheduleKeyDeletion { .. }
+            | Action::CancelKeyDeletion { .. }
+            | Action::RotateKeyOnDemand { .. }
+            | Action::DeleteAlias { .. }
             | Action::PutKeyPolicy { .. }
             | Action::UpdateKeyDescription { .. }
             | Action::EnableKey { .. }

@@ -82,6 +82,8 @@ fn a_plan_that_changes_is_checked() {
     let cases: &[(&str, Break)] = &[
         ("creates what exists", |steps| {
             steps[0].action = Action::CreateKey {
+                shape: crate::kms::KeyShape::default(),
+                store: None,
                 key: "ledger".parse().unwrap(),
                 description: String::new(),
                 policy: PolicyDocument::new(Vec::new()),

@@ -3,7 +3,7 @@
 use super::{EMPTY, blocked_by, calls, findings, first_key, ledger, settled, target, touch, wanting};
 use crate::access::{GrantConstraints, GrantFacts, Grantee};
 use crate::apply::tests::world::{World, is_in_sync, rotating};
-use crate::desired::{DesiredKey, KeyLifecycle, Rotation, SymmetricMaterial};
+use crate::desired::{DesiredKey, KeyLifecycle, KeyMaterial, Rotation};
 use crate::exit::Exit;
 use crate::kms::{KeySpec, KeyState, KeyUsage, Origin};
 use crate::live::{KeyManager, LiveGrant, LiveRotation};
@@ -88,7 +88,7 @@ fn what_cannot_be_mended_blocks() {
 #[test]
 fn what_the_manifest_changes_is_planned() {
     let resting = |key: DesiredKey| DesiredKey { lifecycle: KeyLifecycle::Disabled, ..key };
-    let still = SymmetricMaterial::Generated { rotation: Rotation::Off };
+    let still = KeyMaterial::Symmetric { rotation: Rotation::Off, newer_than: None };
     let cases: Vec<(&str, DesiredKey, &[&str])> = vec![
         ("description unmanaged", DesiredKey { description: None, ..ledger() }, &[]),
         ("description", DesiredKey { description: Some("New".into()), ..ledger() }, &["UpdateKeyDescription"]),

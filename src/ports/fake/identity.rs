@@ -10,7 +10,7 @@ use crate::policy::PolicyDocument;
 use crate::ports::{
     AccountIdentityReader, IdentityPolicyReader, IdentityReader, IdentityWriter, NewRole, PortErrorKind, PortResult,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl IdentityReader for FakeAws {
     async fn role(&self, name: &RoleName) -> PortResult<Option<LiveRole>> {
@@ -132,6 +132,13 @@ impl IdentityWriter for FakeAws {
     async fn tag_role(&self, role: &RoleName, tags: &BTreeMap<String, String>) -> PortResult<()> {
         self.run("iam:TagRole", &role, |state| {
             state.role(role)?.tags.extend(tags.clone());
+            Ok(())
+        })
+    }
+
+    async fn untag_role(&self, role: &RoleName, tag_keys: &BTreeSet<String>) -> PortResult<()> {
+        self.run("iam:UntagRole", &role, |state| {
+            state.role(role)?.tags.retain(|tag, _| !tag_keys.contains(tag));
             Ok(())
         })
     }
