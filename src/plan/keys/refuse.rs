@@ -1,0 +1,47 @@
+//! Why a key may not be touched, in words.
+
+use super::super::draft::Sheet;
+use super::super::scope::Refusal;
+use super::KeyGoal;
+use crate::diag::Code;
+use crate::ids::AliasName;
+
+pub(super) fn refuse(goal: &KeyGoal<'_>, refusal: &Refusal, sheet: &mut Sheet<'_>) {
+    let claim = AliasName::claim(goal.stack, &goal.key.name);
+    match refusal {
+        Refusal::AliasWithoutTags { key: None } => sheet.block(
+            Code::OwnershipUnclear,
+            format!("the claim alias `{claim}` stands, but names no key"),
+            format!("if nothing uses it, remove it: aws kms delete-alias --alias-name {claim}"),
+        ),
+        Refusal::AliasWithoutTags { key: Some(key) } => sheet.block(
+            Code::OwnershipUnclear,
+            format!("the claim alias `{claim}` names `{key}`, which does not carry the tags of this key"),
+            "restore the tags keywright:stack, keywright:key and keywright:owner, or remove the alias",
+        ),
+        Refusal::TagsWithoutAlias { keys } => {
+            let ids: Vec<String> = keys.iter().map(|key| format!("`{}`", key.key_id())).collect();
+            sheet.block(
+                Code::OwnershipUnclear,
+                format!("{} the tags of this key, but the claim alias `{claim}` is missing",
+                    if ids.len() == 1 { format!("{} carries", ids.concat()) } else { format!("{} carry", crate::text::and_list(&ids)) }),
+                format!("if the key is this one: aws kms create-alias --alias-name {claim} --target-key-id ID; if not, remove its tag keywright:key"),
+            );
+        }
+        Refusal::ForeignOwner { key, owner } => sheet.block(
+            Code::ForeignOwner,
+            format!("`{}` belongs to another manifest, whose id is `{}`", key.key_id(), crate::text::escape(owner)),
+            "choose another `stack`, or use the manifest that owns the key",
+        ),
+        Refusal::Unreadable { key, action } => sheet.block(
+            Code::Unreadable,
+            format!("`{action}` was denied on `{key}`"),
+            format!("allow the caller {action} on the key"),
+        ),
+        Refusal::PendingDeletion { key, when } => sheet.block(
+            Code::PendingDeletion,
+            format!("`{}` waits to be deleted{}", key.key_id(), when.map(|at| format!(" at {at}")).unwrap_or_default()),
+            format!("to keep it: aws kms cancel-key-deletion --key-id {0}, then aws kms enable-key --key-id {0}; to let it go, remove it from the manifest", key.key_id()),
+        ),
+    }
+}
