@@ -8,6 +8,7 @@ mod delegated;
 mod diff;
 mod drift;
 mod endpoints;
+mod every_key;
 mod first_manifest;
 mod folders;
 mod harness;
