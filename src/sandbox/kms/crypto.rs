@@ -3,7 +3,7 @@
 use super::cipher::{self, Context, Sealed};
 use super::find::{Found, Naming};
 use crate::access::Request;
-use crate::kms::{CIPHERTEXT_BYTES, GRANT_TOKENS, PLAINTEXT_BYTES};
+use crate::kms::{CIPHERTEXT_BYTES, EncryptionAlgorithm, GRANT_TOKENS, PLAINTEXT_BYTES};
 use crate::sandbox::call::{Call, with};
 use crate::sandbox::error::ApiError;
 use crate::sandbox::state::Material;
@@ -46,15 +46,18 @@ pub(super) fn request(call: &Call<'_>, action: &str, found: &Found, context: &Co
     request
 }
 
-fn check_algorithm(call: &Call<'_>, name: &str) -> Result<(), ApiError> {
-    let all = ["SYMMETRIC_DEFAULT", "RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256", "SM2PKE"];
-    match call.params.choice(name, &all)? {
-        None | Some("SYMMETRIC_DEFAULT") => Ok(()),
-        Some(other) => {
-            let message = format!("Algorithm {other} is incompatible with key spec SYMMETRIC_DEFAULT.");
-            Err(ApiError::new("InvalidKeyUsageException", message))
-        }
+fn check_algorithm(call: &Call<'_>, found: &Found, name: &str) -> Result<(), ApiError> {
+    let algorithm = call.params.named(name, EncryptionAlgorithm::ALL)?.unwrap_or(EncryptionAlgorithm::SymmetricDefault);
+    let spec = call.key(found)?.spec;
+    if !spec.encryption_algorithms().contains(&algorithm) {
+        let message = format!("Algorithm {algorithm} is incompatible with key spec {spec}.");
+        return Err(ApiError::new("InvalidKeyUsageException", message));
     }
+    if algorithm != EncryptionAlgorithm::SymmetricDefault {
+        let message = format!("{algorithm} is not in this sandbox yet");
+        return Err(ApiError::new("UnsupportedOperationException", message));
+    }
+    Ok(())
 }
 
 fn damaged() -> ApiError {
@@ -94,7 +97,7 @@ pub(super) fn encrypt(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let context = params.map("EncryptionContext")?;
     let found = call.named(Naming::Alias)?;
     call.admit(&request(call, "kms:Encrypt", &found, &context), &found)?;
-    check_algorithm(call, "EncryptionAlgorithm")?;
+    check_algorithm(call, &found, "EncryptionAlgorithm")?;
     is_dry_run(call)?;
     let (sealed, _) = seal(call, &found, &context, &plaintext)?;
     call.used(&found, "Encrypt")?;
@@ -174,7 +177,7 @@ pub(super) fn decrypt(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let context = params.map("EncryptionContext")?;
     let found = source(call, params.text("KeyId")?, ciphertext.as_deref())?;
     call.admit(&request(call, "kms:Decrypt", &found, &context), &found)?;
-    check_algorithm(call, "EncryptionAlgorithm")?;
+    check_algorithm(call, &found, "EncryptionAlgorithm")?;
     let opened = ciphertext.map(|blob| open(call, &found, &blob, &context)).transpose()?;
     is_dry_run(call)?;
     let (plaintext, material) = opened.ok_or_else(invalid_ciphertext)?;
@@ -201,8 +204,8 @@ pub(super) fn re_encrypt(call: &mut Call<'_>) -> Result<Value, ApiError> {
         with(&mut request, "kms:ReEncryptOnSameKey", same);
         call.admit(&request, found)?;
     }
-    check_algorithm(call, "SourceEncryptionAlgorithm")?;
-    check_algorithm(call, "DestinationEncryptionAlgorithm")?;
+    check_algorithm(call, &from, "SourceEncryptionAlgorithm")?;
+    check_algorithm(call, &to, "DestinationEncryptionAlgorithm")?;
     let opened = ciphertext.map(|blob| open(call, &from, &blob, &old)).transpose()?;
     is_dry_run(call)?;
     let (plaintext, old_material) = opened.ok_or_else(invalid_ciphertext)?;
