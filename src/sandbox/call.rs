@@ -10,7 +10,7 @@ use crate::access::{
     ContextValue, Decision, Evaluation, GrantConstraints, GrantFacts, Grantee, Guardrails, KeyFacts, Layer, Request,
     evaluate,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 /// What a handler works on.
@@ -25,6 +25,8 @@ pub(super) struct Call<'a> {
     pub(super) params: &'a Params,
     /// The sandbox's time.
     pub(super) now: Timestamp,
+    /// How long the transitions take that AWS does not end within the call.
+    pub(super) settle: SignedDuration,
     /// The id of the request.
     pub(super) request_id: &'a str,
 }

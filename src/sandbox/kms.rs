@@ -1,4 +1,4 @@
-//! KMS: the table of operations, and what the passing of time does to keys.
+//! KMS: the table of operations.
 
 mod aliases;
 mod cipher;
@@ -7,22 +7,27 @@ mod data_keys;
 mod find;
 mod fit;
 mod grants;
+mod import;
 mod keys;
 mod managed;
 mod material;
 mod metadata;
 mod paging;
 mod policies;
+mod replicas;
 mod rotation;
+mod stores;
 mod tags;
+mod time;
+mod wrapping;
 
 pub(super) use paging::{after, page};
 pub(super) use tags::{Change as TagChange, key_tag_change};
+pub(super) use time::pass_time;
+pub(super) use wrapping::Wrapping;
 
 use super::call::Handler;
-use super::state::{Deletion, Key, MaterialOrigin, State, StoreLink};
-use crate::kms::KeyState;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 /// Every operation, by name.
 pub(super) const OPERATIONS: &[(&str, Handler)] = &[
@@ -50,6 +55,17 @@ pub(super) const OPERATIONS: &[(&str, Handler)] = &[
     ("GetKeyRotationStatus", rotation::status),
     ("RotateKeyOnDemand", rotation::on_demand),
     ("ListKeyRotations", rotation::list),
+    ("ReplicateKey", replicas::replicate),
+    ("UpdatePrimaryRegion", replicas::update_primary),
+    ("GetParametersForImport", import::parameters),
+    ("ImportKeyMaterial", import::import),
+    ("DeleteImportedKeyMaterial", import::delete),
+    ("CreateCustomKeyStore", stores::create),
+    ("DescribeCustomKeyStores", stores::describe),
+    ("ConnectCustomKeyStore", stores::connect),
+    ("DisconnectCustomKeyStore", stores::disconnect),
+    ("UpdateCustomKeyStore", stores::update),
+    ("DeleteCustomKeyStore", stores::delete),
     ("CreateGrant", grants::create),
     ("ListGrants", grants::list),
     ("RevokeGrant", grants::revoke),
@@ -66,32 +82,4 @@ pub(super) const OPERATIONS: &[(&str, Handler)] = &[
 /// Returns so many days.
 pub(super) fn days(count: i64) -> SignedDuration {
     SignedDuration::from_hours(count.saturating_mul(24))
-}
-
-/// Lets time pass: deletes keys whose window ended, rotates those that are due, forgets old sessions.
-pub(super) fn pass_time(state: &mut State, now: Timestamp) {
-    for arn in state.keys.names_where(|key| matches!(key.deletion, Some(Deletion::At(date)) if date <= now)) {
-        for alias in state.aliases.names_where(|alias| alias.target.as_str() == arn) {
-            state.aliases.remove(&alias);
-        }
-        state.keys.remove(&arn);
-    }
-    // No key in a custom key store rotates.
-    let enabled = |key: &Key| key.state(now, StoreLink::Connected) == KeyState::Enabled;
-    let due = |key: &Key| enabled(key) && key.rotation.as_ref().is_some_and(|rotation| rotation.next <= now);
-    for arn in state.keys.names_where(due) {
-        let Some(key) = state.keys.get_mut(&arn) else { continue };
-        while let Some(rotation) = &mut key.rotation
-            && rotation.next <= now
-        {
-            let at = rotation.next;
-            rotation.next = at.saturating_add(days(rotation.period_days.max(1))).unwrap_or(Timestamp::MAX);
-            key.materials.push(material::symmetric(at, MaterialOrigin::Automatic));
-        }
-    }
-    // Expired credentials are told apart from unknown ones for a while.
-    let forgotten = |expires: Timestamp| now.duration_since(expires) > days(7);
-    for id in state.sessions.names_where(|session| forgotten(session.expires)) {
-        state.sessions.remove(&id);
-    }
 }

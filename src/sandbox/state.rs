@@ -3,8 +3,12 @@
 //! Key material and session secrets stand here in plain text: the sandbox is a development and test tool.
 
 mod key;
+mod key_store;
 
 pub(super) use key::*;
+pub(super) use key_store::*;
+
+use super::kms::Wrapping;
 
 use super::table::Table;
 use crate::ids::{AccountId, KeyArn, Partition};
@@ -22,6 +26,8 @@ pub(super) struct State {
     pub(super) aliases: Table<Alias>,
     /// Custom key stores by id.
     pub(super) stores: Table<KeyStore>,
+    /// What was given to import key material with, by the digest of its token.
+    pub(super) imports: Table<ImportParameters>,
     /// Roles by [`entity`].
     pub(super) roles: Table<Entity>,
     /// Users by [`entity`].
@@ -53,13 +59,15 @@ pub(super) struct Alias {
     pub(super) updated: Timestamp,
 }
 
-/// A custom key store.
+/// What `GetParametersForImport` gave: the key pair that wraps key material on its way.
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct KeyStore {
-    /// Whether its keys can be used.
-    pub(super) connected: bool,
-    /// The cluster of a store of the kind `AWS_CLOUDHSM`.
-    pub(super) cluster: Option<String>,
+pub(super) struct ImportParameters {
+    /// The key for which they were given.
+    pub(super) key: KeyArn,
+    pub(super) wrapping: Wrapping,
+    /// The private key, PKCS#8 as hexadecimal digits.
+    pub(super) private_hex: String,
+    pub(super) valid_to: Timestamp,
 }
 
 /// A role, a user or a group.
@@ -151,6 +159,7 @@ impl State {
         self.keys.is_clean()
             && self.aliases.is_clean()
             && self.stores.is_clean()
+            && self.imports.is_clean()
             && self.roles.is_clean()
             && self.users.is_clean()
             && self.groups.is_clean()
@@ -165,6 +174,7 @@ impl State {
         self.keys.keep();
         self.aliases.keep();
         self.stores.keep();
+        self.imports.keep();
         self.roles.keep();
         self.users.keep();
         self.groups.keep();
@@ -179,6 +189,7 @@ impl State {
         self.keys.undo();
         self.aliases.undo();
         self.stores.undo();
+        self.imports.undo();
         self.roles.undo();
         self.users.undo();
         self.groups.undo();
@@ -190,12 +201,9 @@ impl State {
 
     /// Returns a key's state.
     pub(super) fn key_state(&self, key: &Key, now: Timestamp) -> KeyState {
-        let store = key.store.as_ref().map(|id| self.stores.get(id));
-        let link = match store {
-            Some(store) if store.is_none_or(|store| !store.connected) => StoreLink::Cut,
-            Some(_) | None => StoreLink::Connected,
-        };
-        key.state(now, link)
+        let is_reached = |id: &String| self.stores.get(id).is_some_and(|store| store.is_connected(now));
+        let reached = key.store.as_ref().is_none_or(is_reached);
+        key.state(now, if reached { StoreLink::Connected } else { StoreLink::Cut })
     }
 
     /// Returns the primary of a multi-Region key and its replicas; none for other keys.

@@ -55,6 +55,7 @@ impl Store {
             keys: Table::loaded(rows(database, "keys")?),
             aliases: Table::loaded(rows(database, "aliases")?),
             stores: Table::loaded(rows(database, "stores")?),
+            imports: Table::loaded(rows(database, "imports")?),
             roles: Table::loaded(rows(database, "roles")?),
             users: Table::loaded(rows(database, "users")?),
             groups: Table::loaded(rows(database, "groups")?),
@@ -76,6 +77,7 @@ impl Store {
         write(&transaction, "keys", &state.keys)?;
         write(&transaction, "aliases", &state.aliases)?;
         write(&transaction, "stores", &state.stores)?;
+        write(&transaction, "imports", &state.imports)?;
         write(&transaction, "roles", &state.roles)?;
         write(&transaction, "users", &state.users)?;
         write(&transaction, "groups", &state.groups)?;

@@ -5,8 +5,12 @@ mod enforcement;
 mod grants;
 mod iam;
 mod identities;
+mod import;
 mod keys;
 mod places;
+mod replicas;
+mod rotation;
+mod stores;
 mod wire;
 
 use super::*;

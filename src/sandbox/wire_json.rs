@@ -3,7 +3,7 @@
 use super::error::ApiError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -131,6 +131,14 @@ impl Params {
             }
             Some(_) | None => Ok(number),
         }
+    }
+
+    /// Returns an optional point in time: seconds since 1970 on the wire.
+    pub(super) fn time(&self, name: &str) -> Result<Option<Timestamp>, ApiError> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        let duration = value.as_f64().and_then(|seconds| SignedDuration::try_from_secs_f64(seconds).ok());
+        let time = duration.and_then(|duration| Timestamp::from_duration(duration).ok());
+        time.map(Some).ok_or_else(|| self.wrong_type(name, "a point in time"))
     }
 
     /// Returns a Boolean, false if absent.

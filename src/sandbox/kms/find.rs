@@ -29,7 +29,7 @@ pub(super) struct Found {
 /// Checks that a key's state allows an operation.
 ///
 /// <https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html>
-fn check_state(key: &Key, state: KeyState, operation: &str) -> Result<(), ApiError> {
+pub(super) fn check_state(key: &Key, state: KeyState, operation: &str) -> Result<(), ApiError> {
     let Some(StateVerdict::Refused(reason)) = state_allows(operation, state) else { return Ok(()) };
     let message = match (reason, state) {
         (StateError::Disabled, _) => format!("{} is disabled.", key.arn),

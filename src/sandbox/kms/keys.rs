@@ -2,7 +2,8 @@
 
 use super::find::{Found, Naming};
 use super::metadata::metadata;
-use super::{days, material, paging, policies, tags};
+use super::{days, material, paging, policies, stores, tags};
+use crate::access::Request;
 use crate::ids::{KeyArn, Partition};
 use crate::kms::{
     DELETION_DAYS_DEFAULT, DELETION_DAYS_MAX, DELETION_DAYS_MIN, DESCRIPTION_CHARS, KeyShape, KeySpec, KeyState,
@@ -13,7 +14,7 @@ use crate::sandbox::call::{Call, with, with_tags};
 use crate::sandbox::error::ApiError;
 use crate::sandbox::random;
 use crate::sandbox::state::{Deletion, Key, MultiRegion};
-use crate::sandbox::wire_json::{Params, epoch};
+use crate::sandbox::wire_json::epoch;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -40,6 +41,7 @@ pub(super) fn new(call: &Call<'_>, shape: KeyShape) -> Key {
         policy: policies::default(call.caller.partition(), account),
         tags: BTreeMap::new(),
         rotation: None,
+        rotating: None,
         materials: Vec::new(),
         grants: Vec::new(),
         last_use: None,
@@ -49,20 +51,14 @@ pub(super) fn new(call: &Call<'_>, shape: KeyShape) -> Key {
 
 /// `CreateKey`.
 pub(super) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let params = call.params;
     let shape = shape(call)?;
-    let description = params.bounded("Description", DESCRIPTION_CHARS)?.unwrap_or_default();
-    let tags = tags::given(&params.structures("Tags")?)?;
-    tags::check(&tags, &BTreeMap::new())?;
-    let mut key = new(call, shape);
-    description.clone_into(&mut key.description);
-    authorize_create(call, &key, &tags)?;
-    if let Some(policy) = params.text("Policy")? {
-        key.policy = policies::accept(call, &key, policy)?;
+    let mut key = described(call, new(call, shape))?;
+    if let Some(place) = stores::place(call, shape.origin)? {
+        key.store = Some(place.store);
+        key.xks_key_id = place.external_key;
     }
-    policies::check_lockout(call, &key)?;
-    key.tags = tags.into_iter().collect();
-    if shape.origin == Origin::AwsKms {
+    // The material of keys in custom key stores is played: no cluster and no key manager stands behind a store.
+    if shape.origin != Origin::External {
         key.materials.push(material::new(shape.spec, call.now).ok_or_else(|| unsupported_spec(call, shape.spec))?);
     }
     let answer = json!({ "KeyMetadata": metadata(call.state, &key, call.now) });
@@ -71,6 +67,22 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     call.lag.hide("tags", &arn);
     call.state.keys.insert(arn, key);
     Ok(answer)
+}
+
+/// Returns a key with the description, tags and policy of the call, if the caller may create it.
+pub(super) fn described(call: &Call<'_>, mut key: Key) -> Result<Key, ApiError> {
+    let params = call.params;
+    params.bounded("Description", DESCRIPTION_CHARS)?.unwrap_or_default().clone_into(&mut key.description);
+    let tags = tags::given(&params.structures("Tags")?)?;
+    tags::check(&tags, &BTreeMap::new())?;
+    key.tags = BTreeMap::new();
+    authorize_create(call, &key, &tags)?;
+    if let Some(policy) = params.text("Policy")? {
+        key.policy = policies::accept(call, &key, policy)?;
+    }
+    policies::check_lockout(call, &key)?;
+    key.tags = tags.into_iter().collect();
+    Ok(key)
 }
 
 /// Returns what kind of key is asked for; refuses what does not exist, and by name what this sandbox does not have.
@@ -96,7 +108,6 @@ fn shape(call: &Call<'_>) -> Result<KeyShape, ApiError> {
         let message = format!("Origin {origin} is for single-Region keys with KeySpec SYMMETRIC_DEFAULT");
         return Err(ApiError::new("UnsupportedOperationException", message));
     }
-    check_store(params, origin)?;
     Ok(shape)
 }
 
@@ -109,25 +120,10 @@ fn unsupported_spec(call: &Call<'_>, spec: KeySpec) -> ApiError {
     ApiError::new("UnsupportedOperationException", format!("KeySpec {spec} is not in this sandbox: {because}"))
 }
 
-/// Refuses custom key stores by name.
-fn check_store(params: &Params, origin: Origin) -> Result<(), ApiError> {
-    let not_yet = |what: String| {
-        Err(ApiError::new("UnsupportedOperationException", format!("{what} is not in this sandbox yet")))
-    };
-    if matches!(origin, Origin::AwsCloudHsm | Origin::ExternalKeyStore) {
-        return not_yet(format!("Origin {origin}"));
-    }
-    for name in ["CustomKeyStoreId", "XksKeyId"] {
-        if params.has(name) {
-            return not_yet(name.to_owned());
-        }
-    }
-    Ok(())
-}
-
 /// `kms:CreateKey` is a matter of IAM alone; with tags `kms:TagResource` is needed as well.
 fn authorize_create(call: &Call<'_>, key: &Key, tags: &[(String, String)]) -> Result<(), ApiError> {
-    let mut request = call.request("kms:CreateKey", "*");
+    let region = key.arn.region();
+    let mut request = Request { region: region.clone(), ..call.request("kms:CreateKey", "*") };
     for name in ["kms:KeySpec", "kms:CustomerMasterKeySpec"] {
         with(&mut request, name, key.spec.name());
     }
@@ -137,7 +133,8 @@ fn authorize_create(call: &Call<'_>, key: &Key, tags: &[(String, String)]) -> Re
     with(&mut request, "kms:KeyOrigin", key.origin.name());
     with(&mut request, "kms:MultiRegion", if key.multi_region.is_some() { "true" } else { "false" });
     if key.multi_region.is_some() {
-        with(&mut request, "kms:MultiRegionKeyType", "PRIMARY");
+        let kind = if key.is_replica() { "REPLICA" } else { "PRIMARY" };
+        with(&mut request, "kms:MultiRegionKeyType", kind);
     }
     let bypass = call.params.flag("BypassPolicyLockoutSafetyCheck")?;
     with(&mut request, "kms:BypassPolicyLockoutSafetyCheck", if bypass { "true" } else { "false" });
@@ -147,7 +144,7 @@ fn authorize_create(call: &Call<'_>, key: &Key, tags: &[(String, String)]) -> Re
         return Ok(());
     }
     // The key has its default policy here, so that the caller's own policies decide.
-    let mut request = call.request("kms:TagResource", key.arn.as_str());
+    let mut request = Request { region, ..call.request("kms:TagResource", key.arn.as_str()) };
     with_tags(&mut request, tags.iter().map(|(key, value)| (key, Some(value))));
     call.authorize_on_key(&request, key)
 }
@@ -209,12 +206,14 @@ pub(super) fn schedule_deletion(call: &mut Call<'_>) -> Result<Value, ApiError> 
     call.admit(&request, &found)?;
     let date = call.now.saturating_add(days(window)).unwrap_or(Timestamp::MAX);
     let key = call.key_mut(&found)?;
-    key.deletion = Some(Deletion::At(date));
+    // The window of a primary with replicas starts when the last of them is gone.
+    let waits = matches!(&key.multi_region, Some(MultiRegion::Primary { replicas }) if !replicas.is_empty());
+    key.deletion = Some(if waits { Deletion::AfterReplicas { window_days: window } } else { Deletion::At(date) });
     key.enabled = false;
     Ok(json!({
         "KeyId": found.arn,
-        "DeletionDate": epoch(date),
-        "KeyState": KeyState::PendingDeletion,
+        "DeletionDate": (!waits).then(|| epoch(date)),
+        "KeyState": if waits { KeyState::PendingReplicaDeletion } else { KeyState::PendingDeletion },
         "PendingWindowInDays": window,
     }))
 }

@@ -34,7 +34,7 @@ pub(super) fn metadata(state: &State, key: &Key, now: Timestamp) -> Value {
         "ValidTo": expiration.and_then(ExpirationModel::valid_to).map(epoch),
         "KeyManager": if key.aws_managed { "AWS" } else { "CUSTOMER" },
         "CustomKeyStoreId": key.store,
-        "CloudHsmClusterId": key.store.as_ref().and_then(|id| state.stores.get(id)?.cluster.as_ref()),
+        "CloudHsmClusterId": key.store.as_ref().and_then(|id| state.stores.get(id)?.cluster()),
         "XksKeyConfiguration": key.xks_key_id.as_ref().map(|id| json!({ "Id": id })),
         "CustomerMasterKeySpec": key.spec,
         "KeySpec": key.spec,

@@ -28,6 +28,8 @@ pub(in crate::sandbox) struct Key {
     pub(in crate::sandbox) policy: String,
     pub(in crate::sandbox) tags: BTreeMap<String, String>,
     pub(in crate::sandbox) rotation: Option<Rotation>,
+    /// A rotation on demand that is under way.
+    pub(in crate::sandbox) rotating: Option<UnderWay>,
     /// In the order in which they came into use; those that wait for their use stand last.
     pub(in crate::sandbox) materials: Vec<Material>,
     pub(in crate::sandbox) grants: Vec<Grant>,
@@ -67,6 +69,13 @@ pub(in crate::sandbox) enum Transition {
 pub(in crate::sandbox) struct Rotation {
     pub(in crate::sandbox) period_days: i64,
     pub(in crate::sandbox) next: Timestamp,
+}
+
+/// A rotation on demand that takes a while.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::sandbox) struct UnderWay {
+    pub(in crate::sandbox) since: Timestamp,
+    pub(in crate::sandbox) until: Timestamp,
 }
 
 /// How key material came to be.
@@ -216,9 +225,19 @@ impl Key {
     /// Returns whether material has to be imported before the key can be used: all that is in use must be there.
     ///
     /// <https://docs.aws.amazon.com/kms/latest/developerguide/importing-keys-managing.html>
-    fn lacks_material(&self) -> bool {
+    pub(in crate::sandbox) fn lacks_material(&self) -> bool {
         let mut in_use = self.materials_in_use().peekable();
         self.origin == Origin::External && (in_use.peek().is_none() || in_use.any(|material| material.hex.is_none()))
+    }
+
+    /// Returns whether it is a replica of a multi-Region key.
+    pub(in crate::sandbox) fn is_replica(&self) -> bool {
+        matches!(self.multi_region, Some(MultiRegion::Replica { .. }))
+    }
+
+    /// Returns the imported material that waits for its rotation.
+    pub(in crate::sandbox) fn waiting_material(&self) -> Option<&Material> {
+        self.materials.iter().find(|material| material.standing != MaterialStanding::InUse)
     }
 
     /// Returns the materials that encrypt or once did, oldest first.
@@ -278,6 +297,7 @@ mod tests {
             policy: String::new(),
             tags: BTreeMap::new(),
             rotation: None,
+            rotating: None,
             materials: vec![material(Some("00"), MaterialStanding::InUse)],
             grants: Vec::new(),
             last_use: None,

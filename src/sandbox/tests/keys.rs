@@ -236,7 +236,7 @@ async fn keys_without_material_and_keys_of_many_regions_say_so() {
     assert_eq!(configuration.primary_key().unwrap().arn(), primary.arn());
     assert_eq!(configuration.primary_key().unwrap().region(), Some("eu-west-1"));
     assert!(configuration.replica_keys().is_empty());
-    assert_eq!(code(kms.create_key().origin("AWS_CLOUDHSM".into()).send().await), "UnsupportedOperationException");
+    assert_eq!(code(kms.create_key().origin("AWS_CLOUDHSM".into()).send().await), "ValidationException");
 }
 
 #[tokio::test]
