@@ -1,21 +1,32 @@
 //! KMS: the table of operations.
 
+mod agreement;
 mod aliases;
 mod cipher;
 mod crypto;
 mod data_keys;
+mod der;
 mod find;
 mod fit;
 mod grants;
 mod import;
+mod kem;
 mod keys;
+mod mac;
 mod managed;
 mod material;
 mod metadata;
+mod mu;
+mod oaep;
 mod paging;
+mod pairs;
 mod policies;
+mod private;
+mod public_key;
 mod replicas;
 mod rotation;
+mod sign;
+mod signature;
 mod stores;
 mod tags;
 mod time;
@@ -76,7 +87,17 @@ pub(super) const OPERATIONS: &[(&str, Handler)] = &[
     ("ReEncrypt", crypto::re_encrypt),
     ("GenerateDataKey", data_keys::generate),
     ("GenerateDataKeyWithoutPlaintext", data_keys::generate_without_plaintext),
+    ("GenerateDataKeyPair", pairs::generate),
+    ("GenerateDataKeyPairWithoutPlaintext", pairs::generate_without_plaintext),
     ("GenerateRandom", data_keys::random),
+    ("GetPublicKey", public_key::get),
+    ("Sign", sign::sign),
+    ("Verify", sign::verify),
+    ("GenerateMac", mac::generate),
+    ("VerifyMac", mac::verify),
+    ("DeriveSharedSecret", agreement::derive),
+    ("Encapsulate", kem::encapsulate),
+    ("Decapsulate", kem::decapsulate),
 ];
 
 /// Returns so many days.

@@ -173,6 +173,11 @@ impl Params {
         Ok(at.and_then(|at| all.get(at)).copied())
     }
 
+    /// Returns a name that must be given and be one of AWS's.
+    pub(super) fn required_name<T: Copy + std::fmt::Display>(&self, name: &str, all: &[T]) -> Result<T, ApiError> {
+        self.named(name, all)?.ok_or_else(|| self.missing(name))
+    }
+
     /// Returns a map of strings, empty if absent.
     pub(super) fn map(&self, name: &str) -> Result<BTreeMap<String, String>, ApiError> {
         let Some(value) = self.get(name) else { return Ok(BTreeMap::new()) };

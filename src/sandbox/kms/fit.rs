@@ -30,12 +30,13 @@ pub(super) fn misfit(shape: KeyShape, operation: &str) -> Option<Misfit> {
     if usage(operation).is_some_and(|usage| usage != shape.usage) {
         return Some(Misfit::Usage);
     }
+    let of_symmetric = (shape.spec != KeySpec::SymmetricDefault).then_some(Misfit::Usage);
     let unsupported = |fits: bool| (!fits).then_some(Misfit::Unsupported);
     match operation {
-        "GenerateDataKey"
-        | "GenerateDataKeyWithoutPlaintext"
-        | "GenerateDataKeyPair"
-        | "GenerateDataKeyPairWithoutPlaintext" => (shape.spec != KeySpec::SymmetricDefault).then_some(Misfit::Usage),
+        "GenerateDataKey" | "GenerateDataKeyWithoutPlaintext" => of_symmetric,
+        "GenerateDataKeyPair" | "GenerateDataKeyPairWithoutPlaintext" => {
+            of_symmetric.or_else(|| unsupported(matches!(shape.origin, Origin::AwsKms | Origin::External)))
+        }
         "GetPublicKey" => unsupported(shape.spec.is_asymmetric()),
         "EnableKeyRotation" | "DisableKeyRotation" | "GetKeyRotationStatus" => {
             unsupported(shape.rotates_automatically())

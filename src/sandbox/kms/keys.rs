@@ -2,9 +2,9 @@
 
 use super::find::{Found, Naming};
 use super::metadata::metadata;
-use super::{days, material, paging, policies, stores, tags};
+use super::{crypto, days, material, paging, policies, stores, tags};
 use crate::access::Request;
-use crate::ids::{KeyArn, Partition};
+use crate::ids::KeyArn;
 use crate::kms::{
     DELETION_DAYS_DEFAULT, DELETION_DAYS_MAX, DELETION_DAYS_MIN, DESCRIPTION_CHARS, KeyShape, KeySpec, KeyState,
     KeyUsage, Origin,
@@ -59,7 +59,8 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     }
     // The material of keys in custom key stores is played: no cluster and no key manager stands behind a store.
     if shape.origin != Origin::External {
-        key.materials.push(material::new(shape.spec, call.now).ok_or_else(|| unsupported_spec(call, shape.spec))?);
+        let unsupported = || crypto::unsupported_spec(call, shape.spec);
+        key.materials.push(material::new(shape.spec, call.now).ok_or_else(unsupported)?);
     }
     let answer = json!({ "KeyMetadata": metadata(call.state, &key, call.now) });
     let arn = key.arn.as_str().to_owned();
@@ -99,7 +100,7 @@ fn shape(call: &Call<'_>) -> Result<KeyShape, ApiError> {
         return Err(ApiError::validation(format!("KeyUsage {usage} is not compatible with KeySpec {spec}")));
     }
     if spec.only_in_china() {
-        return Err(unsupported_spec(call, spec));
+        return Err(crypto::unsupported_spec(call, spec));
     }
     let origin = params.named("Origin", Origin::ALL)?.unwrap_or(Origin::AwsKms);
     let shape = KeyShape::new(spec, usage).with_origin(origin);
@@ -109,15 +110,6 @@ fn shape(call: &Call<'_>) -> Result<KeyShape, ApiError> {
         return Err(ApiError::new("UnsupportedOperationException", message));
     }
     Ok(shape)
-}
-
-fn unsupported_spec(call: &Call<'_>, spec: KeySpec) -> ApiError {
-    let because = if call.caller.partition() == Partition::AwsCn {
-        "no cryptographic library of this sandbox has it"
-    } else {
-        "it exists in the Regions of China only"
-    };
-    ApiError::new("UnsupportedOperationException", format!("KeySpec {spec} is not in this sandbox: {because}"))
 }
 
 /// `kms:CreateKey` is a matter of IAM alone; with tags `kms:TagResource` is needed as well.

@@ -2,16 +2,14 @@
 //!
 //! <https://docs.aws.amazon.com/kms/latest/developerguide/importing-keys-get-public-key-and-token.html>
 
+use super::material;
 use crate::kms::KeySpec;
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::key_wrap::{AES_256, AesKek, KeyWrapPadded as _};
 use aws_lc_rs::rsa::{
     self, KeySize, OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, PrivateDecryptingKey,
 };
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256K1_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING,
-    ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair,
-};
+use aws_lc_rs::signature::{EcdsaKeyPair, Ed25519KeyPair};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -127,26 +125,22 @@ impl Wrapping {
 }
 
 /// Returns imported material in the form in which keys keep it; `None` if it is not that of a key of the spec.
-pub(super) fn read(spec: KeySpec, material: &[u8]) -> Option<Vec<u8>> {
-    let secret = |length: usize| (material.len() == length).then(|| material.to_vec());
-    let ecc = |algorithm: &'static EcdsaSigningAlgorithm| {
-        let key = EcdsaKeyPair::from_pkcs8(algorithm, material).ok()?;
-        key.to_pkcs8v1().ok().map(|der| der.as_ref().to_vec())
-    };
+pub(super) fn read(spec: KeySpec, given: &[u8]) -> Option<Vec<u8>> {
+    let secret = |length: usize| (given.len() == length).then(|| given.to_vec());
     match spec {
         KeySpec::SymmetricDefault | KeySpec::Hmac256 => secret(32),
         KeySpec::Hmac224 => secret(28),
         KeySpec::Hmac384 => secret(48),
         KeySpec::Hmac512 => secret(64),
-        KeySpec::Rsa2048 => rsa(2048, material),
-        KeySpec::Rsa3072 => rsa(3072, material),
-        KeySpec::Rsa4096 => rsa(4096, material),
-        KeySpec::EccNistP256 => ecc(&ECDSA_P256_SHA256_ASN1_SIGNING),
-        KeySpec::EccNistP384 => ecc(&ECDSA_P384_SHA384_ASN1_SIGNING),
-        KeySpec::EccNistP521 => ecc(&ECDSA_P521_SHA512_ASN1_SIGNING),
-        KeySpec::EccSecgP256k1 => ecc(&ECDSA_P256K1_SHA256_ASN1_SIGNING),
+        KeySpec::Rsa2048 => rsa(2048, given),
+        KeySpec::Rsa3072 => rsa(3072, given),
+        KeySpec::Rsa4096 => rsa(4096, given),
+        KeySpec::EccNistP256 | KeySpec::EccNistP384 | KeySpec::EccNistP521 | KeySpec::EccSecgP256k1 => {
+            let key = EcdsaKeyPair::from_pkcs8(material::ecdsa(spec)?, given).ok()?;
+            key.to_pkcs8v1().ok().map(|der| der.as_ref().to_vec())
+        }
         KeySpec::EccNistEdwards25519 => {
-            let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(material).ok()?;
+            let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(given).ok()?;
             key.to_pkcs8v1().ok().map(|der| der.as_ref().to_vec())
         }
         KeySpec::MlDsa44
@@ -167,7 +161,6 @@ fn rsa(bits: usize, material: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::kms::material;
     use jiff::Timestamp;
 
     fn new(spec: KeySpec) -> Vec<u8> {

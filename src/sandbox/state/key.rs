@@ -101,8 +101,8 @@ pub(in crate::sandbox) enum MaterialStanding {
 #[derive(Clone, Serialize, Deserialize)]
 pub(in crate::sandbox) struct Material {
     pub(in crate::sandbox) id: String,
-    /// Its bytes as hexadecimal digits: PKCS#8 of asymmetric keys (ML-KEM: the decapsulation key), otherwise the
-    /// secret itself. `None` once imported material has expired or was deleted.
+    /// Its bytes as hexadecimal digits: PKCS#8 of RSA and elliptic-curve keys, the seed of ML-DSA (32 bytes) and ML-KEM
+    /// (64 bytes) keys, otherwise the secret itself. `None` once imported material has expired or was deleted.
     pub(in crate::sandbox) hex: Option<String>,
     pub(in crate::sandbox) since: Timestamp,
     pub(in crate::sandbox) origin: MaterialOrigin,
