@@ -1,6 +1,7 @@
 //! Faults on request: lost replies, throttling, server errors, latency, a crash, eventual consistency.
 
 use super::error::ApiError;
+use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ enum Fault {
     Crash { operation: String, nth: u64 },
     /// What is new appears in lists only after so many further lists.
     Lag(u32),
+    /// What AWS does not end within the call takes so long.
+    Settle(SignedDuration),
 }
 
 impl Faults {
@@ -38,7 +41,9 @@ impl Faults {
     /// * `error:CreateAlias*2` — the first two are answered with status 500;
     /// * `latency:50` — every call takes 50 milliseconds;
     /// * `crash:*@7`, `crash:CreateAlias@1` — from that call on nothing is answered any more;
-    /// * `lag:2` — new keys, aliases and tags appear in lists only after two further lists.
+    /// * `lag:2` — new keys, aliases and tags appear in lists only after two further lists;
+    /// * `settle:30` — new replicas stay `Creating`, moved primaries `Updating`, key stores `CONNECTING` and rotations on
+    ///   demand under way for 30 seconds of the sandbox's clock.
     pub fn parse(text: &str) -> Result<Self, String> {
         let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
         parts.map(Fault::parse).collect::<Result<_, _>>().map(Self)
@@ -50,7 +55,7 @@ impl Fault {
         let unknown = || {
             format!(
                 "`{}` is no fault: write drop-reply:OPERATION@N, throttle:OPERATION*N, error:OPERATION*N, latency:MS, \
-                 crash:OPERATION@N or lag:N",
+                 crash:OPERATION@N, lag:N or settle:SECONDS",
                 crate::text::escape(text)
             )
         };
@@ -67,6 +72,7 @@ impl Fault {
             "crash" => split('@').map(|(operation, nth)| Self::Crash { operation, nth }),
             "latency" => rest.parse().ok().map(|ms| Self::Latency(Duration::from_millis(ms))),
             "lag" => rest.parse().ok().map(Self::Lag),
+            "settle" => rest.parse().ok().map(|seconds: u32| Self::Settle(SignedDuration::from_secs(seconds.into()))),
             _ => None,
         };
         fault.ok_or_else(unknown)
@@ -115,6 +121,11 @@ impl Fates {
         self.faults.iter().map(|fault| if let Fault::Lag(reads) = fault { *reads } else { 0 }).sum()
     }
 
+    /// Returns how long the transitions take that AWS does not end within a call.
+    pub(super) fn settle(&self) -> SignedDuration {
+        self.faults.iter().map(|fault| if let Fault::Settle(time) = fault { *time } else { SignedDuration::ZERO }).sum()
+    }
+
     fn count(&self, operation: &str) -> u64 {
         if operation == "*" {
             return self.counts.values().sum();
@@ -146,7 +157,8 @@ impl Fates {
                 | Fault::Throttle { .. }
                 | Fault::ServerError { .. }
                 | Fault::Latency(_)
-                | Fault::Lag(_) => {}
+                | Fault::Lag(_)
+                | Fault::Settle(_) => {}
             }
         }
         if self.crashed { Fate::Cut } else { fate }
@@ -215,7 +227,7 @@ mod tests {
 
     #[test]
     fn faults_that_are_misspelt_are_named() {
-        for bad in ["drop:CreateKey@1", "throttle:X", "crash:@1", "lag:x", "drop-reply:X@0"] {
+        for bad in ["drop:CreateKey@1", "throttle:X", "crash:@1", "lag:x", "drop-reply:X@0", "settle:-1"] {
             assert!(Faults::parse(bad).unwrap_err().contains(bad), "{bad}");
         }
         assert_eq!(Faults::parse(" ").unwrap(), Faults::none());

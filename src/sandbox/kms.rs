@@ -1,25 +1,44 @@
-//! KMS: the table of operations, and what the passing of time does to keys.
+//! KMS: the table of operations.
 
+mod agreement;
 mod aliases;
 mod cipher;
 mod crypto;
 mod data_keys;
+mod der;
 mod find;
+mod fit;
 mod grants;
+mod import;
+mod kem;
 mod keys;
+mod mac;
 mod managed;
+mod material;
+mod metadata;
+mod mu;
+mod oaep;
 mod paging;
+mod pairs;
 mod policies;
+mod private;
+mod public_key;
+mod replicas;
 mod rotation;
+mod sign;
+mod signature;
+mod stores;
 mod tags;
+mod time;
+mod wrapping;
 
 pub(super) use paging::{after, page};
 pub(super) use tags::{Change as TagChange, key_tag_change};
+pub(super) use time::pass_time;
+pub(super) use wrapping::Wrapping;
 
 use super::call::Handler;
-use super::state::{MaterialOrigin, State};
-use crate::kms::KeyState;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 /// Every operation, by name.
 pub(super) const OPERATIONS: &[(&str, Handler)] = &[
@@ -47,6 +66,17 @@ pub(super) const OPERATIONS: &[(&str, Handler)] = &[
     ("GetKeyRotationStatus", rotation::status),
     ("RotateKeyOnDemand", rotation::on_demand),
     ("ListKeyRotations", rotation::list),
+    ("ReplicateKey", replicas::replicate),
+    ("UpdatePrimaryRegion", replicas::update_primary),
+    ("GetParametersForImport", import::parameters),
+    ("ImportKeyMaterial", import::import),
+    ("DeleteImportedKeyMaterial", import::delete),
+    ("CreateCustomKeyStore", stores::create),
+    ("DescribeCustomKeyStores", stores::describe),
+    ("ConnectCustomKeyStore", stores::connect),
+    ("DisconnectCustomKeyStore", stores::disconnect),
+    ("UpdateCustomKeyStore", stores::update),
+    ("DeleteCustomKeyStore", stores::delete),
     ("CreateGrant", grants::create),
     ("ListGrants", grants::list),
     ("RevokeGrant", grants::revoke),
@@ -57,38 +87,20 @@ pub(super) const OPERATIONS: &[(&str, Handler)] = &[
     ("ReEncrypt", crypto::re_encrypt),
     ("GenerateDataKey", data_keys::generate),
     ("GenerateDataKeyWithoutPlaintext", data_keys::generate_without_plaintext),
+    ("GenerateDataKeyPair", pairs::generate),
+    ("GenerateDataKeyPairWithoutPlaintext", pairs::generate_without_plaintext),
     ("GenerateRandom", data_keys::random),
+    ("GetPublicKey", public_key::get),
+    ("Sign", sign::sign),
+    ("Verify", sign::verify),
+    ("GenerateMac", mac::generate),
+    ("VerifyMac", mac::verify),
+    ("DeriveSharedSecret", agreement::derive),
+    ("Encapsulate", kem::encapsulate),
+    ("Decapsulate", kem::decapsulate),
 ];
 
 /// Returns so many days.
 pub(super) fn days(count: i64) -> SignedDuration {
     SignedDuration::from_hours(count.saturating_mul(24))
-}
-
-/// Lets time pass: deletes keys whose window ended, rotates those that are due, forgets old sessions.
-pub(super) fn pass_time(state: &mut State, now: Timestamp) {
-    for arn in state.keys.names_where(|key| key.deletion.is_some_and(|date| date <= now)) {
-        for alias in state.aliases.names_where(|alias| alias.target.as_str() == arn) {
-            state.aliases.remove(&alias);
-        }
-        state.keys.remove(&arn);
-    }
-    let due = |key: &super::state::Key| {
-        key.state() == KeyState::Enabled && key.rotation.as_ref().is_some_and(|rotation| rotation.next <= now)
-    };
-    for arn in state.keys.names_where(due) {
-        let Some(key) = state.keys.get_mut(&arn) else { continue };
-        while let Some(rotation) = &mut key.rotation
-            && rotation.next <= now
-        {
-            let at = rotation.next;
-            rotation.next = at.saturating_add(days(rotation.period_days.max(1))).unwrap_or(Timestamp::MAX);
-            key.materials.push(keys::material(at, MaterialOrigin::Automatic));
-        }
-    }
-    // Expired credentials are told apart from unknown ones for a while.
-    let forgotten = |expires: Timestamp| now.duration_since(expires) > days(7);
-    for id in state.sessions.names_where(|session| forgotten(session.expires)) {
-        state.sessions.remove(&id);
-    }
 }

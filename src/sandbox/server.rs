@@ -188,8 +188,9 @@ impl Engine {
         } else {
             Params::from_json(&incoming.body)?
         };
+        let settle = inner.fates.settle();
         let (state, lag) = (&mut inner.state, &mut inner.lag);
-        handler(&mut Call { state, lag, caller: &caller, params: &params, now, request_id })
+        handler(&mut Call { state, lag, caller: &caller, params: &params, now, settle, request_id })
     }
 }
 

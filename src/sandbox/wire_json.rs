@@ -3,7 +3,7 @@
 use super::error::ApiError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -133,6 +133,14 @@ impl Params {
         }
     }
 
+    /// Returns an optional point in time: seconds since 1970 on the wire.
+    pub(super) fn time(&self, name: &str) -> Result<Option<Timestamp>, ApiError> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        let duration = value.as_f64().and_then(|seconds| SignedDuration::try_from_secs_f64(seconds).ok());
+        let time = duration.and_then(|duration| Timestamp::from_duration(duration).ok());
+        time.map(Some).ok_or_else(|| self.wrong_type(name, "a point in time"))
+    }
+
     /// Returns a Boolean, false if absent.
     pub(super) fn flag(&self, name: &str) -> Result<bool, ApiError> {
         match self.get(name) {
@@ -154,6 +162,20 @@ impl Params {
             }
             Some(_) | None => Ok(text),
         }
+    }
+
+    /// Returns an optional name that must be one of AWS's.
+    pub(super) fn named<T: Copy + std::fmt::Display>(&self, name: &str, all: &[T]) -> Result<Option<T>, ApiError> {
+        let names: Vec<String> = all.iter().map(ToString::to_string).collect();
+        let choices: Vec<&str> = names.iter().map(String::as_str).collect();
+        let text = self.choice(name, &choices)?;
+        let at = text.and_then(|text| names.iter().position(|known| known == text));
+        Ok(at.and_then(|at| all.get(at)).copied())
+    }
+
+    /// Returns a name that must be given and be one of AWS's.
+    pub(super) fn required_name<T: Copy + std::fmt::Display>(&self, name: &str, all: &[T]) -> Result<T, ApiError> {
+        self.named(name, all)?.ok_or_else(|| self.missing(name))
     }
 
     /// Returns a map of strings, empty if absent.

@@ -2,7 +2,7 @@
 
 use super::find::Naming;
 use super::paging;
-use crate::access::{Guardrails, evaluate};
+use crate::access::{Guardrails, Request, evaluate};
 use crate::ids::{AccountId, Partition};
 use crate::kms::POLICY_BYTES;
 use crate::policy::PolicyDocument;
@@ -55,7 +55,7 @@ pub(super) fn check_lockout(call: &Call<'_>, key: &Key) -> Result<(), ApiError> 
     if call.params.flag("BypassPolicyLockoutSafetyCheck")? {
         return Ok(());
     }
-    let request = call.request("kms:PutKeyPolicy", key.arn.as_str());
+    let request = Request { region: key.arn.region(), ..call.request("kms:PutKeyPolicy", key.arn.as_str()) };
     let facts = key_facts(call.state, key);
     let evaluation = evaluate(&request, &call.caller.facts, Some(&facts), &Guardrails::default());
     if evaluation.is_allowed() {

@@ -89,10 +89,12 @@ fn every_operation_is_in_the_documentation() {
 #[tokio::test]
 async fn what_is_not_there_is_named() {
     let bench = Bench::new().await;
-    let error = bench.admin().kms().describe_custom_key_stores().send().await.unwrap_err();
-    let error = error.into_service_error();
+    let unknown = bench.admin().kms().list_keys().customize().mutate_request(|request| {
+        request.headers_mut().insert("x-amz-target", "TrentService.SynchronizeMultiRegionKey");
+    });
+    let error = unknown.send().await.unwrap_err().into_service_error();
     assert_eq!(error.code(), Some("UnknownOperationException"));
-    assert!(error.message().unwrap().contains("DescribeCustomKeyStores"), "{error:?}");
+    assert!(error.message().unwrap().contains("SynchronizeMultiRegionKey"), "{error:?}");
     assert_eq!(code(bench.admin().iam().list_saml_providers().send().await), "InvalidAction");
 }
 
