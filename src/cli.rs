@@ -16,6 +16,7 @@ pub mod log;
 pub mod machine;
 pub mod man;
 pub mod observe;
+pub mod operand;
 pub mod plan;
 pub mod printer;
 pub mod report;

@@ -2,8 +2,10 @@
 //!
 //! [`plan`] reads as the table of contents of the engine: whose is what, compare, guard, order, check, digest.
 
+mod abac;
 mod action;
 mod check;
+mod cost;
 mod data;
 mod deployer;
 mod digest;
@@ -16,21 +18,28 @@ mod lints;
 mod lockout;
 mod model;
 mod order;
+mod orphans;
+mod quota;
+mod refresh;
 mod roles;
 mod scope;
+mod since;
 mod summary;
+mod tagging;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use action::{Action, KeyRef};
+pub use cost::PRICING;
 pub use data::{PLAN_FORMAT_VERSION, access_line_to_json, plan_to_json};
 pub use file::{PlanFile, PlanFileError, StalePlan};
 pub use model::{
-    AccountPlan, Applyable, Blocker, BlockerKind, Digest, Drift, Finding, Orphan, Outcome, Owner, Plan, PropertyChange,
-    Step, StepId, TargetPlan, Why,
+    AccountPlan, Applyable, Blocker, BlockerKind, Cause, Digest, Drift, DriftKind, Finding, NearQuota, Orphan, Outcome,
+    Owner, Plan, PlanKind, PropertyChange, Quotas, Step, StepId, TargetPlan, Why,
 };
 pub use scope::Claims;
+pub use since::tell_causes;
 pub use summary::Summary;
 
 use crate::desired::DesiredState;
@@ -67,6 +76,8 @@ pub struct PlanOptions {
     pub expect_creates: Option<BTreeSet<KeyName>>,
     /// What to do about mere wording.
     pub normalize: Normalize,
+    /// Whether to plan what would be done, or to show only what differs.
+    pub kind: PlanKind,
     /// Whether the caller is going to apply the plan.
     pub purpose: PlanPurpose,
     /// The keys whose loss the operator consents to: nobody need be able to change their policies afterwards.
@@ -122,6 +133,7 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
         }
     }
     let mut plan = Plan {
+        kind: input.options.kind,
         stack: input.desired.stack.clone(),
         owner: input.desired.owner.clone(),
         digest: Digest::default(),
@@ -129,6 +141,9 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
         accounts,
         targets,
     };
+    if input.options.kind == PlanKind::Drift {
+        refresh::only_drift(&mut plan);
+    }
     lockout::enforce(&mut plan, input, &writers);
     duties::judge(&mut plan, input);
     check::enforce(&mut plan, input);

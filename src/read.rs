@@ -79,6 +79,7 @@ pub async fn read_target<C: CallerReader + KeyReader + IdentityPolicyReader + Sy
         .unwrap_or_default();
     let candidates =
         Candidates::find(connection, (desired, state), options, &aliases, &mut unreadable).await.map_err(in_target)?;
+    let key_count = key_count(connection).await;
     let reads =
         candidates.keys.iter().map(|(id, tags)| key::read_key(connection, desired, (id, tags.as_ref()), options));
     let keys: Vec<Option<LiveKey>> = futures::stream::iter(reads)
@@ -98,8 +99,17 @@ pub async fn read_target<C: CallerReader + KeyReader + IdentityPolicyReader + Sy
         aliases,
         unreadable,
         stores: BTreeMap::new(),
-        key_count: None,
+        key_count,
     })
+}
+
+/// Returns how many keys the Region holds. Nothing but a remark depends on it, so that any failure is none.
+async fn key_count<C: KeyReader + Sync>(connection: &C) -> Option<usize> {
+    let counted = connection.list_keys().await;
+    if let Err(error) = &counted {
+        tracing::info!(%error, "the keys of the Region were not counted");
+    }
+    counted.ok().map(|keys| keys.len())
 }
 
 /// Returns what was read; takes note of a read that was denied.

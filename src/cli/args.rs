@@ -270,17 +270,31 @@ pub struct PlanOptions {
     #[command(flatten)]
     pub pace: PaceOptions,
     /// Save the plan, for `apply FILE`
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "refresh_only")]
     pub out: Option<PathBuf>,
-    /// End with exit code 4 if anything would change
+    /// End with exit code 4 if anything would change; with --refresh-only, if anything differs, declared or not
     #[arg(long)]
     pub check: bool,
+    /// What was changed outside.
+    #[command(flatten)]
+    pub drift: DriftOptions,
     /// Show the final policies as JSON too
     #[arg(long)]
     pub policy_text: bool,
     /// Plan changes of wording and order that change no access
     #[arg(long)]
     pub normalize: bool,
+}
+
+/// How drift is told.
+#[derive(Debug, Clone, Args)]
+pub struct DriftOptions {
+    /// Show where live state and the manifest differ, and plan nothing
+    #[arg(long)]
+    pub refresh_only: bool,
+    /// Tell what was changed outside from what the manifest changes since OLD: a manifest, or `git:REV[:PATH]`
+    #[arg(long, value_name = "OLD", conflicts_with = "refresh_only")]
+    pub since: Option<Operand>,
 }
 
 /// Options of `keywright apply`.

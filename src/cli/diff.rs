@@ -2,7 +2,7 @@
 
 use super::args::{DiffFormat, DiffOptions, Format, Operand, ScopeOptions};
 use super::printer::Printer;
-use super::{git, load, snapshot};
+use super::{operand, snapshot};
 use crate::diff::{Difference, KeyDifference, KeyPair, Summary, align, difference};
 use crate::exit::Exit;
 use crate::render::{diff_to_json, diff_to_markdown, json, render_diff};
@@ -59,26 +59,11 @@ async fn diff(options: &DiffOptions, printer: &mut Printer) -> Result<Exit, Exit
 
 /// Reads a state that needs no AWS; prints why it cannot.
 fn read(side: &str, operand: &Operand, options: &DiffOptions, printer: &mut Printer) -> Result<Snapshot, Exit> {
-    let files = match operand {
-        Operand::Manifest(path) => load::read_files(std::slice::from_ref(path)),
-        Operand::Revision { revision, path } => {
-            let paths: Vec<PathBuf> = path.clone().map_or_else(|| options.manifest.files.clone(), |path| vec![path]);
-            git::read_manifest(revision, &paths).map_err(|error| {
-                printer.error(&format!("{side}: {}", error.0));
-                Exit::Failed
-            })?
-        }
-        Operand::Snapshot(path) => return read_snapshot(side, path, printer),
-        Operand::Live => return Err(Exit::Failed),
-    };
-    match load::from_files(files) {
-        Ok(manifest) => Ok(of_manifest(&manifest.desired, &manifest.sources)),
-        Err(invalid) => {
-            printer.error(&format!("{side}, {}, is not a valid manifest", escape(&operand.to_string())));
-            // The answer would be a difference; what is wrong is talk.
-            Err(invalid.refuse(Format::Text, printer))
-        }
+    if let Operand::Snapshot(path) = operand {
+        return read_snapshot(side, path, printer);
     }
+    let manifest = operand::manifest(side, operand, &options.manifest.files, printer)?;
+    Ok(of_manifest(&manifest.desired, &manifest.sources))
 }
 
 fn read_snapshot(side: &str, path: &Path, printer: &mut Printer) -> Result<Snapshot, Exit> {

@@ -3,10 +3,13 @@
 use super::args::{Format, PlanOptions as Options};
 use super::load;
 use super::observe::{observe, plan_observed};
+use super::operand;
 use super::printer::Printer;
 use super::session::{Purpose, Session};
 use crate::exit::Exit;
-use crate::plan::{Normalize, Outcome, Plan, PlanFile, PlanOptions, PlanPurpose, plan_to_json};
+use crate::plan::{
+    Normalize, Outcome, Plan, PlanFile, PlanKind, PlanOptions, PlanPurpose, plan_to_json, tell_causes,
+};
 use crate::render::{PolicyText, json, render_plan};
 use std::path::Path;
 
@@ -19,13 +22,22 @@ pub async fn run(options: &Options, printer: &mut Printer) -> Exit {
 
 async fn plan(options: &Options, printer: &mut Printer) -> Result<Exit, Exit> {
     let manifest = load::load(&options.manifest, options.format.format, printer)?.narrow(&options.scope, printer)?;
+    let older = options
+        .drift
+        .since
+        .as_ref()
+        .map(|since| operand::manifest("--since", since, &options.manifest.files, printer))
+        .transpose()?;
     let session =
         Session::open(&manifest.desired, &options.connection, (&options.pace, Purpose::Deploy), printer).await?;
     let observed = observe(&manifest, &session, &options.scope, &options.pace, printer).await;
     session.tell_calls(printer);
     session.close().await;
     observed.demand_something()?;
-    let plan = plan_observed(&manifest, &observed, &engine_options(options));
+    let mut plan = plan_observed(&manifest, &observed, &engine_options(options));
+    if let Some(older) = older {
+        tell_causes(&mut plan, &plan_observed(&older, &observed, &engine_options(options)));
+    }
     let policy_text = if options.policy_text { PolicyText::Shown } else { PolicyText::Hidden };
     show(&plan, options.format.format, policy_text, printer);
     if let Some(path) = &options.out {
@@ -39,6 +51,7 @@ fn engine_options(options: &Options) -> PlanOptions {
     PlanOptions {
         only_keys: (!options.scope.keys.is_empty()).then(|| options.scope.keys.iter().cloned().collect()),
         normalize: if options.normalize { Normalize::Wording } else { Normalize::Meaning },
+        kind: if options.drift.refresh_only { PlanKind::Drift } else { PlanKind::Changes },
         purpose: PlanPurpose::Review,
         ..PlanOptions::default()
     }
@@ -70,7 +83,9 @@ fn save(plan: &Plan, path: &Path, printer: &mut Printer) -> Result<(), Exit> {
 pub fn exit(plan: &Plan, changes: Exit) -> Exit {
     let outcomes =
         plan.accounts.iter().map(|account| &account.outcome).chain(plan.targets.iter().map(|target| &target.outcome));
-    outcomes.fold(Exit::Done, |exit, outcome| {
+    let differs = plan.kind == PlanKind::Drift && plan.has_drift();
+    let start = if differs { changes } else { Exit::Done };
+    outcomes.fold(start, |exit, outcome| {
         exit.gravest(match outcome {
             Outcome::InSync => Exit::Done,
             Outcome::Ready(_) => changes,

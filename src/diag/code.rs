@@ -74,6 +74,10 @@ codes! {
     KeyState = "key-state": "The key is in a state in which it cannot be changed safely. Wait until KMS has finished, then plan again.";
     ImmutableProperty = "immutable-property": "Spec, usage, origin and multi-Region cannot be changed on a key, and keywright never replaces one. Create a new key under another name, move the alias to it, re-encrypt, and retire the old one.";
     AliasForeign = "alias-foreign": "The alias exists and names a key that is not proven ours, so it is not touched.";
+    AliasMismatch = "alias-mismatch": "KMS moves an alias only between keys of the same type (symmetric, asymmetric, HMAC) and the same usage. Give the key another alias, or take this one off the other key first (`remove_aliases`), apply, and declare it then.";
+    AliasLimit = "alias-limit": "A key has at most 50 aliases, its claim alias and those that the manifest does not declare included. Take off what nobody uses with `remove_aliases`.";
+    AdoptRefused = "adopt-refused": "The key that `adopt` names cannot become ours: it does not exist here, AWS manages it, it belongs to another stack or has another name in this one, or it has another spec, usage, origin or multi-Region setting than the manifest says. No key is created in its place.";
+    RenameRefused = "rename-refused": "The key that had the name in `moved_from` cannot be told: the name is declared still, or its tags and its claim alias disagree. No key is created in its place.";
     Unreadable = "unreadable": "Something that the plan compares could not be read. Unreadable is never taken for absent: allow the action that the message names and plan again.";
     NotADeployer = "not-a-deployer": "KMS accepts a key policy only if its caller may change it later, so the caller of apply must be one of the target's `deployers`, or be let by the account's IAM policies where each key that changes leaves it to them. Whoever else may read can plan, and is told so.";
     Lockout = "lockout": "After the step that is named, whoever applies the plan, or every administrator that the manifest names, could not change the key policy again: it does not exist yet, a statement or permissions boundary is in its way, or what would let it hangs on a condition. The message names who, and the help what to add.";
@@ -90,6 +94,7 @@ codes! {
     AttachedPolicy = "attached-policy": "A managed role has policies attached that are not keywright's. They are shown and never touched.";
     RotationWaits = "rotation-waits": "KMS cannot change the rotation of a disabled key. The change is planned once the key is enabled.";
     DelegatedDeployer = "delegated-deployer": "The caller is not among the target's `deployers` by name and relies on the account's IAM policies. keywright reads those of the caller: they let it change the policy of each key that changes, or they could not be read, and apply would be blocked.";
+    AbacChange = "abac-change": "The plan changes a tag or an alias of a key on which its policy makes access depend (`aws:ResourceTag/…`, `kms:ResourceAliases`, `kms:RequestAlias`). KMS takes up to five minutes until it decides by the new value; until then either may count.";
     CrossAccountFarSide = "cross-account-far-side": "A principal of another account also needs an identity policy there. keywright does not write it: the plan prints it.";
 
     // ---- running (cli, read, apply) ----

@@ -1,5 +1,7 @@
 //! An independent look at the finished plan: rules that no plan may break, written apart from the planner.
 
+mod alias;
+
 use super::{Action, Blocker, BlockerKind, KeyRef, Outcome, Owner, Plan, PlanInput, Step, StepId, TargetPlan};
 use crate::access::{Guardrails, can_put_key_policy};
 use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK};
@@ -7,6 +9,7 @@ use crate::diag::Code;
 use crate::ids::{AliasName, KeyName};
 use crate::kms::POLICY_BYTES;
 use crate::world;
+use alias::alias_fault;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Checks the plan, and blocks each account and target whose steps break a rule.
@@ -77,7 +80,7 @@ fn target_faults(target: &TargetPlan, input: PlanInput<'_>) -> Vec<String> {
             }
         }
         faults.extend(owner_fault(target, step));
-        faults.extend(alias_fault(step, &mut aliases));
+        faults.extend(alias_fault(target, step, &mut aliases, input));
         faults.extend(reference_fault(target, step, &created));
         faults.extend(policy_fault(target, step));
         faults.extend(way_in_fault(target, step, input));
@@ -98,15 +101,6 @@ fn owner_fault(target: &TargetPlan, step: &Step) -> Option<String> {
         }
         Owner::Key(_) => None,
     }
-}
-
-/// An alias is written once, and a claim alias never moves.
-fn alias_fault<'p>(step: &'p Step, written: &mut BTreeSet<&'p AliasName>) -> Option<String> {
-    let (Action::CreateAlias { alias, .. } | Action::UpdateAlias { alias, .. }) = &step.action else { return None };
-    if matches!(step.action, Action::UpdateAlias { .. }) && alias.is_claim() {
-        return Some(format!("{} moves a claim alias", step.id));
-    }
-    (!written.insert(alias)).then(|| format!("{} writes `{alias}` a second time", step.id))
 }
 
 /// KMS refuses to change the rotation of a disabled key: nothing of the kind follows the disabling.

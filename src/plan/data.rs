@@ -1,7 +1,12 @@
 //! The plan as JSON: what `plan --format json` prints, what a saved plan holds, and what the digest covers.
 
-use super::{AccountPlan, Action, Blocker, Drift, Finding, KeyRef, Orphan, Outcome, Owner, Plan, Step, TargetPlan};
+use super::cost::{Dollars, PRICING};
+use super::{
+    AccountPlan, Action, Blocker, Drift, Finding, KeyRef, NearQuota, Orphan, Outcome, Owner, Plan, Quotas, Step,
+    TargetPlan,
+};
 use crate::desired::KeyStore;
+use crate::kms::KEYS_PER_REGION;
 use crate::policy::PolicyDocument;
 use crate::review::{AccessChange, AccessLine, Certainty};
 use serde_json::{Map, Value, json};
@@ -14,6 +19,7 @@ pub const PLAN_FORMAT_VERSION: u32 = 1;
 pub fn plan_to_json(plan: &Plan) -> Value {
     json!({
         "format_version": PLAN_FORMAT_VERSION,
+        "kind": plan.kind,
         "stack": plan.stack,
         "digest": plan.digest,
         "live_digest": plan.live_digest,
@@ -33,6 +39,7 @@ fn account(plan: &AccountPlan) -> Value {
         "steps": plan.outcome.steps().iter().map(step).collect::<Vec<_>>(),
         "trust_policies": documents(&plan.trust_policies),
         "identity_policies": policies,
+        "drift": plan.drift.iter().map(drift).collect::<Vec<_>>(),
         "findings": plan.findings.iter().map(finding).collect::<Vec<_>>(),
     })
 }
@@ -55,6 +62,7 @@ fn target(plan: &TargetPlan) -> Value {
             .map(|item| json!({"what": item.what, "action": item.action, "message": item.message})).collect::<Vec<_>>(),
         "findings": plan.findings.iter().map(finding).collect::<Vec<_>>(),
         "cost_per_month_delta": plan.cost_per_month_delta,
+        "quotas": quotas(&plan.quotas),
     })
 }
 
@@ -105,11 +113,27 @@ fn finding(finding: &Finding) -> Value {
 }
 
 fn drift(drift: &Drift) -> Value {
-    json!({"key": drift.key, "what": drift.what})
+    let mut object = Map::new();
+    optional_owner(&mut object, Some(&drift.owner));
+    let change = drift.change.as_ref();
+    object.insert("kind".to_owned(), json!(drift.kind));
+    object.insert("what".to_owned(), drift.what.clone().into());
+    object.insert("property".to_owned(), json!(change.map(|change| &change.property)));
+    object.insert("live".to_owned(), json!(change.and_then(|change| change.before.as_ref())));
+    object.insert("declared".to_owned(), json!(change.and_then(|change| change.after.as_ref())));
+    Value::Object(object)
 }
 
 fn orphan(orphan: &Orphan) -> Value {
-    json!({"arn": orphan.arn, "key": orphan.key, "note": orphan.note})
+    json!({"arn": orphan.arn, "key": orphan.key, "note": orphan.note, "next": orphan.next})
+}
+
+fn quotas(quotas: &Quotas) -> Value {
+    let near = |near: &NearQuota| json!({"key": near.key, "what": near.what, "used": near.used, "limit": near.limit});
+    json!({
+        "keys": quotas.keys.map(|used| json!({"used": used, "limit": KEYS_PER_REGION})),
+        "near": quotas.near.iter().map(near).collect::<Vec<_>>(),
+    })
 }
 
 fn access(change: &AccessChange) -> Value {
@@ -144,6 +168,9 @@ fn step(step: &Step) -> Value {
     optional_owner(&mut object, Some(&step.owner));
     object.insert("action".to_owned(), action(&step.action));
     object.insert("why".to_owned(), json!(step.why));
+    if let Some(cause) = step.cause {
+        object.insert("cause".to_owned(), json!(cause));
+    }
     object.insert("risk".to_owned(), json!(step.risk));
     let change = step.change.as_ref();
     object.insert("property".to_owned(), json!(change.map(|change| &change.property)));
@@ -233,5 +260,6 @@ fn summary(plan: &Plan) -> Value {
     json!({
         "create": summary.create, "change": summary.change, "blocked": summary.blocked,
         "gains": summary.gains, "losses": summary.losses, "findings": summary.findings, "steps": summary.steps,
+        "drift": summary.drift, "cost_per_month_delta": Dollars(summary.dollars).to_string(), "cost_source": PRICING,
     })
 }

@@ -2,7 +2,7 @@
 
 use super::{Digest, Plan, PlanInput, data};
 use crate::desired::tags::{TAG_CLAIM, TAG_STACK};
-use crate::desired::{DesiredState, DesiredTarget, Rotation};
+use crate::desired::{Adoption, DesiredState, DesiredTarget, Rotation, TagReach, Takeover};
 use crate::ids::{AliasName, KeyId};
 use crate::live::{LiveKey, LiveRotation, LiveTarget};
 use crate::synth;
@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Returns the digest of a plan: the tool's version, the resolved desired state, the live state that was compared, the
-/// callers, the steps and blockers. Dates, foreign keys and aliases, the run's own claim and the wording of denials,
-/// which names the session, are left out.
+/// callers, the steps and blockers. Dates, foreign keys and aliases, how full quotas are, the run's own claim and the
+/// wording of denials, which names the session, are left out.
 pub(in crate::plan) fn digest(plan: &Plan, input: PlanInput<'_>) -> Digest {
     let covered = json!({
         "tool": env!("CARGO_PKG_VERSION"),
@@ -39,6 +39,11 @@ fn of(covered: &Value) -> Digest {
 /// AWS's words for a denial name the session of the caller, which differs from run to run.
 fn without_wording(mut plan: Value) -> Value {
     let targets = plan.get_mut("targets").and_then(Value::as_array_mut).into_iter().flatten();
+    let targets = targets.filter_map(Value::as_object_mut).map(|target| {
+        // Others make and delete keys of the Region while a plan waits for its approval.
+        target.remove("quotas");
+        target
+    });
     let unreadable = targets.filter_map(|target| target.get_mut("unreadable").and_then(Value::as_array_mut));
     for item in unreadable.flatten().filter_map(Value::as_object_mut) {
         item.remove("message");
@@ -54,6 +59,11 @@ fn desired(input: PlanInput<'_>) -> Value {
             "aliases": key.aliases.iter().map(|alias| alias.value.as_str()).collect::<Vec<_>>(),
             "tags": synth::key_tags(input.desired, key),
             "lifecycle": format!("{:?}", key.lifecycle),
+            "remove_aliases": key.remove_aliases,
+            "takeover": key.takeover == Takeover::Asked,
+            "tags_exclusive": key.tag_reach == TagReach::All,
+            "moved_from": key.moved_from.as_ref().map(|old| &old.value),
+            "adopt": key.adopt.as_ref().map(|adopt| adopted(&adopt.value)),
             "rotation": match key.rotation() { Rotation::Off => None, Rotation::Every(period) => Some(period.days()) },
             "policy": synth::key_policy(target, key).to_json_value(),
         })
@@ -61,11 +71,29 @@ fn desired(input: PlanInput<'_>) -> Value {
     .collect()
 }
 
+fn adopted(adoption: &Adoption) -> &str {
+    match adoption {
+        Adoption::Alias(alias) => alias.as_str(),
+        Adoption::Key(arn) => arn.as_str(),
+    }
+}
+
 fn target(desired: &DesiredState, wanted: &DesiredTarget, live: &LiveTarget) -> Value {
-    let keys: Vec<&LiveKey> = live.keys.iter().filter(|key| is_of_the_stack(desired, live, key)).collect();
+    let keys: Vec<&LiveKey> = live
+        .keys
+        .iter()
+        .filter(|key| is_of_the_stack(desired, live, key) || is_adopted(wanted, live, key))
+        .collect();
     let prefix = format!("alias/keywright/{}/", desired.stack);
     let ours = |id: &KeyId| keys.iter().any(|key| key.arn.key_id() == *id);
-    let declared = |alias: &AliasName| wanted.keys.iter().flat_map(|key| &key.aliases).any(|own| own.value == *alias);
+    let declared = |alias: &AliasName| {
+        let adopts = |adopt: &Adoption| matches!(adopt, Adoption::Alias(adopted) if adopted == alias);
+        wanted.keys.iter().any(|key| {
+            key.aliases.iter().any(|own| own.value == *alias)
+                || key.remove_aliases.contains(alias)
+                || key.adopt.as_ref().is_some_and(|adopt| adopts(&adopt.value))
+        })
+    };
     let compared = |alias: &AliasName, id: Option<&KeyId>| {
         alias.as_str().starts_with(&prefix) || declared(alias) || id.is_some_and(ours)
     };
@@ -85,6 +113,15 @@ fn is_of_the_stack(desired: &DesiredState, live: &LiveTarget, key: &LiveKey) -> 
     let tagged = key.tags.known().and_then(|tags| tags.get(TAG_STACK)).map(String::as_str);
     let id = key.arn.key_id();
     tagged == Some(desired.stack.as_str()) || live.aliases_of(&id).any(|alias| alias.as_str().starts_with(&prefix))
+}
+
+/// A key that the manifest adopts, or has adopted.
+fn is_adopted(wanted: &DesiredTarget, live: &LiveTarget, key: &LiveKey) -> bool {
+    let mut adoptions = wanted.keys.iter().filter_map(|key| key.adopt.as_ref());
+    adoptions.any(|adoption| match &adoption.value {
+        Adoption::Key(arn) => *arn == key.arn,
+        Adoption::Alias(alias) => live.aliases.get(alias) == Some(&Some(key.arn.key_id())),
+    })
 }
 
 fn key(key: &LiveKey) -> Value {

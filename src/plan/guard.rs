@@ -4,17 +4,16 @@ use super::draft::Sheet;
 use super::keys::{self, KeyGoal};
 use super::scope::{self, Ownership};
 use super::{
-    AccountPlan, Action, Blocker, BlockerKind, Finding, Orphan, Outcome, Owner, PlanInput, TargetPlan, deployer, lints,
-    order,
+    AccountPlan, Action, Blocker, BlockerKind, Outcome, Owner, PlanInput, Quotas, TargetPlan, abac, cost, deployer,
+    lints, order, orphans, quota,
 };
-use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK, TAG_STRAY};
 use crate::desired::{DesiredKey, DesiredTarget};
-use crate::diag::{Code, Severity};
-use crate::ids::{AliasName, KeyName};
+use crate::diag::Code;
+use crate::ids::KeyName;
 use crate::live::{LiveKey, LiveTarget};
 use crate::policy::PolicyDocument;
 use crate::review::Candidate;
-use crate::{review, synth, world};
+use crate::{review, synth};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A target's plan before its steps are numbered.
@@ -40,6 +39,7 @@ pub(in crate::plan) fn draft_target<'a>(
     let mut draft =
         TargetDraft { sheets: Vec::new(), blockers: Vec::new(), plan: empty_plan(target, live), writer: None };
     let mut known = BTreeSet::new();
+    let mut reviews = Vec::new();
     let in_scope: Vec<&DesiredKey> = target.keys.iter().filter(|key| is_in_scope(input, &key.name)).collect();
     if aliases_unreadable(live) {
         // Without the aliases every key would look absent: nothing is compared, and the guard says so.
@@ -47,10 +47,11 @@ pub(in crate::plan) fn draft_target<'a>(
         return draft;
     }
     for key in in_scope {
-        let ownership = scope::ownership(&input.desired.stack, &input.desired.owner, &key.name, live, claims);
+        let ownership = scope::ownership(input.desired, target, key, live, claims);
         let mut sheet = Sheet::new(Owner::Key(key.name.clone()), key.loc, input.sources);
         let goal = KeyGoal {
             stack: &input.desired.stack,
+            target,
             key,
             policy: &synth::key_policy(target, key),
             tags: synth::key_tags(input.desired, key),
@@ -64,15 +65,15 @@ pub(in crate::plan) fn draft_target<'a>(
             lints::note(target, &goal, key, live, &mut sheet);
         }
         if !matches!(ownership, Ownership::Refused(_)) {
-            let change = access_change(input, target, &goal, found);
-            draft.plan.access.gains.extend(change.gains);
-            draft.plan.access.losses.extend(change.losses);
+            reviews.push(abac::Subject { key, policy: goal.policy.clone(), tags: goal.tags, live: found });
         }
         draft.plan.findings.append(&mut sheet.findings);
         draft.sheets.push(sheet);
     }
-    strays_and_orphans(input, target, live, &known, &mut draft.plan);
-    draft.plan.cost_per_month_delta = cost(&draft.sheets);
+    abac::review(input, target, live, &reviews, &mut draft);
+    orphans::strays_and_orphans(input, target, live, &known, &mut draft.plan);
+    draft.plan.cost_per_month_delta = cost::monthly(&draft.sheets, live);
+    draft.plan.quotas = quota::head_room(&draft.sheets, live, &draft.plan);
     draft
 }
 
@@ -96,31 +97,9 @@ fn empty_plan(target: &DesiredTarget, live: &LiveTarget) -> TargetPlan {
         orphans: Vec::new(),
         unreadable: live.unreadable.clone(),
         findings: Vec::new(),
-        cost_per_month_delta: String::new(),
+        cost_per_month_delta: cost::NOTHING.to_owned(),
+        quotas: Quotas::default(),
     }
-}
-
-/// Returns what the final policy of a key changes in access. Who refuses to tell the policy before, tells nothing.
-fn access_change(
-    input: PlanInput<'_>,
-    target: &DesiredTarget,
-    goal: &KeyGoal<'_>,
-    live: Option<&LiveKey>,
-) -> review::AccessChange {
-    let before = live.and_then(|key| key.policy.known()).map(|policy| &policy.document);
-    let same = before.is_some_and(|policy| policy.same_permissions(goal.policy));
-    if same || (live.is_some() && before.is_none()) {
-        return review::AccessChange::default();
-    }
-    let after = world::key_facts(target, goal.key, &goal.tags, live, goal.policy.clone());
-    let before = before.map(|policy| world::key_facts(target, goal.key, &goal.tags, live, policy.clone()));
-    let names = world::names(input.desired, target);
-    review::access_change(review::ReviewInput {
-        key: &goal.key.name,
-        before: before.as_ref(),
-        after: &after,
-        names: &names,
-    })
 }
 
 /// Records the policies of a key, and which key it is.
@@ -133,66 +112,6 @@ fn record(plan: &mut TargetPlan, goal: &KeyGoal<'_>, live: Option<&LiveKey>) {
     if let Some(key) = live {
         plan.keys.insert(name.clone(), key.arn.clone());
     }
-}
-
-/// Keys with our tags that no declared key is: strays of a lost race, and orphans of a removed declaration.
-fn strays_and_orphans(
-    input: PlanInput<'_>,
-    target: &DesiredTarget,
-    live: &LiveTarget,
-    known: &BTreeSet<crate::ids::KeyArn>,
-    plan: &mut TargetPlan,
-) {
-    for key in live.keys.iter().filter(|key| !known.contains(&key.arn)) {
-        let Some(tags) = key.tags.known() else { continue };
-        if tags.get(TAG_STACK).map(String::as_str) != Some(input.desired.stack.as_str()) {
-            continue;
-        }
-        let name = tags.get(TAG_KEY);
-        if tags.contains_key(TAG_STRAY) {
-            plan.findings.push(stray(key));
-        } else if let Some(owner) = name.filter(|name| target.keys.iter().any(|key| key.name.as_str() == name.as_str()))
-        {
-            let claimed = plan.keys.keys().any(|known| known.as_str() == owner.as_str());
-            if claimed {
-                plan.findings.push(stray(key));
-            }
-        } else {
-            let own = tags.get(TAG_OWNER).is_some_and(|owner| owner == input.desired.owner.as_str());
-            plan.orphans.push(orphan(key, name, live, if own { "" } else { ", of another manifest" }));
-        }
-    }
-}
-
-fn stray(key: &LiveKey) -> Finding {
-    Finding {
-        code: Code::StrayKey,
-        severity: Severity::Warning,
-        owner: None,
-        message: format!("`{}` carries the claim tags of a key of this stack, but is not that key", key.arn),
-        remedy: "look whether anything was encrypted under it; it is never used, and deleted only by you".to_owned(),
-        position: None,
-    }
-}
-
-fn orphan(key: &LiveKey, name: Option<&String>, live: &LiveTarget, whose: &str) -> Orphan {
-    let state = key.metadata.known().map_or("state unknown".to_owned(), |metadata| metadata.state.to_string());
-    let id = key.arn.key_id();
-    let aliases = live.aliases_of(&id).map(AliasName::to_string);
-    let note = std::iter::once(format!("{state}{whose}")).chain(aliases).collect::<Vec<_>>().join(", ");
-    Orphan { arn: key.arn.clone(), key: name.cloned(), note }
-}
-
-/// One US dollar a month for each new key.
-///
-/// <https://aws.amazon.com/kms/pricing/>
-fn cost(sheets: &[Sheet<'_>]) -> String {
-    let created = sheets
-        .iter()
-        .flat_map(|sheet| &sheet.drafts)
-        .filter(|draft| matches!(draft.action, Action::CreateKey { .. }))
-        .count();
-    format!("{created}.00")
 }
 
 /// Adds what forbids a target's plan.

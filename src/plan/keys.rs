@@ -7,6 +7,7 @@ mod immutable;
 mod life;
 mod refuse;
 mod tags;
+mod title;
 
 use aliases::aliases;
 use grants::grants;
@@ -14,11 +15,12 @@ use immutable::changeable;
 use life::{days, lifecycle_and_rotation};
 use refuse::refuse;
 use tags::tag_step;
+use title::title;
 
 use super::draft::{Draft, Sheet};
 use super::scope::{ClaimAlias, Ownership};
 use super::{Action, Drift, KeyRef, Normalize, Why};
-use crate::desired::{DesiredKey, KeyLifecycle, Rotation};
+use crate::desired::{DesiredKey, DesiredTarget, KeyLifecycle, Rotation};
 use crate::diag::Code;
 use crate::ids::{AliasName, StackName};
 use crate::live::{LiveKey, LiveTarget, Observed};
@@ -30,6 +32,8 @@ use std::collections::BTreeMap;
 pub(in crate::plan) struct KeyGoal<'a> {
     /// The stack.
     pub(in crate::plan) stack: &'a StackName,
+    /// The target, with the other keys that it wants.
+    pub(in crate::plan) target: &'a DesiredTarget,
     /// The key as wanted.
     pub(in crate::plan) key: &'a DesiredKey,
     /// Its final policy.
@@ -62,7 +66,7 @@ pub(in crate::plan) fn compare(
                 let action = Action::CreateAlias { alias: alias.clone(), key: KeyRef::Live(key.arn.key_id()) };
                 sheet.step(Draft::new(action, Why::Interrupted).change("claim alias", None, Some(alias.to_string())));
             }
-            change(goal, key, live, sheet)
+            change(goal, (key, *claim), live, sheet)
         }
     }
 }
@@ -95,7 +99,12 @@ fn create(goal: &KeyGoal<'_>, live: &LiveTarget, sheet: &mut Sheet<'_>) {
 }
 
 /// Compares everything of a key that is ours.
-fn change(goal: &KeyGoal<'_>, key: &LiveKey, live: &LiveTarget, sheet: &mut Sheet<'_>) -> Vec<Drift> {
+fn change(
+    goal: &KeyGoal<'_>,
+    (key, claim): (&LiveKey, ClaimAlias),
+    live: &LiveTarget,
+    sheet: &mut Sheet<'_>,
+) -> Vec<Drift> {
     let Some(metadata) = readable(&key.metadata, key, sheet) else { return Vec::new() };
     let Some(tags) = readable(&key.tags, key, sheet) else { return Vec::new() };
     let policy = readable(&key.policy, key, sheet);
@@ -103,6 +112,7 @@ fn change(goal: &KeyGoal<'_>, key: &LiveKey, live: &LiveTarget, sheet: &mut Shee
     if !changeable(goal, metadata, sheet) {
         return Vec::new();
     }
+    let tags = &title(goal, (key, claim), tags, live, sheet);
     let id = key.arn.key_id();
     let reference = || KeyRef::Live(id.clone());
     if let Some(policy) = policy {

@@ -14,6 +14,8 @@ use std::fmt;
 #[must_use]
 #[derive(Debug, Clone)]
 pub struct Plan {
+    /// What it is about.
+    pub kind: PlanKind,
     /// The stack.
     pub stack: StackName,
     /// The owner id of the manifest.
@@ -28,7 +30,24 @@ pub struct Plan {
     pub targets: Vec<TargetPlan>,
 }
 
+/// What a plan is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlanKind {
+    /// What would be done.
+    #[default]
+    Changes,
+    /// Where live state and manifest differ; nothing would be done (`--refresh-only`).
+    Drift,
+}
+
 impl Plan {
+    /// Returns whether live state and manifest differ anywhere, declared or not.
+    pub fn has_drift(&self) -> bool {
+        self.accounts.iter().any(|account| !account.drift.is_empty())
+            || self.targets.iter().any(|target| !target.drift.is_empty())
+    }
+
     /// Returns whether an account's roles are to be written: they are ready, and wanted by a target that is not blocked.
     /// Roles of keys that will not come would be access without a purpose.
     pub fn writes_roles(&self, account: &AccountPlan) -> bool {
@@ -100,6 +119,14 @@ impl Outcome {
         }
     }
 
+    /// Returns the steps to be told more about.
+    pub(in crate::plan) fn steps_mut(&mut self) -> &mut [Step] {
+        match self {
+            Self::InSync => &mut [],
+            Self::Ready(Applyable { steps }) | Self::Blocked { would_do: steps, .. } => steps,
+        }
+    }
+
     /// Forbids what was to be done, for some reasons more.
     pub(in crate::plan) fn block(&mut self, mut more: Vec<Blocker>) {
         match self {
@@ -132,6 +159,8 @@ pub struct AccountPlan {
     pub trust_policies: BTreeMap<RoleName, PolicyDocument>,
     /// The final identity policies of every managed role, by policy name.
     pub identity_policies: BTreeMap<RoleName, BTreeMap<String, PolicyDocument>>,
+    /// Where live roles differ, in a plan of drift.
+    pub drift: Vec<Drift>,
     /// Things to know.
     pub findings: Vec<Finding>,
 }
@@ -159,7 +188,8 @@ pub struct TargetPlan {
     pub keys: BTreeMap<KeyName, KeyArn>,
     /// Access gained and lost.
     pub access: AccessChange,
-    /// What differs from the manifest on live keys that nothing will change (aliases that are not declared, …).
+    /// What differs from the manifest on live keys that nothing will change (aliases that are not declared, …); in a
+    /// plan of drift everything that differs.
     pub drift: Vec<Drift>,
     /// Keys with our stack tag and no manifest entry.
     pub orphans: Vec<Orphan>,
@@ -169,6 +199,8 @@ pub struct TargetPlan {
     pub findings: Vec<Finding>,
     /// The change of the monthly cost in US dollars, as a decimal string.
     pub cost_per_month_delta: String,
+    /// How near the plan comes to what KMS allows.
+    pub quotas: Quotas,
 }
 
 /// A step's number in its plan, `s1`, `s2`, … unique over accounts and targets.
@@ -202,6 +234,8 @@ pub struct Step {
     pub action: Action,
     /// Why it is needed.
     pub why: Why,
+    /// Who made the difference; `None` where no older manifest was given to tell.
+    pub cause: Option<Cause>,
     /// What it risks.
     pub risk: Risk,
     /// The property that changes, before and after, where there is one.
@@ -215,7 +249,7 @@ pub struct Step {
 }
 
 /// A property's value before and after.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PropertyChange {
     /// The property: `description`, `policy`, `tag owner`, `alias`.
     pub property: String,
@@ -239,6 +273,20 @@ pub enum Why {
     Interrupted,
     /// Only the wording differs, and `--normalize` was asked for.
     Wording,
+    /// An existing key becomes ours (`adopt`).
+    Adopted,
+    /// The key gets another name in the manifest (`moved_from`).
+    Renamed,
+}
+
+/// Who made a difference between live state and manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// Somebody else: the older manifest would have it changed back too.
+    Drift,
+    /// The manifest: it says something else than the older one.
+    Intended,
 }
 
 /// Why nothing may be done.
@@ -262,13 +310,51 @@ pub struct Blocker {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlockerKind(pub Code);
 
-/// Something on a live key that the manifest does not declare and that nothing will change.
+/// A difference between live state and manifest that the plan will not change.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Drift {
-    /// The key.
-    pub key: KeyName,
+    /// The key or role.
+    pub owner: Owner,
+    /// What kind of difference.
+    pub kind: DriftKind,
     /// What, in words.
     pub what: String,
+    /// The property with its live and its declared value, where there is one.
+    pub change: Option<PropertyChange>,
+}
+
+/// What kind of difference it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DriftKind {
+    /// It is there, and the manifest says nothing of it. It is left alone.
+    Undeclared,
+    /// It is otherwise than the manifest says.
+    Differs,
+    /// It is not there.
+    Absent,
+}
+
+/// How near a target comes to what KMS allows, once the plan is applied.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Quotas {
+    /// How many keys the Region will hold, whoever made them; `None` where that was not read.
+    pub keys: Option<usize>,
+    /// What of single keys comes to four fifths of its quota, or above.
+    pub near: Vec<NearQuota>,
+}
+
+/// Something of a key that comes near its quota.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NearQuota {
+    /// The key.
+    pub key: KeyName,
+    /// What is counted: `aliases`, `tags`, `grants`, `policy bytes`, `on-demand rotations`.
+    pub what: &'static str,
+    /// How many there will be.
+    pub used: usize,
+    /// How many KMS allows.
+    pub limit: usize,
 }
 
 /// A key with our stack tag and no manifest entry. Never deleted.
@@ -280,6 +366,8 @@ pub struct Orphan {
     pub key: Option<String>,
     /// What is known of it, in words: its state, its aliases.
     pub note: String,
+    /// What to do about it.
+    pub next: String,
 }
 
 /// Something worth knowing.

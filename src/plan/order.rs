@@ -142,6 +142,7 @@ fn step(sheet: &Sheet<'_>, draft: &Draft, id: StepId, depends_on: Vec<StepId>, p
         owner: sheet.owner.clone(),
         action: draft.action.clone(),
         why: draft.why,
+        cause: None,
         risk: draft.risk,
         change: draft.change.clone(),
         loc: sheet.loc,

@@ -1,11 +1,13 @@
 //! Compares the managed roles of one account with the live ones.
 
 use super::draft::{Draft, Sheet};
+use super::tagging::{TagOrder, spell, tag_change};
 use super::{AccountPlan, Action, Finding, Normalize, Owner, Why};
 use crate::desired::tags::{TAG_OWNER, TAG_STACK};
 use crate::desired::{DesiredAccount, DesiredRole, DesiredState};
 use crate::diag::Code;
 use crate::ids::RoleName;
+use crate::kms::TAGS_PER_KEY;
 use crate::live::{LiveAccount, LiveRole, Observed};
 use crate::policy::PolicyDocument;
 use crate::review::Risk;
@@ -44,6 +46,7 @@ pub(in crate::plan) fn compare<'a>(
         outcome: super::Outcome::InSync,
         trust_policies: BTreeMap::new(),
         identity_policies: BTreeMap::new(),
+        drift: Vec::new(),
         findings: Vec::new(),
     };
     let mut sheets = Vec::new();
@@ -232,17 +235,27 @@ fn boundary(goal: &RoleGoal<'_>, live: &LiveRole, sheet: &mut Sheet<'_>) {
 }
 
 fn tags(goal: &RoleGoal<'_>, live: &LiveRole, sheet: &mut Sheet<'_>) {
-    let differing: BTreeMap<String, String> = goal
-        .tags
-        .iter()
-        .filter(|(tag, value)| live.tags.get(*tag) != Some(value))
-        .map(|(tag, value)| (tag.clone(), value.clone()))
-        .collect();
-    if !differing.is_empty() {
-        let after = differing.iter().map(|(tag, value)| format!("{tag}={value}")).collect::<Vec<_>>().join(", ");
-        let action = Action::TagRole { role: goal.role.name.clone(), tags: differing };
-        sheet.step(Draft::new(action, Why::Differs).change("tags", None, Some(after)));
+    let change = tag_change(&goal.tags, &live.tags, goal.role.tag_reach);
+    let role = || goal.role.name.clone();
+    if let TagOrder::TooMany(count) = change.order {
+        let message =
+            format!("the role would have {count} tags, undeclared ones included, and IAM allows {TAGS_PER_KEY}");
+        let help = format!("remove tags that nobody needs: aws iam untag-role --role-name {} --tag-keys …", role());
+        return sheet.block(Code::TagLimits, message, help);
     }
+    let before = |tags: &mut dyn Iterator<Item = &String>| spell(tags.filter_map(|tag| live.tags.get_key_value(tag)));
+    let writes = (!change.write.is_empty()).then(|| {
+        let values = (before(&mut change.write.keys()), spell(&change.write));
+        let action = Action::TagRole { role: role(), tags: change.write.clone() };
+        Draft::new(action, Why::Differs).change("tags", values.0, values.1)
+    });
+    let removes = (!change.remove.is_empty()).then(|| {
+        let gone = before(&mut change.remove.iter());
+        let action = Action::UntagRole { role: role(), tag_keys: change.remove.clone() };
+        Draft::new(action, Why::Unwanted).change("undeclared tags", gone, None)
+    });
+    let steps = if change.order == TagOrder::RemoveFirst { [removes, writes] } else { [writes, removes] };
+    steps.into_iter().flatten().for_each(|draft| sheet.step(draft));
 }
 
 /// Puts the wanted policies and removes those of ours that are wanted no more. Policies of other names are not ours.

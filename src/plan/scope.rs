@@ -3,7 +3,12 @@
 //! A key is ours when its tags and its claim alias agree. Everything else is left alone: "hands off" is settled
 //! here, so that comparing stays naive.
 
+mod adopt;
+mod rename;
+
 use crate::desired::tags::{TAG_CLAIM, TAG_KEY, TAG_OWNER, TAG_STACK, TAG_STRAY};
+use crate::desired::{DesiredKey, DesiredState, DesiredTarget};
+use crate::diag::Code;
 use crate::ids::{AliasName, KeyArn, KeyName, OwnerId, StackName};
 use crate::kms::KeyState;
 use crate::live::{LiveKey, LiveTarget};
@@ -35,6 +40,10 @@ pub(in crate::plan) enum ClaimAlias {
     Stands,
     /// An interrupted run of this machine made the key and not the alias.
     Missing,
+    /// The manifest adopts the key: its claim alias and tags are written now, as far as they are not there.
+    Adopted,
+    /// The key was another's name in the manifest: its claim alias and tags change, as far as they have not.
+    Renamed,
 }
 
 /// Why a key is neither ours nor absent.
@@ -71,9 +80,23 @@ pub(in crate::plan) enum Refusal {
         /// When it will be deleted, as far as known.
         when: Option<jiff::Timestamp>,
     },
+    /// It cannot be adopted, or cannot be the key that had another name.
+    Unfit(Unfit),
+}
+
+/// Why a key cannot become ours, or cannot be renamed, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::plan) struct Unfit {
+    /// Which rule.
+    pub(in crate::plan) code: Code,
+    /// What is wrong.
+    pub(in crate::plan) message: String,
+    /// The next thing to do.
+    pub(in crate::plan) help: String,
 }
 
 /// The tags that prove ownership of one key.
+#[derive(Clone, Copy)]
 struct Wanted<'a> {
     stack: &'a StackName,
     owner: &'a OwnerId,
@@ -87,22 +110,35 @@ impl Wanted<'_> {
     }
 }
 
-/// Decides which live key a declared key is.
+/// Decides which live key a declared key is: by its name, else by the name that it had, else the one that it adopts.
 pub(in crate::plan) fn ownership<'a>(
-    stack: &StackName,
-    owner: &OwnerId,
-    key: &KeyName,
+    desired: &DesiredState,
+    target: &DesiredTarget,
+    key: &DesiredKey,
     live: &'a LiveTarget,
     claims: &Claims,
 ) -> Ownership<'a> {
-    let wanted = Wanted { stack, owner, key };
-    match live.aliases.get(&AliasName::claim(stack, key)) {
+    let wanted = Wanted { stack: &desired.stack, owner: &desired.owner, key: &key.name };
+    let found = by_name(wanted, live, claims);
+    let found = match &key.moved_from {
+        Some(old) => rename::resolve(wanted, &old.value, target, live, found),
+        None => found,
+    };
+    match &key.adopt {
+        Some(adoption) => adopt::resolve(wanted, (key, &adoption.value), live, found),
+        None => found,
+    }
+}
+
+/// Finds a key by its name alone.
+fn by_name<'a>(wanted: Wanted<'_>, live: &'a LiveTarget, claims: &Claims) -> Ownership<'a> {
+    match live.aliases.get(&AliasName::claim(wanted.stack, wanted.key)) {
         Some(Some(id)) => match live.key(id) {
             Some(found) => behind_alias(&wanted, found),
             None => Ownership::Refused(Refusal::AliasWithoutTags { key: None }),
         },
         Some(None) => Ownership::Refused(Refusal::AliasWithoutTags { key: None }),
-        None => by_tags(&wanted, live, claims.get(key)),
+        None => by_tags(&wanted, live, claims.get(wanted.key)),
     }
 }
 

@@ -20,6 +20,10 @@ pub struct Summary {
     pub findings: usize,
     /// Steps, those of blocked targets included.
     pub steps: usize,
+    /// Differences that nothing changes.
+    pub drift: usize,
+    /// The change of the monthly cost, in US dollars.
+    pub dollars: i64,
 }
 
 impl Summary {
@@ -29,10 +33,14 @@ impl Summary {
         for account in &plan.accounts {
             summary.count(&account.outcome);
             summary.findings += account.findings.len();
+            summary.drift += account.drift.len();
         }
         for target in &plan.targets {
             summary.count(&target.outcome);
             summary.findings += target.findings.len();
+            summary.drift += target.drift.len();
+            let whole = target.cost_per_month_delta.split('.').next();
+            summary.dollars += whole.and_then(|whole| whole.parse::<i64>().ok()).unwrap_or_default();
             summary.gains += target.access.gains.len();
             summary.losses += target.access.losses.len();
         }

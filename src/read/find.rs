@@ -2,7 +2,7 @@
 
 use super::{ReadOptions, denied_or};
 use crate::desired::tags::{TAG_KEY, TAG_STACK};
-use crate::desired::{DesiredState, DesiredTarget};
+use crate::desired::{Adoption, DesiredKey, DesiredState, DesiredTarget};
 use crate::ids::{AliasName, KeyArn, KeyId, KeyName, StackName};
 use crate::live::Unreadable;
 use crate::ports::{KeyReader, PortError, PortErrorKind};
@@ -18,7 +18,8 @@ pub(super) struct Candidates {
 }
 
 impl Candidates {
-    /// Finds the keys with our stack tag, and those behind claim aliases of our stack and declared aliases.
+    /// Finds the keys with our stack tag, those behind claim aliases of our stack and declared aliases, and those that
+    /// are adopted.
     pub(super) async fn find<C: KeyReader + Sync>(
         connection: &C,
         (desired, state): (&DesiredTarget, &DesiredState),
@@ -29,7 +30,7 @@ impl Candidates {
         let tagged = tagged(connection, &state.stack, options, unreadable).await?;
         let mut keys: BTreeMap<_, _> = tagged
             .into_iter()
-            .filter(|(_, tags)| wanted_by_tag(tags, options))
+            .filter(|(_, tags)| wanted_by_tag(tags, desired, options))
             .map(|(id, tags)| (id, Some(tags)))
             .collect();
         for (alias, id) in aliases {
@@ -40,14 +41,28 @@ impl Candidates {
                 keys.entry(id.clone()).or_default();
             }
         }
+        let adopted = desired.keys.iter().filter(|key| options.wants(&key.name)).filter_map(adopted_by_arn);
+        for arn in adopted.filter(|arn| (arn.account(), arn.region()) == (desired.account.clone(), desired.region.clone())) {
+            keys.entry(arn.key_id()).or_default();
+        }
         Ok(Self { keys })
     }
 }
 
+fn adopted_by_arn(key: &DesiredKey) -> Option<&KeyArn> {
+    key.adopt.as_ref().and_then(|adopt| if let Adoption::Key(arn) = &adopt.value { Some(arn) } else { None })
+}
+
+/// Returns whether a name is, or was, that of a key that is asked for.
+fn wants_name(name: &KeyName, desired: &DesiredTarget, options: &ReadOptions) -> bool {
+    let was = |key: &DesiredKey| key.moved_from.as_ref().is_some_and(|old| old.value == *name);
+    options.wants(name) || desired.keys.iter().any(|key| was(key) && options.wants(&key.name))
+}
+
 /// Strays have no key tag; they are looked at whenever everything is.
-fn wanted_by_tag(tags: &BTreeMap<String, String>, options: &ReadOptions) -> bool {
+fn wanted_by_tag(tags: &BTreeMap<String, String>, desired: &DesiredTarget, options: &ReadOptions) -> bool {
     match tags.get(TAG_KEY).and_then(|name| name.parse::<KeyName>().ok()) {
-        Some(name) => options.wants(&name),
+        Some(name) => wants_name(&name, desired, options),
         None => options.only_keys.is_none(),
     }
 }
@@ -55,11 +70,14 @@ fn wanted_by_tag(tags: &BTreeMap<String, String>, options: &ReadOptions) -> bool
 fn wanted_by_alias(alias: &AliasName, desired: &DesiredTarget, stack: &StackName, options: &ReadOptions) -> bool {
     let claimed = alias.as_str().strip_prefix(&format!("alias/keywright/{stack}/"));
     let claimed = claimed.is_some_and(|name| match name.parse::<KeyName>() {
-        Ok(name) => options.wants(&name),
+        Ok(name) => wants_name(&name, desired, options),
         Err(_) => options.only_keys.is_none(),
     });
     let mut declaring = desired.keys.iter().filter(|key| options.wants(&key.name));
-    claimed || declaring.any(|key| key.aliases.iter().any(|declared| declared.value == *alias))
+    let adopts = |key: &DesiredKey| {
+        key.adopt.as_ref().is_some_and(|adopt| matches!(&adopt.value, Adoption::Alias(adopted) if adopted == alias))
+    };
+    claimed || declaring.any(|key| key.aliases.iter().any(|declared| declared.value == *alias) || adopts(key))
 }
 
 /// Returns the keys with our stack tag: from the tagging API, or key by key where that may not or cannot be asked.

@@ -172,6 +172,7 @@ mod tests {
             owner: Owner::Key(key.clone()),
             action: Action::DisableKey { key: KeyRef::Planned(key) },
             why: Why::Differs,
+            cause: None,
             risk: Risk::Routine,
             change: None,
             loc: Loc::new(source, 0..0),

@@ -1,11 +1,14 @@
 //! A plan for people: per account and target, per role and key, what changes, why, and who gains or loses what.
 
+mod remarks;
+
 use super::access::{Group, groups_of, shared_gains};
 use super::style::{Painter, Style};
 use crate::desired::tags::RESERVED_PREFIX;
-use crate::diag::Severity;
 use crate::live::Backend;
-use crate::plan::{AccountPlan, Action, Blocker, Finding, Outcome, Owner, Plan, Step, Summary, TargetPlan, Why};
+use crate::plan::{
+    AccountPlan, Action, Blocker, Cause, DriftKind, Outcome, Owner, Plan, PlanKind, Step, Summary, TargetPlan, Why,
+};
 use crate::policy::{PolicyDocument, Statement};
 use crate::review::{AccessChange, Certainty, Risk};
 use crate::text::{escape, escape_block, plural};
@@ -58,7 +61,7 @@ impl Page {
     }
 
     fn account(&mut self, account: &AccountPlan) {
-        if matches!(account.outcome, Outcome::InSync) && account.findings.is_empty() {
+        if matches!(account.outcome, Outcome::InSync) && account.findings.is_empty() && account.drift.is_empty() {
             return;
         }
         self.blank();
@@ -68,6 +71,7 @@ impl Page {
             page.owner(owner, steps, blockers, None);
             page.trust(owner, steps, account);
         });
+        self.differences(&account.drift);
         self.findings(&account.findings);
     }
 
@@ -98,7 +102,8 @@ impl Page {
         self.target_blockers(target);
         self.shared_access(&target.access);
         self.owners(&target.outcome, |page, owner, steps, blockers| page.owner(owner, steps, blockers, Some(target)));
-        if matches!(target.outcome, Outcome::InSync) {
+        let differs = target.drift.iter().any(|drift| drift.kind != DriftKind::Undeclared);
+        if matches!(target.outcome, Outcome::InSync) && !differs {
             self.line(format!("  nothing to change: {} as declared", plural(target.policies.len(), "key")));
         }
         self.remarks(target);
@@ -131,9 +136,11 @@ impl Page {
         };
         let creates =
             steps.iter().any(|step| matches!(step.action, Action::CreateKey { .. } | Action::CreateRole { .. }));
+        let adopts = steps.iter().any(|step| step.why == Why::Adopted);
         let (symbol, style, reason) = match (blockers.is_empty(), creates) {
             (false, _) => ("!", Style::Blocked, "blocked"),
             (true, true) => ("+", Style::Added, "new"),
+            (true, false) if adopts => ("=", Style::Changed, "adopted: it exists, and becomes ours"),
             (true, false) => ("~", Style::Changed, change_reason(steps)),
         };
         let place = steps.first().map(|step| step.position.to_string());
@@ -173,14 +180,24 @@ impl Page {
                 (Some(before), None) => format!("{} → none", escape(before)),
                 (None, None) => continue,
             };
-            self.property(&change.property, &value, step.why);
+            self.property(&change.property, &value, step);
         }
         self.identity_policies(steps);
     }
 
-    fn property(&mut self, name: &str, value: &str, why: Why) {
-        let note = if why == Why::Interrupted { "  (an earlier run was interrupted here)" } else { "" };
-        self.line(format!("    {:<12} {value}{note}", escape(name)));
+    fn property(&mut self, name: &str, value: &str, step: &Step) {
+        let note = if step.why == Why::Interrupted { "  (an earlier run was interrupted here)" } else { "" };
+        let cause = self.cause(step);
+        self.line(format!("    {:<12} {value}{note}{cause}", escape(name)));
+    }
+
+    /// Who made the difference, where that was asked for.
+    fn cause(&self, step: &Step) -> String {
+        match step.cause {
+            Some(Cause::Drift) => self.paint(Style::Warning, "  (changed outside)"),
+            Some(Cause::Intended) => self.paint(Style::Dim, "  (intended)"),
+            None => String::new(),
+        }
     }
 
     fn creation(&mut self, action: &Action) {
@@ -284,13 +301,16 @@ impl Page {
     }
 
     fn key_policy(&mut self, key: &crate::ids::KeyName, target: &TargetPlan, steps: &[&Step]) {
-        let Some(after) = steps.iter().find_map(|step| step.action.key_policy()) else { return };
+        let Some(step) = steps.iter().find(|step| step.action.key_policy().is_some()) else { return };
+        let (Some(after), cause) = (step.action.key_policy(), self.cause(step)) else { return };
         let before = target.policies_before.get(key);
         match before {
-            None => self.line(format!("    policy       {}", plural(after.statements.len(), "statement"))),
-            Some(before) if before.same_permissions(after) => self.line("    policy       reworded, same meaning"),
+            None => self.line(format!("    policy       {}{cause}", plural(after.statements.len(), "statement"))),
+            Some(before) if before.same_permissions(after) => {
+                self.line(format!("    policy       reworded, same meaning{cause}"));
+            }
             Some(before) => {
-                self.line("    policy");
+                self.line(format!("    policy{cause}"));
                 for change in crate::policy::statement_changes(before, after) {
                     self.statement(&change);
                 }
@@ -334,73 +354,12 @@ impl Page {
         }
     }
 
-    fn remarks(&mut self, target: &TargetPlan) {
-        let drift: Vec<String> =
-            target.drift.iter().map(|drift| format!("{}: {}", drift.key, escape(&drift.what))).collect();
-        self.list("Not declared, and left alone", &drift);
-        let orphans: Vec<String> = target
-            .orphans
-            .iter()
-            .map(|orphan| {
-                format!(
-                    "{} ({}), tagged {}",
-                    orphan.arn,
-                    escape(&orphan.note),
-                    escape(orphan.key.as_deref().unwrap_or("without a name"))
-                )
-            })
-            .collect();
-        self.list("Orphans: ours, and no longer in the manifest (never deleted)", &orphans);
-        let unreadable: Vec<String> = target
-            .unreadable
-            .iter()
-            .map(|item| format!("{}: {} was denied", escape(&item.what), escape(&item.action)))
-            .collect();
-        self.list("Not readable", &unreadable);
-        self.findings(&target.findings);
-        if target.cost_per_month_delta != "0.00" {
-            self.blank();
-            self.line(format!("  Cost: +${} a month", target.cost_per_month_delta));
-        }
-    }
-
-    fn list(&mut self, title: &str, items: &[String]) {
-        if items.is_empty() {
-            return;
-        }
-        self.blank();
-        let title = self.paint(Style::Heading, title);
-        self.line(format!("  {title}"));
-        for item in items {
-            self.line(format!("    {item}"));
-        }
-    }
-
-    fn findings(&mut self, findings: &[Finding]) {
-        if findings.is_empty() {
-            return;
-        }
-        self.blank();
-        let title = self.paint(Style::Heading, "Findings");
-        self.line(format!("  {title}"));
-        for finding in findings {
-            let word = match finding.severity {
-                Severity::Warning => self.paint(Style::Warning, "warning"),
-                Severity::Error => self.paint(Style::Error, "error"),
-            };
-            let owner = finding.owner.as_ref().map(|owner| match owner {
-                Owner::Key(name) => format!("key {name}: "),
-                Owner::Role(name) => format!("role {name}: "),
-            });
-            let code = self.paint(Style::Dim, format!("({})", finding.code.name()));
-            self.line(format!("    {word}: {}{} {code}", owner.unwrap_or_default(), escape(&finding.message)));
-            self.line(format!("      help: {}", escape(&finding.remedy)));
-        }
-    }
-
     fn summary(&mut self, plan: &Plan) {
         self.blank();
         let summary = Summary::of(plan);
+        if plan.kind == PlanKind::Drift {
+            return self.drift_summary(plan, summary);
+        }
         let gains = plan.targets.iter().flat_map(|target| &target.access.gains);
         let decrypt = gains.filter(|gain| gain.risk == Risk::Decrypt).count();
         let mut text = format!("Plan: {} to create, {} to change", summary.create, summary.change);
@@ -419,12 +378,15 @@ impl Page {
             plural(summary.findings, "finding")
         );
         self.line(text);
+        self.causes(plan);
     }
 }
 
 fn change_reason(steps: &[&Step]) -> &'static str {
     if steps.iter().any(|step| step.why == Why::Interrupted) {
         "incomplete: an earlier run was interrupted"
+    } else if steps.iter().any(|step| step.why == Why::Renamed) {
+        "renamed: the key stays the same"
     } else if steps.iter().all(|step| step.why == Why::Wording) {
         "reads differently, means the same"
     } else {
@@ -437,7 +399,7 @@ fn policy_note(why: Why, policy: &PolicyDocument) -> String {
     match why {
         Why::Absent => format!("added, {statements}"),
         Why::Wording => "reworded, same meaning".to_owned(),
-        Why::Differs | Why::Unwanted | Why::Interrupted => format!("changed, {statements}"),
+        Why::Differs | Why::Unwanted | Why::Interrupted | Why::Adopted | Why::Renamed => format!("changed, {statements}"),
     }
 }
 

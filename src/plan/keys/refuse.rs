@@ -38,6 +38,7 @@ pub(super) fn refuse(goal: &KeyGoal<'_>, refusal: &Refusal, sheet: &mut Sheet<'_
             format!("`{action}` was denied on `{key}`"),
             format!("allow the caller {action} on the key"),
         ),
+        Refusal::Unfit(unfit) => sheet.block(unfit.code, unfit.message.clone(), unfit.help.clone()),
         Refusal::PendingDeletion { key, when } => sheet.block(
             Code::PendingDeletion,
             format!("`{}` waits to be deleted{}", key.key_id(), when.map(|at| format!(" at {at}")).unwrap_or_default()),

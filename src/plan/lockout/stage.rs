@@ -282,7 +282,7 @@ fn keys(input: PlanInput<'_>, target: &DesiredTarget, live: &LiveTarget) -> BTre
     let none = scope::Claims::new();
     let claims = input.claims.get(&target.name).unwrap_or(&none);
     let found = |key: &DesiredKey| {
-        let ownership = scope::ownership(&input.desired.stack, &input.desired.owner, &key.name, live, claims);
+        let ownership = scope::ownership(input.desired, target, key, live, claims);
         let scope::Ownership::Ours { key: found, .. } = ownership else { return None };
         let policy = found.policy.known()?.document.clone();
         let tags = found.tags.known().cloned().unwrap_or_else(|| synth::key_tags(input.desired, key));
