@@ -2,7 +2,7 @@
 
 use super::{Digest, Plan, PlanInput, data};
 use crate::desired::tags::{TAG_CLAIM, TAG_STACK};
-use crate::desired::{DesiredState, DesiredTarget, Rotation};
+use crate::desired::{DesiredState, DesiredTarget, Rotation, Topology};
 use crate::ids::{AliasName, KeyId};
 use crate::live::{LiveKey, LiveRotation, LiveTarget};
 use crate::synth;
@@ -54,11 +54,20 @@ fn desired(input: PlanInput<'_>) -> Value {
             "aliases": key.aliases.iter().map(|alias| alias.value.as_str()).collect::<Vec<_>>(),
             "tags": synth::key_tags(input.desired, key),
             "lifecycle": format!("{:?}", key.lifecycle),
+            "topology": topology(&key.topology),
             "rotation": match key.rotation() { Rotation::Off => None, Rotation::Every(period) => Some(period.days()) },
             "policy": synth::key_policy(target, key).to_json_value(),
         })
     })
     .collect()
+}
+
+fn topology(topology: &Topology) -> Value {
+    match topology {
+        Topology::Single => Value::Null,
+        Topology::Primary { replicas } => json!({"replicas": replicas}),
+        Topology::Replica { primary, region } => json!({"primary": primary, "region": region}),
+    }
 }
 
 fn target(desired: &DesiredState, wanted: &DesiredTarget, live: &LiveTarget) -> Value {
@@ -92,6 +101,9 @@ fn key(key: &LiveKey) -> Value {
         "arn": key.arn,
         "state": key.metadata.known().map(|metadata| metadata.state),
         "description": key.metadata.known().map(|metadata| &metadata.description),
+        "regions": key.metadata.known().filter(|metadata| metadata.multi_region).map(|metadata| {
+            json!({"primary": metadata.primary_region, "replicas": metadata.replica_regions})
+        }),
         "policy": key.policy.known().map(|policy| policy.document.to_json_value()),
         "tags": key.tags.known().map(|tags| tags.iter().filter(|(tag, _)| *tag != TAG_CLAIM).collect::<BTreeMap<_, _>>()),
         "rotation": key.rotation.known().map(|rotation| match rotation {

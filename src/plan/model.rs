@@ -100,6 +100,15 @@ impl Outcome {
         }
     }
 
+    /// Returns the steps, to link them with those of other targets.
+    pub(in crate::plan) fn steps_mut(&mut self) -> &mut [Step] {
+        match self {
+            Self::InSync => &mut [],
+            Self::Ready(applyable) => &mut applyable.steps,
+            Self::Blocked { would_do, .. } => would_do,
+        }
+    }
+
     /// Forbids what was to be done, for some reasons more.
     pub(in crate::plan) fn block(&mut self, mut more: Vec<Blocker>) {
         match self {
