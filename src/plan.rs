@@ -11,6 +11,7 @@ mod deployer;
 mod digest;
 mod draft;
 mod duties;
+mod family;
 mod file;
 mod guard;
 mod keys;
@@ -114,6 +115,16 @@ pub enum Normalize {
 
 /// Plans: decides every step that makes live state what is wanted, or says why not.
 pub fn plan(input: PlanInput<'_>) -> Plan {
+    let found = family::find(input);
+    match family::with_dropped(input, &found) {
+        Some(desired) => plan_families(PlanInput { desired: &desired, ..input }, found),
+        None => plan_families(input, found),
+    }
+}
+
+/// Plans, where it is known which live keys belong together.
+fn plan_families<'a>(input: PlanInput<'a>, found: family::Families<'a>) -> Plan {
+    let families = family::decide(input, found);
     let mut numbers = order::Numbers::default();
     let mut accounts = Vec::new();
     for account in &input.desired.accounts {
@@ -126,12 +137,13 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
     let mut writers = lockout::Writers::new();
     for target in &input.desired.targets {
         if let Some(live) = input.targets.get(&target.name) {
-            let drafted = guard::draft_target(input, target, live);
+            let drafted = guard::draft_target(input, target, live, &families);
             let drafted = guard::guard_target(input, target, live, &accounts, drafted);
             writers.extend(drafted.writer.clone().map(|writer| (target.name.clone(), writer)));
             targets.push(order::target(drafted, &accounts, &mut numbers, input.sources));
         }
     }
+    order::link(&mut targets, &numbers);
     let mut plan = Plan {
         kind: input.options.kind,
         stack: input.desired.stack.clone(),
@@ -146,7 +158,9 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
     }
     lockout::enforce(&mut plan, input, &writers);
     duties::judge(&mut plan, input);
+    family::settle(&mut plan);
     check::enforce(&mut plan, input);
+    family::settle(&mut plan);
     plan.digest = digest::digest(&plan, input);
     plan
 }

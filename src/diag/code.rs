@@ -85,6 +85,9 @@ codes! {
     TrustCycle = "trust-cycle": "Managed roles that do not exist yet trust each other, and IAM refuses a trust policy that names a role which does not exist. Take one name out, apply, put it back, and apply again.";
     OidcProviderMissing = "oidc-provider-missing": "The role trusts an OpenID Connect provider that the account does not have. Create the provider first.";
     AccountBlocked = "account-blocked": "The roles of this account are blocked, so the keys that name them are not touched either. Mend the roles first.";
+    ReplicaWaits = "replica-waits": "A replica is made by its primary's target, and only while the primary is enabled and both targets can be planned. What is in the way is named; what is ready is applied all the same.";
+    ReplicaMismatch = "replica-mismatch": "A multi-Region key has the same id in every Region. Here a key carries the name, tags and claim alias of a replica, and is another key. keywright changes neither.";
+    PrimaryElsewhere = "primary-elsewhere": "KMS moves a primary only in the Region that it is in, and only while it is enabled. The target of that Region must be part of the run.";
     UnexpectedCreate = "unexpected-create": "The plan would create a key that --expect-creates does not name. In a pipeline this guards against re-creating a key that was deleted by other means.";
     PlanCheck = "plan-check": "The finished plan broke one of its own rules, which is a defect of keywright. Nothing is executed; please report it with the plan as JSON.";
 
@@ -92,6 +95,8 @@ codes! {
     StrayKey = "stray-key": "Another key carries the same claim tags, but not the claim alias. It is never used or deleted; retire it when you are sure that nothing was encrypted under it.";
     UndeclaredGrant = "undeclared-grant": "A grant that the manifest does not declare gives a principal access to the key. keywright never touches it.";
     AttachedPolicy = "attached-policy": "A managed role has policies attached that are not keywright's. They are shown and never touched.";
+    PrimaryMoves = "primary-moves": "The primary of a multi-Region key moves to another Region, in one call; nothing is replaced, and the id stays. Meanwhile both keys are `Updating`, and can be used. Rotation is then set in the new Region.";
+    ReplicaElsewhere = "replica-elsewhere": "The multi-Region key has a replica in a Region for which the manifest has no target. It has a policy of its own, which nobody looks at here.";
     RotationWaits = "rotation-waits": "KMS cannot change the rotation of a disabled key. The change is planned once the key is enabled.";
     DelegatedDeployer = "delegated-deployer": "The caller is not among the target's `deployers` by name and relies on the account's IAM policies. keywright reads those of the caller: they let it change the policy of each key that changes, or they could not be read, and apply would be blocked.";
     AbacChange = "abac-change": "The plan changes a tag or an alias of a key on which its policy makes access depend (`aws:ResourceTag/…`, `kms:ResourceAliases`, `kms:RequestAlias`). KMS takes up to five minutes until it decides by the new value; until then either may count.";

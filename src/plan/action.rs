@@ -293,6 +293,20 @@ impl Action {
         }
     }
 
+    /// Returns the target, other than the step's own, that the action writes into.
+    pub fn other_target(&self) -> Option<&TargetName> {
+        if let Self::ReplicateKey { target, .. } | Self::UpdatePrimaryRegion { target, .. } = self {
+            Some(target)
+        } else {
+            None
+        }
+    }
+
+    /// Returns the key policy that the action writes, in whichever target.
+    pub fn written_policy(&self) -> Option<&PolicyDocument> {
+        if let Self::ReplicateKey { policy, .. } = self { Some(policy) } else { self.key_policy() }
+    }
+
     /// Returns the key policy that the action writes on the key of its own target, if it writes one.
     pub fn key_policy(&self) -> Option<&PolicyDocument> {
         if let Self::CreateKey { policy, .. } | Self::PutKeyPolicy { policy, .. } = self { Some(policy) } else { None }

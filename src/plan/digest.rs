@@ -2,7 +2,7 @@
 
 use super::{Digest, Plan, PlanInput, data};
 use crate::desired::tags::{TAG_CLAIM, TAG_STACK};
-use crate::desired::{Adoption, DesiredState, DesiredTarget, Rotation, TagReach, Takeover};
+use crate::desired::{Adoption, DesiredState, DesiredTarget, Rotation, TagReach, Takeover, Topology};
 use crate::ids::{AliasName, KeyId};
 use crate::live::{LiveKey, LiveRotation, LiveTarget};
 use crate::synth;
@@ -64,6 +64,7 @@ fn desired(input: PlanInput<'_>) -> Value {
             "tags_exclusive": key.tag_reach == TagReach::All,
             "moved_from": key.moved_from.as_ref().map(|old| &old.value),
             "adopt": key.adopt.as_ref().map(|adopt| adopted(&adopt.value)),
+            "topology": topology(&key.topology),
             "rotation": match key.rotation() { Rotation::Off => None, Rotation::Every(period) => Some(period.days()) },
             "policy": synth::key_policy(target, key).to_json_value(),
         })
@@ -78,12 +79,17 @@ fn adopted(adoption: &Adoption) -> &str {
     }
 }
 
+fn topology(topology: &Topology) -> Value {
+    match topology {
+        Topology::Single => Value::Null,
+        Topology::Primary { replicas } => json!({"replicas": replicas}),
+        Topology::Replica { primary, region } => json!({"primary": primary, "region": region}),
+    }
+}
+
 fn target(desired: &DesiredState, wanted: &DesiredTarget, live: &LiveTarget) -> Value {
-    let keys: Vec<&LiveKey> = live
-        .keys
-        .iter()
-        .filter(|key| is_of_the_stack(desired, live, key) || is_adopted(wanted, live, key))
-        .collect();
+    let keys: Vec<&LiveKey> =
+        live.keys.iter().filter(|key| is_of_the_stack(desired, live, key) || is_adopted(wanted, live, key)).collect();
     let prefix = format!("alias/keywright/{}/", desired.stack);
     let ours = |id: &KeyId| keys.iter().any(|key| key.arn.key_id() == *id);
     let declared = |alias: &AliasName| {
@@ -129,6 +135,9 @@ fn key(key: &LiveKey) -> Value {
         "arn": key.arn,
         "state": key.metadata.known().map(|metadata| metadata.state),
         "description": key.metadata.known().map(|metadata| &metadata.description),
+        "regions": key.metadata.known().filter(|metadata| metadata.multi_region).map(|metadata| {
+            json!({"primary": metadata.primary_region, "replicas": metadata.replica_regions})
+        }),
         "policy": key.policy.known().map(|policy| policy.document.to_json_value()),
         "tags": key.tags.known().map(|tags| tags.iter().filter(|(tag, _)| *tag != TAG_CLAIM).collect::<BTreeMap<_, _>>()),
         "rotation": key.rotation.known().map(|rotation| match rotation {

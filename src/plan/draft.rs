@@ -16,17 +16,34 @@ pub(in crate::plan) struct Draft {
     pub(in crate::plan) risk: Risk,
     /// The property that changes.
     pub(in crate::plan) change: Option<PropertyChange>,
+    /// What another target must have done before.
+    pub(in crate::plan) awaits: Option<Awaited>,
+}
+
+/// What a step of another target brings about for the key of this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::plan) enum Awaited {
+    /// The key itself, a replica.
+    Replica,
+    /// That the key is the primary.
+    Primary,
 }
 
 impl Draft {
     /// Returns a routine step.
     pub(in crate::plan) fn new(action: Action, why: Why) -> Self {
-        Self { action, why, risk: Risk::Routine, change: None }
+        Self { action, why, risk: Risk::Routine, change: None, awaits: None }
     }
 
     /// Sets what it risks.
     pub(in crate::plan) fn risk(mut self, risk: Risk) -> Self {
         self.risk = risk;
+        self
+    }
+
+    /// Sets what another target must have done before.
+    pub(in crate::plan) fn awaits(mut self, awaited: Awaited) -> Self {
+        self.awaits = Some(awaited);
         self
     }
 

@@ -1,11 +1,12 @@
 //! Drafts a target's plan and guards it: who may deploy, who keeps a way in, what may be created.
 
 use super::draft::Sheet;
+use super::family::{self, Families};
 use super::keys::{self, KeyGoal};
-use super::scope::{self, Ownership};
+use super::scope::Ownership;
 use super::{
-    AccountPlan, Action, Blocker, BlockerKind, Outcome, Owner, PlanInput, Quotas, TargetPlan, abac, cost, deployer,
-    lints, order, orphans, quota,
+    AccountPlan, Action, Blocker, BlockerKind, KeyRef, Outcome, Owner, PlanInput, Quotas, TargetPlan, abac, cost,
+    deployer, lints, order, orphans, quota,
 };
 use crate::desired::{DesiredKey, DesiredTarget};
 use crate::diag::Code;
@@ -32,10 +33,9 @@ pub(in crate::plan) struct TargetDraft<'a> {
 pub(in crate::plan) fn draft_target<'a>(
     input: PlanInput<'a>,
     target: &DesiredTarget,
-    live: &LiveTarget,
+    live: &'a LiveTarget,
+    families: &Families<'a>,
 ) -> TargetDraft<'a> {
-    let none = BTreeMap::new();
-    let claims = input.claims.get(&target.name).unwrap_or(&none);
     let mut draft =
         TargetDraft { sheets: Vec::new(), blockers: Vec::new(), plan: empty_plan(target, live), writer: None };
     let mut known = BTreeSet::new();
@@ -47,7 +47,7 @@ pub(in crate::plan) fn draft_target<'a>(
         return draft;
     }
     for key in in_scope {
-        let ownership = scope::ownership(input.desired, target, key, live, claims);
+        let ownership = families.ownership(input, target, key, live);
         let mut sheet = Sheet::new(Owner::Key(key.name.clone()), key.loc, input.sources);
         let goal = KeyGoal {
             stack: &input.desired.stack,
@@ -57,14 +57,22 @@ pub(in crate::plan) fn draft_target<'a>(
             tags: synth::key_tags(input.desired, key),
             normalize: input.options.normalize,
         };
-        draft.plan.drift.extend(keys::compare(&goal, &ownership, live, &mut sheet));
         let found = if let Ownership::Ours { key, .. } = &ownership { Some(*key) } else { None };
+        let stranger = found.is_some_and(|found| families.is_stranger((target, key), found, &mut sheet));
+        if !stranger && !families.draft_birth(target, (&goal, live), &mut sheet) {
+            draft.plan.drift.extend(keys::compare(&goal, &ownership, live, &mut sheet));
+            if let Some(found) = found {
+                family::retire(key, found, input.today, &mut sheet);
+            }
+        }
+        families.complete(input, (target, key), &mut sheet);
         known.extend(found.map(|key| key.arn.clone()));
+        let found = found.filter(|_| !stranger);
         record(&mut draft.plan, &goal, found);
         if let Some(key) = found {
             lints::note(target, &goal, key, live, &mut sheet);
         }
-        if !matches!(ownership, Ownership::Refused(_)) {
+        if !stranger && !matches!(ownership, Ownership::Refused(_)) && !families.is_barred(target, key) {
             reviews.push(abac::Subject { key, policy: goal.policy.clone(), tags: goal.tags, live: found });
         }
         draft.plan.findings.append(&mut sheet.findings);
@@ -146,11 +154,7 @@ fn aliases_unreadable(live: &LiveTarget) -> bool {
 /// What could not be read is never taken for absent: without the aliases nothing can be told, and without the tagged
 /// keys no key may be created.
 fn unreadable(input: PlanInput<'_>, target: &DesiredTarget, live: &LiveTarget, draft: &mut TargetDraft<'_>) {
-    let creates = draft
-        .sheets
-        .iter()
-        .flat_map(|sheet| &sheet.drafts)
-        .any(|draft| matches!(draft.action, Action::CreateKey { .. }));
+    let creates = draft.sheets.iter().any(is_born);
     for item in live.unreadable.iter().filter(|item| creates || item.action == "kms:ListAliases") {
         let message = format!("{} could not be read: `{}` was denied", item.what, item.action);
         let help = format!("allow the caller {}", item.action);
@@ -165,7 +169,7 @@ fn blocked_accounts<'p>(
     draft: &TargetDraft<'_>,
 ) -> Vec<&'p crate::ids::AccountId> {
     let policies: Vec<&PolicyDocument> =
-        draft.sheets.iter().flat_map(|sheet| &sheet.drafts).filter_map(|draft| draft.action.key_policy()).collect();
+        draft.sheets.iter().flat_map(|sheet| &sheet.drafts).filter_map(|draft| draft.action.written_policy()).collect();
     let awaited = |plan: &AccountPlan| {
         let mut steps = plan.outcome.steps().iter();
         steps.any(|step| policies.iter().any(|policy| order::names_new_role(policy, &plan.account, &step.action)))
@@ -189,10 +193,17 @@ pub(in crate::plan) fn blocker(
     Blocker { kind: BlockerKind(code), owner: None, message, help, loc: Some(target.loc), position }
 }
 
+/// Whether the target's key is made, here or by the target of its primary.
+fn is_born(sheet: &Sheet<'_>) -> bool {
+    let born = |action: &Action| {
+        matches!(action, Action::CreateKey { .. }) || matches!(action.key_ref(), Some(KeyRef::Planned(_)))
+    };
+    sheet.drafts.iter().any(|draft| born(&draft.action))
+}
+
 fn expected(input: PlanInput<'_>, sheet: &mut Sheet<'_>, key: &DesiredKey) {
     let Some(expected) = &input.options.expect_creates else { return };
-    let creates = sheet.drafts.iter().any(|draft| matches!(draft.action, Action::CreateKey { .. }));
-    if creates && !expected.contains(&key.name) {
+    if is_born(sheet) && !expected.contains(&key.name) {
         sheet.block(
             Code::UnexpectedCreate,
             format!("the key `{}` would be created, and --expect-creates does not name it", key.name),

@@ -6,6 +6,7 @@ mod grants;
 mod immutable;
 mod life;
 mod refuse;
+mod replica;
 mod tags;
 mod title;
 
@@ -14,6 +15,7 @@ use grants::grants;
 use immutable::changeable;
 use life::{days, lifecycle_and_rotation};
 use refuse::refuse;
+pub(in crate::plan) use replica::replica;
 use tags::tag_step;
 use title::title;
 

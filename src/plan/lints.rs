@@ -43,6 +43,7 @@ fn describe(facts: &mut crate::access::KeyFacts, metadata: &KeyMetadata) {
     metadata.usage.name().clone_into(&mut facts.key_usage);
     metadata.origin.name().clone_into(&mut facts.key_origin);
     facts.multi_region = metadata.multi_region;
+    facts.multi_region_key_type = metadata.multi_region_type.map(|kind| kind.name().to_owned());
 }
 
 /// Returns whether the plan says it already: every grant to somebody else than a service is a finding of its own.

@@ -6,7 +6,8 @@ use super::{Action, Blocker, BlockerKind, Finding, Outcome, Owner, Plan, PlanInp
 use crate::desired::{DesiredKey, DesiredTarget};
 use crate::diag::{Code, Severity};
 use crate::ids::{KeyName, TargetName};
-use crate::review::{Candidate, MissingWay, NoWay, WhyNot};
+use crate::review::{Candidate, MissingWay, NoWay, WhyNot, no_way};
+use crate::world;
 use stage::Stage;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +42,8 @@ struct Shut<'p> {
 /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_PutKeyPolicy.html>
 pub(in crate::plan) fn enforce(plan: &mut Plan, input: PlanInput<'_>, writers: &Writers) {
     for target in &input.desired.targets {
-        let found = found(plan, input, target, writers.get(&target.name));
+        let mut found = found(plan, input, target, writers.get(&target.name));
+        found.extend(by_replicators(plan, input, target, writers));
         let (consented, shut): (Vec<Told>, Vec<Told>) =
             found.into_iter().partition(|told| input.options.bypass_lockout.contains(&told.key));
         let Some(at) = plan.targets.iter_mut().find(|plan| plan.name == target.name) else { continue };
@@ -87,7 +89,10 @@ impl Told {
 }
 
 fn found(plan: &Plan, input: PlanInput<'_>, target: &DesiredTarget, writer: Option<&Candidate>) -> Vec<Told> {
-    let Some(stage) = Stage::before(input, target, writer) else { return Vec::new() };
+    let of_target = plan.targets.iter().find(|plan| plan.name == target.name);
+    let Some(stage) = of_target.and_then(|plan| Stage::before(input, target, &plan.keys, writer)) else {
+        return Vec::new();
+    };
     let account = plan.accounts.iter().find(|plan| plan.account == target.account);
     let unknown = |blocker: &Blocker| blocker.kind.0 != Code::Lockout;
     if account.is_some_and(|plan| plan.outcome.blockers().iter().any(unknown)) {
@@ -95,11 +100,48 @@ fn found(plan: &Plan, input: PlanInput<'_>, target: &DesiredTarget, writer: Opti
         return Vec::new();
     }
     let of_account = account.map(|plan| plan.outcome.steps()).unwrap_or_default();
-    let of_target = plan.targets.iter().find(|plan| plan.name == target.name);
     let of_target = of_target.map(|plan| plan.outcome.steps()).unwrap_or_default();
     let steps = of_account.iter().map(|step| (Stratum::Account, step));
+    // What other targets replicate into this one is there before its own steps.
+    let steps = steps.chain(replications(plan, target).map(|(_, step)| (Stratum::Target, step)));
     let shut = walk(stage, steps.chain(of_target.iter().map(|step| (Stratum::Target, step))));
     shut.into_iter().filter_map(|shut| told(shut, input, target)).collect()
+}
+
+/// Returns the steps of other targets that make replicas in this one, each with its target.
+fn replications<'p>(plan: &'p Plan, target: &DesiredTarget) -> impl Iterator<Item = (&'p TargetName, &'p Step)> {
+    let into = |step: &&Step| matches!(&step.action, Action::ReplicateKey { target: to, .. } if *to == target.name);
+    plan.targets
+        .iter()
+        .flat_map(|from| from.outcome.steps().iter().map(move |step| (&from.name, step)))
+        .filter(move |(_, step)| into(step))
+}
+
+/// KMS asks of whoever replicates a key that it could change the replica's policy too.
+///
+/// <https://docs.aws.amazon.com/kms/latest/APIReference/API_ReplicateKey.html>
+fn by_replicators(plan: &Plan, input: PlanInput<'_>, target: &DesiredTarget, writers: &Writers) -> Vec<Told> {
+    let shut = |(from, step): (&TargetName, &Step)| {
+        let (Action::ReplicateKey { policy, tags, .. }, Owner::Key(name)) = (&step.action, &step.owner) else {
+            return None;
+        };
+        let key = target.keys.iter().find(|key| key.name == *name)?;
+        let facts = world::key_facts(target, key, tags, None, policy.clone());
+        let way = no_way(&facts, writers.get(from)?)?;
+        let same = writers.get(&target.name).is_some_and(|writer| writer.name == way.name);
+        if same {
+            return None;
+        }
+        let message = format!(
+            "after {} ({}) {way} could not change the policy of the replica, and KMS demands that of whoever replicates",
+            step.id,
+            step.action.call()
+        );
+        let help = help_caller(&way, target);
+        let position = input.sources.position(key.loc);
+        Some(Told { key: name.clone(), stratum: Stratum::Target, message, help, loc: key.loc, position })
+    };
+    replications(plan, target).filter_map(shut).collect()
 }
 
 /// Takes the steps in order, and returns for each key the first step after which a way in is missing. A key that its
@@ -112,7 +154,7 @@ fn walk<'p>(mut stage: Stage<'_>, steps: impl Iterator<Item = (Stratum, &'p Step
         for key in stage.take(&step.owner, &step.action) {
             let known: BTreeSet<bool> = stage.standing(&key).iter().map(is_callers).collect();
             let missing = stage.look(&key).map(|locked| locked.missing).unwrap_or_default();
-            let rewritten = step.action.key_policy().is_some();
+            let rewritten = step.action.written_policy().is_some();
             for way in missing.into_iter().filter(|way| rewritten || !known.contains(&is_callers(way))) {
                 if told.insert((key.clone(), is_callers(&way))) {
                     shut.push(Shut { step, stratum, key: key.clone(), way });
@@ -170,7 +212,7 @@ fn name_another(key: &DesiredKey, target: &DesiredTarget) -> String {
 /// Returns what is to be added, or taken away, for one of the administrators.
 fn help_admins(ways: &[NoWay], step: &Step, key: &DesiredKey, target: &DesiredTarget) -> String {
     let another = name_another(key, target);
-    if !matches!(step.action, Action::CreateKey { .. } | Action::PutKeyPolicy { .. }) {
+    if step.action.written_policy().is_none() {
         return format!("{another} and apply that first; then apply this change");
     }
     let unread = ways.iter().find_map(|way| match &way.why {

@@ -119,11 +119,12 @@ impl Outcome {
         }
     }
 
-    /// Returns the steps to be told more about.
+    /// Returns the steps, to link them with those of other targets.
     pub(in crate::plan) fn steps_mut(&mut self) -> &mut [Step] {
         match self {
             Self::InSync => &mut [],
-            Self::Ready(Applyable { steps }) | Self::Blocked { would_do: steps, .. } => steps,
+            Self::Ready(applyable) => &mut applyable.steps,
+            Self::Blocked { would_do, .. } => would_do,
         }
     }
 

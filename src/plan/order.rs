@@ -1,22 +1,26 @@
 //! Numbers steps and puts them in order: an account's roles first, then a target's keys, each key's steps in turn.
 
-use super::draft::{Draft, Sheet};
+use super::draft::{Awaited, Draft, Sheet};
 use super::guard::TargetDraft;
 use super::roles::RoleSheets;
-use super::{AccountPlan, Action, Applyable, Blocker, Outcome, Step, StepId, TargetPlan};
+use super::{AccountPlan, Action, Applyable, Blocker, Outcome, Owner, Step, StepId, TargetPlan};
 use crate::diag::Code;
-use crate::ids::AccountId;
+use crate::ids::{AccountId, TargetName};
 use crate::policy::{PolicyDocument, PrincipalEntry, Principals};
 use crate::source::{Position, SourceMap};
 
 /// Hands out step numbers, unique in a plan.
 #[derive(Debug, Default)]
-pub(in crate::plan) struct Numbers(usize);
+pub(in crate::plan) struct Numbers {
+    last: usize,
+    /// The steps that wait for another target, which may be numbered later.
+    waiting: Vec<(StepId, Awaited)>,
+}
 
 impl Numbers {
     fn next(&mut self) -> StepId {
-        self.0 += 1;
-        StepId(format!("s{}", self.0))
+        self.last += 1;
+        StepId(format!("s{}", self.last))
     }
 }
 
@@ -94,7 +98,7 @@ fn creations<'p>(
 }
 
 /// Finishes a target's plan. A key's first step waits for the creation of the roles that its policy names, in
-/// whichever account.
+/// whichever account. Keys that wait for another target come last: so no two targets wait for each other.
 pub(in crate::plan) fn target(
     draft: TargetDraft<'_>,
     accounts: &[AccountPlan],
@@ -104,15 +108,42 @@ pub(in crate::plan) fn target(
     let mut plan = draft.plan;
     let mut blockers = draft.blockers;
     let mut steps: Vec<Step> = Vec::new();
-    for sheet in &draft.sheets {
-        blockers.extend(sheet.blockers.iter().cloned());
-        let policies = sheet.drafts.iter().filter_map(|draft| draft.action.key_policy());
+    let waits = |sheet: &&Sheet<'_>| sheet.drafts.iter().any(|draft| draft.awaits.is_some());
+    let (waiting, ready): (Vec<&Sheet<'_>>, Vec<_>) = draft.sheets.iter().partition(waits);
+    blockers.extend(draft.sheets.iter().flat_map(|sheet| &sheet.blockers).cloned());
+    for sheet in ready.into_iter().chain(waiting) {
+        let policies = sheet.drafts.iter().filter_map(|draft| draft.action.written_policy());
         let roles: Vec<StepId> =
             accounts.iter().flat_map(|plan| creations(plan.outcome.steps(), &plan.account, &policies)).collect();
         steps.extend(chain(sheet, &roles, numbers, sources));
     }
     plan.outcome = outcome(blockers, steps);
     plan
+}
+
+/// Makes the steps that wait for another target depend on the steps that they wait for.
+pub(in crate::plan) fn link(targets: &mut [TargetPlan], numbers: &Numbers) {
+    let waiting = |id: &StepId| numbers.waiting.iter().find(|(step, _)| step == id).map(|(_, awaited)| *awaited);
+    let mut needed: Vec<(StepId, StepId)> = Vec::new();
+    for target in targets.iter() {
+        for step in target.outcome.steps() {
+            let found = waiting(&step.id).and_then(|awaited| bringing(targets, (&target.name, &step.owner), awaited));
+            needed.extend(found.map(|found| (step.id.clone(), found)));
+        }
+    }
+    for step in targets.iter_mut().flat_map(|target| target.outcome.steps_mut()) {
+        step.depends_on.extend(needed.iter().filter(|(id, _)| *id == step.id).map(|(_, needed)| needed.clone()));
+    }
+}
+
+/// Returns the step that brings about what a target's key waits for.
+fn bringing(targets: &[TargetPlan], (at, owner): (&TargetName, &Owner), awaited: Awaited) -> Option<StepId> {
+    let brings = |action: &Action| match awaited {
+        Awaited::Replica => matches!(action, Action::ReplicateKey { target, .. } if target == at),
+        Awaited::Primary => matches!(action, Action::UpdatePrimaryRegion { target, .. } if target == at),
+    };
+    let mut steps = targets.iter().flat_map(|target| target.outcome.steps());
+    steps.find(|step| step.owner == *owner && brings(&step.action)).map(|step| step.id.clone())
 }
 
 fn outcome(blockers: Vec<Blocker>, steps: Vec<Step>) -> Outcome {
@@ -130,6 +161,7 @@ fn chain(sheet: &Sheet<'_>, first_waits_for: &[StepId], numbers: &mut Numbers, s
     let mut steps = Vec::new();
     for draft in &sheet.drafts {
         let id = numbers.next();
+        numbers.waiting.extend(draft.awaits.map(|awaited| (id.clone(), awaited)));
         steps.push(step(sheet, draft, id.clone(), std::mem::take(&mut waits_for), position.clone()));
         waits_for = vec![id];
     }

@@ -1,6 +1,6 @@
 //! A plan in numbers.
 
-use super::{Action, Outcome, Plan, Step};
+use super::{Action, KeyRef, Outcome, Plan, Step};
 use std::collections::BTreeSet;
 
 /// Counts over all accounts and targets.
@@ -49,7 +49,11 @@ impl Summary {
 
     fn count(&mut self, outcome: &Outcome) {
         let steps = outcome.steps();
-        let creates = |step: &&Step| matches!(step.action, Action::CreateKey { .. } | Action::CreateRole { .. });
+        // A replica is made by its primary's target, and counts where it will be.
+        let creates = |step: &&Step| {
+            matches!(step.action, Action::CreateKey { .. } | Action::CreateRole { .. })
+                || matches!(step.action.key_ref(), Some(KeyRef::Planned(_)))
+        };
         let made: BTreeSet<_> = steps.iter().filter(creates).map(|step| &step.owner).collect();
         let touched: BTreeSet<_> = steps.iter().map(|step| &step.owner).collect();
         self.create += made.len();

@@ -1,7 +1,10 @@
-//! KMS, IAM and the tagging API of one account and Region in memory, for tests: a simple, honest model with faults
-//! that strike before or after a call takes effect.
+//! KMS, IAM and the tagging API of an account's Regions in memory, for tests: a simple, honest model with faults that
+//! strike before or after a call takes effect.
 
 mod identity;
+mod regions;
+
+pub(crate) use regions::Delay;
 
 use super::{
     AnyKeyReader, CallerReader, KeyReader, KeyWriter, LockoutCheck, NewKey, NewReplica, NewRole, PortError,
@@ -85,41 +88,37 @@ pub(crate) struct FakeState {
     pub(crate) known_principals: Option<BTreeSet<String>>,
     /// Whether new keys are known to the tagging API at once.
     pub(crate) index_at_once: bool,
+    /// How long new replicas, and moves of primaries, take here.
+    pub(crate) delay: Delay,
+    progress: BTreeMap<KeyId, regions::Progress>,
     faults: Vec<Fault>,
     made: u32,
 }
 
 /// One account and Region in memory.
-#[derive(Debug)]
 pub(crate) struct FakeAws {
     caller: Caller,
     region: Region,
     state: Mutex<FakeState>,
+    regions: regions::Regions,
+}
+
+/// Without the other Regions, which hold each other.
+impl std::fmt::Debug for FakeAws {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FakeAws").field("region", &self.region).field("state", &self.state).finish_non_exhaustive()
+    }
 }
 
 impl FakeAws {
     /// Returns an empty account whose caller is a principal of it.
     pub(crate) fn new(region: &str, caller: &str) -> Self {
         let principal: PrincipalArn = caller.parse().unwrap();
-        let state = FakeState {
-            keys: BTreeMap::new(),
-            aliases: BTreeMap::new(),
-            roles: BTreeMap::new(),
-            users: Vec::new(),
-            managed: BTreeMap::new(),
-            providers: BTreeSet::new(),
-            stores: BTreeMap::new(),
-            caller_policies: CallerPolicies::default(),
-            log: Vec::new(),
-            known_principals: None,
-            index_at_once: true,
-            faults: Vec::new(),
-            made: 0,
-        };
         Self {
             caller: Caller { account: principal.account(), arn: principal.clone(), principal },
             region: region.parse().unwrap(),
-            state: Mutex::new(state),
+            state: Mutex::new(FakeState::new()),
+            regions: regions::Regions::default(),
         }
     }
 
@@ -202,6 +201,26 @@ fn refused(kind: PortErrorKind, message: impl Into<String>) -> PortError {
 }
 
 impl FakeState {
+    fn new() -> Self {
+        Self {
+            keys: BTreeMap::new(),
+            aliases: BTreeMap::new(),
+            roles: BTreeMap::new(),
+            users: Vec::new(),
+            managed: BTreeMap::new(),
+            providers: BTreeSet::new(),
+            stores: BTreeMap::new(),
+            caller_policies: CallerPolicies::default(),
+            log: Vec::new(),
+            known_principals: None,
+            index_at_once: true,
+            delay: Delay::default(),
+            progress: BTreeMap::new(),
+            faults: Vec::new(),
+            made: 0,
+        }
+    }
+
     fn count(&self, call: &str) -> u64 {
         self.log.iter().filter(|(name, _)| name == call).count() as u64
     }
@@ -265,6 +284,9 @@ impl FakeState {
 
     fn rotating_key(&mut self, id: &KeyId) -> PortResult<&mut FakeKey> {
         let key = self.lasting_key(id)?;
+        if key.metadata.multi_region_type == Some(MultiRegionType::Replica) {
+            return Err(refused(PortErrorKind::NotSupported, format!("key {id} rotates as its primary does")));
+        }
         if key.metadata.state == KeyState::Disabled {
             return Err(refused(PortErrorKind::Disabled, format!("key {id} is disabled")));
         }
@@ -328,7 +350,7 @@ impl KeyReader for FakeAws {
     }
 
     async fn describe_key(&self, key: &KeyId) -> PortResult<(KeyArn, KeyMetadata)> {
-        self.run("kms:DescribeKey", &key, |state| Ok((self.arn(key), state.key(key)?.metadata.clone())))
+        self.run("kms:DescribeKey", &key, |state| Ok((self.arn(key), state.described(key)?)))
     }
 
     async fn key_policy(&self, key: &KeyId) -> PortResult<String> {
@@ -403,14 +425,12 @@ impl KeyWriter for FakeAws {
         })
     }
 
-    async fn replicate_key(&self, key: &KeyId, _: &NewReplica) -> PortResult<KeyArn> {
-        self.run("kms:ReplicateKey", &key, |_| Err(refused(PortErrorKind::NotSupported, "the fake has one Region")))
+    async fn replicate_key(&self, key: &KeyId, replica: &NewReplica) -> PortResult<KeyArn> {
+        self.run("kms:ReplicateKey", &key, |state| self.replicate(state, key, replica))
     }
 
-    async fn update_primary_region(&self, key: &KeyId, _: &Region) -> PortResult<()> {
-        self.run("kms:UpdatePrimaryRegion", &key, |_| {
-            Err(refused(PortErrorKind::NotSupported, "the fake has one Region"))
-        })
+    async fn update_primary_region(&self, key: &KeyId, region: &Region) -> PortResult<()> {
+        self.run("kms:UpdatePrimaryRegion", &key, |state| self.move_primary(state, key, region))
     }
 
     async fn schedule_deletion(&self, key: &KeyId, days: u8) -> PortResult<()> {
@@ -519,6 +539,7 @@ impl KeyWriter for FakeAws {
     async fn enable_rotation(&self, key: &KeyId, days: u16) -> PortResult<()> {
         self.run("kms:EnableKeyRotation", &key, |state| {
             state.rotating_key(key)?.rotation = LiveRotation::On { days: Some(days) };
+            self.share_rotation(key, LiveRotation::On { days: Some(days) });
             Ok(())
         })
     }
@@ -526,6 +547,7 @@ impl KeyWriter for FakeAws {
     async fn disable_rotation(&self, key: &KeyId) -> PortResult<()> {
         self.run("kms:DisableKeyRotation", &key, |state| {
             state.rotating_key(key)?.rotation = LiveRotation::Off;
+            self.share_rotation(key, LiveRotation::Off);
             Ok(())
         })
     }

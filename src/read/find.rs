@@ -42,7 +42,9 @@ impl Candidates {
             }
         }
         let adopted = desired.keys.iter().filter(|key| options.wants(&key.name)).filter_map(adopted_by_arn);
-        for arn in adopted.filter(|arn| (arn.account(), arn.region()) == (desired.account.clone(), desired.region.clone())) {
+        for arn in
+            adopted.filter(|arn| (arn.account(), arn.region()) == (desired.account.clone(), desired.region.clone()))
+        {
             keys.entry(arn.key_id()).or_default();
         }
         Ok(Self { keys })

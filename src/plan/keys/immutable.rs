@@ -2,6 +2,7 @@
 
 use super::super::draft::Sheet;
 use super::KeyGoal;
+use crate::desired::Topology;
 use crate::diag::Code;
 use crate::kms::{KeyState, Origin};
 use crate::live::{KeyManager, KeyMetadata};
@@ -21,9 +22,12 @@ pub(super) fn changeable(goal: &KeyGoal<'_>, live: &KeyMetadata, sheet: &mut She
     immutable("spec", live.spec.name(), goal.key.spec().name());
     immutable("usage", live.usage.name(), goal.key.usage().name());
     immutable("origin", live.origin.name(), Origin::AwsKms.name());
-    immutable("multi-Region setting", &live.multi_region.to_string(), "false");
+    let many_regions = goal.key.topology != Topology::Single;
+    immutable("multi-Region setting", &live.multi_region.to_string(), &many_regions.to_string());
     immutable("manager", if live.manager == KeyManager::Aws { "AWS" } else { "customer" }, "customer");
-    if !matches!(live.state, KeyState::Enabled | KeyState::Disabled) {
+    // A replica that is still being made can be named, tagged and described.
+    let is_coming = live.state == KeyState::Creating && matches!(goal.key.topology, Topology::Replica { .. });
+    if !is_coming && !matches!(live.state, KeyState::Enabled | KeyState::Disabled) {
         sheet.block(
             Code::KeyState,
             format!("the key is in state {}", live.state),

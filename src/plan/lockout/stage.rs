@@ -2,10 +2,10 @@
 
 use crate::access::{KeyFacts, Knowledge, PrincipalFacts};
 use crate::desired::{DesiredKey, DesiredTarget, Principal};
-use crate::ids::{KeyName, RoleArn, RoleName};
+use crate::ids::{KeyArn, KeyName, RoleArn, RoleName};
 use crate::live::{LiveAccount, LiveRole, LiveTarget, Observed};
 use crate::plan::deployer::stand_in;
-use crate::plan::{Action, Owner, PlanInput, scope};
+use crate::plan::{Action, Owner, PlanInput};
 use crate::policy::PolicyDocument;
 use crate::review::{Candidate, LockedOut, MissingWay, Standing, keeps_a_way_in, no_way};
 use crate::{synth, world};
@@ -43,6 +43,7 @@ impl<'a> Stage<'a> {
     pub(super) fn before(
         input: PlanInput<'a>,
         target: &'a DesiredTarget,
+        ours: &BTreeMap<KeyName, KeyArn>,
         writer: Option<&'a Candidate>,
     ) -> Option<Self> {
         let live = input.targets.get(&target.name)?;
@@ -57,7 +58,7 @@ impl<'a> Stage<'a> {
             boundaries,
             roles: roles(account),
             managed,
-            keys: keys(input, target, live),
+            keys: keys(input, target, (live, ours)),
             former: BTreeMap::new(),
             standing: BTreeMap::new(),
         };
@@ -97,7 +98,8 @@ impl<'a> Stage<'a> {
     fn take_of_key(&mut self, name: &KeyName, action: &Action) -> BTreeSet<KeyName> {
         let declared = self.target.keys.iter().find(|key| key.name == *name);
         match action {
-            Action::CreateKey { policy, tags, .. } => {
+            Action::ReplicateKey { target, .. } if *target != self.target.name => return BTreeSet::new(),
+            Action::CreateKey { policy, tags, .. } | Action::ReplicateKey { policy, tags, .. } => {
                 let made = declared.map(|key| world::key_facts(self.target, key, tags, None, policy.clone()));
                 self.keys.extend(made.map(|facts| (name.clone(), facts)));
             }
@@ -116,7 +118,6 @@ impl<'a> Stage<'a> {
                 self.of_key(name, |key| key.aliases.push(alias.to_string()));
             }
             Action::UpdateKeyDescription { .. }
-            | Action::ReplicateKey { .. }
             | Action::UpdatePrimaryRegion { .. }
             | Action::ScheduleKeyDeletion { .. }
             | Action::CancelKeyDeletion { .. }
@@ -278,12 +279,14 @@ fn roles(account: Option<&LiveAccount>) -> BTreeMap<RoleName, Actor> {
 }
 
 /// Returns the keys that exist, are ours, and whose policy could be read.
-fn keys(input: PlanInput<'_>, target: &DesiredTarget, live: &LiveTarget) -> BTreeMap<KeyName, KeyFacts> {
-    let none = scope::Claims::new();
-    let claims = input.claims.get(&target.name).unwrap_or(&none);
+fn keys(
+    input: PlanInput<'_>,
+    target: &DesiredTarget,
+    (live, ours): (&LiveTarget, &BTreeMap<KeyName, KeyArn>),
+) -> BTreeMap<KeyName, KeyFacts> {
     let found = |key: &DesiredKey| {
-        let ownership = scope::ownership(input.desired, target, key, live, claims);
-        let scope::Ownership::Ours { key: found, .. } = ownership else { return None };
+        let arn = ours.get(&key.name)?;
+        let found = live.keys.iter().find(|found| found.arn == *arn)?;
         let policy = found.policy.known()?.document.clone();
         let tags = found.tags.known().cloned().unwrap_or_else(|| synth::key_tags(input.desired, key));
         let mut facts = world::key_facts(target, key, &tags, Some(found), policy);
