@@ -3,27 +3,30 @@
 //! Nothing is decided here but by the recovery rules: who holds a claim alias, and whether a key whose creation got
 //! no answer exists. Each such decision is a [`Recovery`] in the report.
 
+mod board;
 mod claim;
 mod confirm;
 mod create;
 mod execute;
+mod replicate;
 mod roles;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::ids::{AccountId, KeyArn, KeyId, KeyName, Region, StackName};
+use crate::ids::{AccountId, KeyArn, KeyId, KeyName, Region, StackName, TargetName};
 use crate::plan::{AccountPlan, Action, KeyRef, Outcome, Owner, Plan, Step, StepId, TargetPlan};
 use crate::ports::{
     ClaimStore, Clock, IdentityReader, IdentityWriter, KeyReader, KeyWriter, LockoutCheck, PortError, PortErrorKind,
     Randomness,
 };
 use crate::report::{ApplyReport, Event, Recovery, Scope, ScopeReport, StepOutcome, StepResult};
+use board::{Board, Ended};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::Duration;
 
-/// How many reads are under way at once.
+/// How many reads are under way at once, and how many targets write.
 const PARALLEL: usize = 8;
 
 /// What `apply` needs of one account's or target's connection.
@@ -53,8 +56,8 @@ pub struct Job<'a, C, M> {
     pub machine: &'a M,
     /// How far to go.
     pub options: &'a ApplyOptions,
-    /// Is told of every event.
-    pub progress: &'a (dyn Fn(Event<'_>) + Sync),
+    /// Is told of every event, and where it happens: targets run side by side.
+    pub progress: &'a (dyn Fn(&Scope, Event<'_>) + Sync),
 }
 
 impl<C, M> std::fmt::Debug for Job<'_, C, M> {
@@ -65,6 +68,9 @@ impl<C, M> std::fmt::Debug for Job<'_, C, M> {
 
 /// Executes every ready account and target of a plan; blocked ones are left alone, and so are roles that only blocked
 /// targets want.
+///
+/// The accounts' roles come first. Then the targets run side by side, and a step waits for those that it depends on, in
+/// whatever target. What befalls one target stops no other, but for the steps that need it.
 pub async fn apply<C: Connection, M: Machine>(job: Job<'_, C, M>) -> ApplyReport {
     let mut report = ApplyReport::default();
     let mut undone = BTreeSet::new();
@@ -82,16 +88,44 @@ pub async fn apply<C: Connection, M: Machine>(job: Job<'_, C, M>) -> ApplyReport
         new_roles.extend(created_roles(account, &done));
         report.scopes.push(done);
     }
-    for target in &job.plan.targets {
-        let scope = Scope::Target(target.name.clone());
-        let Outcome::Ready(_) = target.outcome else { continue };
-        let done = match job.connections.get(&scope) {
-            Some(connection) => run_target(&job, target, connection, &mut undone, &new_roles).await,
-            None => unconnected(scope, target.outcome.steps(), &mut undone),
-        };
-        report.scopes.push(done);
-    }
+    let board = board(job.plan, &undone);
+    let is_ready = |target: &&TargetPlan| matches!(target.outcome, Outcome::Ready(_));
+    let runs = job.plan.targets.iter().filter(is_ready).map(|target| ready_target(&job, target, &board, &new_roles));
+    report.scopes.extend(futures::future::join_all(runs).await);
     report
+}
+
+/// Returns the board with what is known before any target runs: how the roles ended, and that blocked targets do nothing.
+fn board(plan: &Plan, undone: &BTreeSet<StepId>) -> Board {
+    let of = |outcome: &Outcome| outcome.steps().iter().map(|step| step.id.clone()).collect::<Vec<_>>();
+    let accounts: Vec<StepId> = plan.accounts.iter().flat_map(|account| of(&account.outcome)).collect();
+    let (ready, blocked): (Vec<&TargetPlan>, Vec<_>) =
+        plan.targets.iter().partition(|target| matches!(target.outcome, Outcome::Ready(_)));
+    let targets = ready.iter().chain(&blocked).flat_map(|target| of(&target.outcome));
+    let board = Board::new(accounts.iter().cloned().chain(targets).collect(), PARALLEL);
+    for step in &accounts {
+        board.end(step, if undone.contains(step) { Ended::Undone } else { Ended::Done });
+    }
+    for step in blocked.iter().flat_map(|target| of(&target.outcome)) {
+        board.end(&step, Ended::Undone);
+    }
+    board
+}
+
+async fn ready_target<C: Connection, M: Machine>(
+    job: &Job<'_, C, M>,
+    target: &TargetPlan,
+    board: &Board,
+    new_roles: &BTreeSet<String>,
+) -> ScopeReport {
+    let scope = Scope::Target(target.name.clone());
+    if let Some(connection) = job.connections.get(&scope) {
+        return run_target(job, target, (connection, &scope), board, new_roles).await;
+    }
+    for step in target.outcome.steps() {
+        board.end(&step.id, Ended::Undone);
+    }
+    unconnected(scope, target.outcome.steps(), &mut BTreeSet::new())
 }
 
 /// Nothing can be done without a connection; nothing is passed over in silence either.
@@ -118,6 +152,9 @@ fn created_roles(account: &AccountPlan, report: &ScopeReport) -> Vec<String> {
 struct Run<'a, C, M> {
     job: &'a Job<'a, C, M>,
     connection: &'a C,
+    board: &'a Board,
+    scope: &'a Scope,
+    target: &'a TargetName,
     stack: &'a StackName,
     account: &'a AccountId,
     region: &'a Region,
@@ -137,19 +174,23 @@ enum Ending {
     Done,
     Created(KeyArn),
     Unknown(String),
+    Unconfirmed,
     Failed(PortError),
 }
 
 async fn run_target<C: Connection, M: Machine>(
     job: &Job<'_, C, M>,
     target: &TargetPlan,
-    connection: &C,
-    undone: &mut BTreeSet<StepId>,
+    (connection, scope): (&C, &Scope),
+    board: &Board,
     new_roles: &BTreeSet<String>,
 ) -> ScopeReport {
     let mut run = Run {
         job,
         connection,
+        board,
+        scope,
+        target: &target.name,
         stack: &job.plan.stack,
         account: &target.account,
         region: &target.region,
@@ -162,20 +203,20 @@ async fn run_target<C: Connection, M: Machine>(
     run.forget_settled(target);
     let mut steps = Vec::new();
     for step in target.outcome.steps() {
-        let outcome = if let Some(because) = first_undone(step, undone) {
+        let outcome = if let Some(because) = board.undone(step).await {
             StepOutcome { step: step.clone(), result: StepResult::Skipped { because }, created: None }
         } else {
-            (job.progress)(Event::Started(step));
+            let _permit = board.permit().await;
+            run.tell(Event::Started(step));
             outcome(step, run.execute(step).await)
         };
-        if !matches!(outcome.result, StepResult::Done) {
-            undone.insert(step.id.clone());
-        }
-        (job.progress)(Event::Finished(&outcome));
+        let ended = if outcome.result == StepResult::Done { Ended::Done } else { Ended::Undone };
+        run.tell(Event::Finished(&outcome));
+        board.end(&step.id, ended);
         steps.push(outcome);
     }
     confirm::confirm(&run, &mut steps).await;
-    ScopeReport { scope: Scope::Target(target.name.clone()), steps, recoveries: run.recoveries }
+    ScopeReport { scope: scope.clone(), steps, recoveries: run.recoveries }
 }
 
 fn first_undone(step: &Step, undone: &BTreeSet<StepId>) -> Option<StepId> {
@@ -187,6 +228,7 @@ fn outcome(step: &Step, ending: Ending) -> StepOutcome {
         Ending::Done => (StepResult::Done, None),
         Ending::Created(arn) => (StepResult::Done, Some(arn)),
         Ending::Unknown(message) => (StepResult::Unknown { message }, None),
+        Ending::Unconfirmed => (StepResult::Unconfirmed, None),
         Ending::Failed(error) => (not_done(&error), None),
     };
     StepOutcome { step: step.clone(), result, created }
@@ -265,10 +307,18 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
     fn key(&self, reference: &KeyRef) -> Result<KeyId, PortError> {
         match reference {
             KeyRef::Live(id) => Ok(id.clone()),
-            KeyRef::Planned(name) => self.bindings.get(name).map(KeyArn::key_id).ok_or_else(|| {
-                PortError::new(PortErrorKind::Protocol, "apply", format!("the key `{name}` was not created"))
-            }),
+            KeyRef::Planned(name) => {
+                let replica = || self.board.replica(self.target, name);
+                let bound = self.bindings.get(name).cloned().or_else(replica);
+                bound.map(|arn| arn.key_id()).ok_or_else(|| {
+                    PortError::new(PortErrorKind::Protocol, "apply", format!("the key `{name}` was not created"))
+                })
+            }
         }
+    }
+
+    fn tell(&self, event: Event<'_>) {
+        (self.job.progress)(self.scope, event);
     }
 
     fn lockout_check(&self, key: &KeyName) -> LockoutCheck {
@@ -281,7 +331,7 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
 
     /// Returns whether a key was made in this run or just before, so that KMS may not show it everywhere yet.
     fn is_new(&self, id: &KeyId) -> bool {
-        self.made_here.contains(id) || self.found_here.contains(id)
+        self.made_here.contains(id) || self.found_here.contains(id) || self.board.is_replica(self.target, id)
     }
 
     /// Repeats a call on a key while KMS does not show that new key yet.

@@ -3,6 +3,7 @@
 mod account;
 mod caller;
 mod error;
+mod family;
 mod find;
 mod inventory;
 mod key;
@@ -13,6 +14,7 @@ mod tests;
 
 pub use account::read_account;
 pub use error::ReadError;
+pub use family::read_replicas;
 pub use inventory::{every_key, read_identities, read_ram_policies};
 pub use named::{KeyNameError, key_named};
 

@@ -18,7 +18,7 @@ const GOOD_ROUNDS: usize = 2;
 /// Marks the target's steps that are done and not seen within the wait as unconfirmed.
 pub(super) async fn confirm<C: Connection, M: Machine>(run: &Run<'_, C, M>, steps: &mut [StepOutcome]) {
     let job = run.job;
-    let waiting = || (job.progress)(Event::Waiting("waiting until what was written is seen"));
+    let waiting = || run.tell(Event::Waiting("waiting until what was written is seen"));
     let open: Vec<(usize, Effect)> = effects(run, steps);
     let unseen = watch(job.machine, job.options.wait, open, waiting, |effects| look(run.connection, effects)).await;
     unconfirmed(steps, unseen);

@@ -130,7 +130,7 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
 
     /// The answer was lost: the key may exist. It is searched for, and never created again in doubt.
     async fn search_lost(&mut self, step: &Step, key: &KeyName, claim: &str, error: &PortError) -> Ending {
-        (self.job.progress)(Event::Waiting("CreateKey got no answer: looking for the key"));
+        self.tell(Event::Waiting("CreateKey got no answer: looking for the key"));
         match self.search(key, claim, self.job.options.wait).await {
             Ok(Some(arn)) => {
                 self.made_here.insert(arn.key_id());

@@ -12,6 +12,13 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
             let wanted = super::create::Wanted { key, shape: *shape, store: store.as_ref(), description, policy, tags };
             return self.create_key(step, &wanted).await;
         }
+        if let Action::ReplicateKey { key, target, region, description, policy, tags } = &step.action {
+            let wanted = super::replicate::Replica { key, target, region, description, policy, tags };
+            return self.replicate(step, &wanted).await;
+        }
+        if let Action::UpdatePrimaryRegion { key, target, region } = &step.action {
+            return self.move_primary(step, key, (target, region)).await;
+        }
         if let Action::CreateAlias { alias, key } = &step.action
             && alias.is_claim()
         {
@@ -38,12 +45,17 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
             (may_lag && error.kind == PortErrorKind::NotFound)
                 || (error.kind == PortErrorKind::InvalidPrincipal && self.names_new_role(action))
         };
-        until(self.job.machine, self.job.options.wait, passes, || self.call(step, action, &id)).await
+        let send = || until(self.job.machine, self.job.options.wait, passes, || self.call(step, action, &id));
+        match send().await {
+            // A replica that is being made, or a primary that moves, takes some calls later.
+            Err(error) if error.kind == PortErrorKind::InvalidState && self.becomes_idle(&id).await => send().await,
+            result => result,
+        }
     }
 
     /// A role that this run made may be unknown to KMS for a while; any other unknown principal is an error at once.
     pub(super) fn names_new_role(&self, action: &Action) -> bool {
-        let text = action.key_policy().map(crate::policy::PolicyDocument::to_compact).unwrap_or_default();
+        let text = action.written_policy().map(crate::policy::PolicyDocument::to_compact).unwrap_or_default();
         self.new_roles.iter().any(|role| text.contains(role))
     }
 
@@ -65,12 +77,12 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
             Action::UpdateAlias { alias, .. } => port.update_alias(alias, id).await,
             Action::EnableKeyRotation { days, .. } => port.enable_rotation(id, *days).await,
             Action::DisableKeyRotation { .. } => port.disable_rotation(id).await,
-            Action::UpdatePrimaryRegion { region, .. } => port.update_primary_region(id, region).await,
             Action::ScheduleKeyDeletion { days, .. } => port.schedule_deletion(id, *days).await,
             Action::CancelKeyDeletion { .. } => port.cancel_deletion(id).await,
             Action::DeleteAlias { alias, .. } => port.delete_alias(alias).await,
             Action::CreateKey { .. }
             | Action::ReplicateKey { .. }
+            | Action::UpdatePrimaryRegion { .. }
             | Action::RotateKeyOnDemand { .. }
             | Action::UntagRole { .. }
             | Action::CreateRole { .. }

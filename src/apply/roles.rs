@@ -22,24 +22,25 @@ pub(super) async fn run<C: Connection, M: Machine>(
     connection: &C,
     undone: &mut BTreeSet<StepId>,
 ) -> ScopeReport {
+    let scope = Scope::Account(account.account.clone());
     let mut work = Work { job, account: &account.account, connection, made: Vec::new(), recoveries: Vec::new() };
     let mut steps = Vec::new();
     for step in account.outcome.steps() {
         let result = if let Some(because) = first_undone(step, undone) {
             StepResult::Skipped { because }
         } else {
-            (job.progress)(Event::Started(step));
+            (job.progress)(&scope, Event::Started(step));
             result(work.execute(step).await)
         };
         if result != StepResult::Done {
             undone.insert(step.id.clone());
         }
         let outcome = StepOutcome { step: step.clone(), result, created: None };
-        (job.progress)(Event::Finished(&outcome));
+        (job.progress)(&scope, Event::Finished(&outcome));
         steps.push(outcome);
     }
-    confirm(job, connection, &mut steps).await;
-    ScopeReport { scope: Scope::Account(account.account.clone()), steps, recoveries: work.recoveries }
+    confirm(job, (connection, &scope), &mut steps).await;
+    ScopeReport { scope, steps, recoveries: work.recoveries }
 }
 
 /// How a role step ended.
@@ -137,10 +138,14 @@ impl<C: Connection, M: Machine> Work<'_, C, M> {
 }
 
 /// Marks the steps that are done and that `GetRole` and its kin do not show within the wait as unconfirmed.
-async fn confirm<C: Connection, M: Machine>(job: &Job<'_, C, M>, connection: &C, steps: &mut [StepOutcome]) {
+async fn confirm<C: Connection, M: Machine>(
+    job: &Job<'_, C, M>,
+    (connection, scope): (&C, &Scope),
+    steps: &mut [StepOutcome],
+) {
     let done = steps.iter().enumerate().filter(|(_, outcome)| outcome.result == StepResult::Done);
     let effects: Vec<(usize, Action)> = done.map(|(index, outcome)| (index, outcome.step.action.clone())).collect();
-    let waiting = || (job.progress)(Event::Waiting("waiting until the roles are seen as written"));
+    let waiting = || (job.progress)(scope, Event::Waiting("waiting until the roles are seen as written"));
     let unseen = watch(job.machine, job.options.wait, effects, waiting, |actions| look(connection, actions)).await;
     unconfirmed(steps, unseen);
 }

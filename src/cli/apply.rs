@@ -8,11 +8,13 @@ use super::printer::Printer;
 use super::session::{Purpose, Session, next_command};
 use super::{plan as plan_command, printer::Device};
 use crate::apply::{self, ApplyOptions, Job};
+use crate::aws::Connection;
 use crate::diag::Code;
 use crate::exit::Exit;
 use crate::plan::{Normalize, Plan, PlanFile, PlanOptions, PlanPurpose, StalePlan, plan_to_json};
 use crate::render::{PolicyText, apply_to_json, json, render_apply, render_event};
-use crate::report::{ApplyReport, Event};
+use crate::report::{ApplyReport, Event, Scope};
+use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::sync::Mutex;
 
@@ -134,19 +136,35 @@ async fn execute(options: &Options, session: &Session, plan: &Plan, printer: &mu
     };
     let form = printer.talk_painter();
     let shared = Mutex::new(printer);
-    let progress = |event: Event<'_>| {
-        if let (Some(text), Ok(mut printer)) = (render_event(event, form), shared.lock()) {
+    let several = plan.targets.len() > 1;
+    let progress = |scope: &Scope, event: Event<'_>| {
+        let place = Some(scope).filter(|_| several);
+        if let (Some(text), Ok(mut printer)) = (render_event(place, event, form), shared.lock()) {
             printer.status(&text);
         }
     };
+    let connections = connections(session, plan);
     let job = Job {
         plan,
-        connections: &session.connections,
+        connections: &connections,
         machine: &machine,
         options: &apply_options,
         progress: &progress,
     };
     apply::apply(job).await
+}
+
+/// Returns the connections of what was planned. An account's roles are written as they were read: through a target whose
+/// credentials are of that account.
+fn connections(session: &Session, plan: &Plan) -> BTreeMap<Scope, Connection> {
+    let mut connections = BTreeMap::new();
+    for target in &plan.targets {
+        if let Some(connection) = session.target(&target.name) {
+            connections.entry(Scope::Account(target.account.clone())).or_insert_with(|| connection.clone());
+            connections.insert(Scope::Target(target.name.clone()), connection.clone());
+        }
+    }
+    connections
 }
 
 fn finish(options: &Options, plan: &Plan, report: &ApplyReport, printer: &mut Printer) {

@@ -7,10 +7,11 @@ use super::printer::Printer;
 use super::session::Session;
 use crate::exit::Exit;
 use crate::ids::{AccountId, TargetName};
-use crate::live::{LiveAccount, LiveTarget};
+use crate::live::{Backend, LiveAccount, LiveTarget};
 use crate::plan::{Claims, Plan, PlanInput, PlanOptions, plan};
 use crate::ports::{ClaimStore as _, claim_slot};
 use crate::read::{self, ReadError, ReadOptions};
+use futures::stream::StreamExt as _;
 use std::collections::BTreeMap;
 
 /// What was read.
@@ -36,7 +37,7 @@ impl Observed {
     }
 }
 
-/// Reads every target; one that cannot be read is reported and left out.
+/// Reads every target, side by side; one that cannot be read, or not connected, is reported and left out.
 pub async fn observe_targets(
     manifest: &Manifest,
     session: &Session,
@@ -44,20 +45,32 @@ pub async fn observe_targets(
     pace: &PaceOptions,
     printer: &mut Printer,
 ) -> Observed {
-    let mut observed = Observed::default();
+    let mut observed = Observed { failure: session.failure, ..Observed::default() };
     let machine = LocalMachine::new(session.claims.clone());
-    for target in &manifest.desired.targets {
-        let Some(connection) = session.target(&target.name) else { continue };
-        let mut options = ReadOptions::new(session.backend(&target.name));
-        options.parallel = usize::from(pace.parallel);
-        options.only_keys = (!scope.keys.is_empty()).then(|| scope.keys.iter().cloned().collect());
-        match read::read_target(connection, target, &manifest.desired, &options).await {
+    let parallel = usize::from(pace.parallel).max(1);
+    let options = |backend| ReadOptions {
+        parallel,
+        only_keys: (!scope.keys.is_empty()).then(|| scope.keys.iter().cloned().collect()),
+        ..ReadOptions::new(backend)
+    };
+    let reads = manifest.desired.targets.iter().filter_map(|target| {
+        let (connection, options) = (session.target(&target.name)?, options(session.backend(&target.name)));
+        Some(async move { (target, read::read_target(connection, target, &manifest.desired, &options).await) })
+    });
+    let read: Vec<_> = futures::stream::iter(reads).buffered(parallel).collect().await;
+    for (target, outcome) in read {
+        match outcome {
             Ok(live) => {
                 observed.claims.insert(target.name.clone(), claims(manifest, target, &machine, printer));
                 observed.targets.insert(target.name.clone(), live);
             }
             Err(error) => fail(&mut observed, &error, printer),
         }
+    }
+    let (connection, targets) = (|name: &TargetName| session.target(name), &mut observed.targets);
+    let errors = read::read_replicas(connection, &manifest.desired, targets, &options(Backend::Aws)).await;
+    for error in &errors {
+        fail(&mut observed, error, printer);
     }
     observed
 }

@@ -7,8 +7,10 @@ use crate::desired::{DesiredState, DesiredTarget, Enforcement, Principal};
 use crate::exit::Exit;
 use crate::ids::{AccountId, PrincipalKind, RoleArn, TargetName};
 use crate::live::Backend;
+use crate::ports::PortResult;
 use crate::report::Scope;
 use crate::text::escape;
+use futures::stream::StreamExt as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -24,6 +26,8 @@ pub struct Session {
     pub sandbox: Option<PathBuf>,
     /// The endpoint of the command line, to name the next command.
     pub endpoint: Option<String>,
+    /// `Failed` where a target could not be connected; the others are there.
+    pub failure: Option<Exit>,
     #[cfg(feature = "sandbox")]
     running: Option<crate::sandbox::RunningSandbox>,
 }
@@ -54,10 +58,11 @@ enum Destination {
 }
 
 impl Session {
-    /// Opens the connections of a run.
+    /// Opens the connections of a run, side by side. A target that cannot be connected is reported and left out.
     ///
     /// # Errors
-    /// With the exit code, when the reason has been printed: 5 if the operator's limits forbid it, 1 otherwise.
+    /// With the exit code, when the reason has been printed: 5 if the operator's limits forbid it, 1 if nothing can be
+    /// connected.
     pub async fn open(
         desired: &DesiredState,
         options: &ConnectionOptions,
@@ -71,25 +76,45 @@ impl Session {
             claims: PathBuf::from(".keywright/claims"),
             sandbox: None,
             endpoint: options.endpoint_url.clone(),
+            failure: None,
             #[cfg(feature = "sandbox")]
             running: None,
         };
         let destination = session.destination(desired, options, printer).await?;
-        for target in &desired.targets {
+        let connects = desired.targets.iter().map(|target| {
             let (settings, backend) = settings(target, &destination, pace, purpose);
-            let connection = match aws::connect(&settings).await {
-                Ok(connection) => connection,
-                Err(error) => {
-                    printer.error(&format!("target {}: {error}", target.name));
-                    session.close().await;
-                    return Err(Exit::Failed);
-                }
-            };
-            session.backend.insert(target.name.clone(), backend);
-            session.connections.entry(Scope::Account(target.account.clone())).or_insert_with(|| connection.clone());
-            session.connections.insert(Scope::Target(target.name.clone()), connection);
+            async move { (target, backend, aws::connect(&settings).await) }
+        });
+        let parallel = usize::from(pace.parallel).max(1);
+        let connected: Vec<_> = futures::stream::iter(connects).buffered(parallel).collect().await;
+        for (target, backend, outcome) in connected {
+            session.keep(target, backend, outcome, printer);
+        }
+        if session.failure.is_some() && session.connections.is_empty() {
+            session.close().await;
+            return Err(Exit::Failed);
         }
         Ok(session)
+    }
+
+    fn keep(
+        &mut self,
+        target: &DesiredTarget,
+        backend: Backend,
+        outcome: PortResult<Connection>,
+        printer: &mut Printer,
+    ) {
+        match outcome {
+            Ok(connection) => {
+                self.backend.insert(target.name.clone(), backend);
+                self.connections.entry(Scope::Account(target.account.clone())).or_insert_with(|| connection.clone());
+                self.connections.insert(Scope::Target(target.name.clone()), connection);
+            }
+            Err(error) => {
+                printer.error(&format!("target {}: {error}", target.name));
+                self.failure = Some(Exit::Failed);
+            }
+        }
     }
 
     #[cfg(feature = "sandbox")]

@@ -6,13 +6,17 @@ use crate::report::{ApplyReport, Event, Scope, ScopeReport, StepOutcome, StepRes
 use crate::text::{escape, plural};
 use serde_json::{Value, json};
 
-/// Returns a line of progress; `None` for an event that needs no line.
-pub fn render_event(event: Event<'_>, painter: Painter) -> Option<String> {
-    match event {
-        Event::Started(_) => None,
-        Event::Finished(outcome) => Some(outcome_line(outcome, painter)),
-        Event::Waiting(what) => Some(painter.paint(Style::Dim, format!("  … {}", escape(what))).to_string()),
-    }
+/// Returns a line of progress; `None` for an event that needs no line. The place is named where several run at once.
+pub fn render_event(place: Option<&Scope>, event: Event<'_>, painter: Painter) -> Option<String> {
+    let line = match event {
+        Event::Started(_) => return None,
+        Event::Finished(outcome) => outcome_line(outcome, painter),
+        Event::Waiting(what) => painter.paint(Style::Dim, format!("  … {}", escape(what))).to_string(),
+    };
+    Some(match place {
+        Some(place) => format!("  {}{line}", place_name(place)),
+        None => line,
+    })
 }
 
 fn outcome_line(outcome: &StepOutcome, painter: Painter) -> String {
@@ -93,7 +97,11 @@ pub fn render_apply(report: &ApplyReport, painter: Painter) -> String {
 }
 
 fn scope_name(scope: &ScopeReport) -> String {
-    match &scope.scope {
+    place_name(&scope.scope)
+}
+
+fn place_name(scope: &Scope) -> String {
+    match scope {
         Scope::Account(account) => format!("account {account}"),
         Scope::Target(target) => format!("target {target}"),
     }

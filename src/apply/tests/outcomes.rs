@@ -3,7 +3,7 @@
 use super::world::{World, single, usual};
 use crate::apply::{ApplyOptions, Job, apply};
 use crate::exit::Exit;
-use crate::report::{Event, StepResult};
+use crate::report::{Event, Scope, StepResult};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -15,7 +15,7 @@ fn without_a_connection_every_step_has_failed() {
     let connections: BTreeMap<_, super::wire::Wire> = BTreeMap::new();
     let options = ApplyOptions { wait: Duration::ZERO, bypass_lockout_check: BTreeSet::new() };
     let job =
-        Job { plan: &plan, connections: &connections, machine: &*world.machine, options: &options, progress: &|_| {} };
+        Job { plan: &plan, connections: &connections, machine: &*world.machine, options: &options, progress: &|_, _| {} };
     let report = super::world::block_on(apply(job));
     assert_eq!(report.exit(), Exit::Failed);
     assert_eq!(report.scopes.len(), 2);
@@ -33,7 +33,7 @@ fn progress_tells_of_each_step_twice() {
     let world = World::new(single());
     let plan = world.plan();
     let told = Mutex::new(Vec::new());
-    let progress = |event: Event<'_>| {
+    let progress = |_: &Scope, event: Event<'_>| {
         let line = match event {
             Event::Started(step) => format!("{} started", step.id),
             Event::Finished(outcome) => format!("{} finished", outcome.step.id),
@@ -42,7 +42,7 @@ fn progress_tells_of_each_step_twice() {
         told.lock().unwrap().push(line);
     };
     let wire = super::wire::Wire::new(&world.aws, &world.machine);
-    let connections = BTreeMap::from([(crate::report::Scope::Target("prod".parse().unwrap()), wire)]);
+    let connections = BTreeMap::from([(Scope::Target("prod".parse().unwrap()), wire)]);
     let options = ApplyOptions { wait: Duration::ZERO, bypass_lockout_check: BTreeSet::new() };
     let job = Job {
         plan: &plan,

@@ -62,18 +62,28 @@ impl Wire {
         }
     }
 
+    /// Returns the same machine's connection to another Region of the account.
+    pub(crate) fn to(&self, aws: Arc<FakeAws>) -> Self {
+        Self { aws, ..self.clone() }
+    }
+
+    /// What is new is new in one Region.
+    fn place(&self, subject: &str) -> String {
+        format!("{} {subject}", self.aws.name())
+    }
+
     async fn die<T>(&self) -> T {
         self.died.store(true, Ordering::SeqCst);
         std::future::pending().await
     }
 
     fn bear(&self, subject: &str) {
-        self.born.lock().unwrap().entry(subject.to_owned()).or_insert_with(|| self.machine.now());
+        self.born.lock().unwrap().entry(self.place(subject)).or_insert_with(|| self.machine.now());
     }
 
     fn shows(&self, subject: &str) -> bool {
         let Some((lag, _)) = self.lag else { return true };
-        let born = self.born.lock().unwrap().get(subject).copied();
+        let born = self.born.lock().unwrap().get(&self.place(subject)).copied();
         born.is_none_or(|born| super::super::elapsed(&*self.machine, born) >= lag)
     }
 
@@ -180,7 +190,12 @@ impl KeyWriter for Wire {
     }
 
     async fn replicate_key(&self, key: &KeyId, replica: &NewReplica) -> PortResult<KeyArn> {
-        self.write(key.as_str(), self.aws.replicate_key(key, replica)).await
+        let send = async {
+            let made = self.aws.replicate_key(key, replica).await?;
+            self.to(self.aws.clone().region(&replica.region)).bear(key.as_str());
+            Ok(made)
+        };
+        self.write(key.as_str(), send).await
     }
 
     async fn update_primary_region(&self, key: &KeyId, region: &Region) -> PortResult<()> {

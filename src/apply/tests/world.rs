@@ -4,12 +4,12 @@ use super::wire::{Fault, Lagging, Wire};
 use crate::apply::{ApplyOptions, Job, apply};
 use crate::desired::{DesiredKey, DesiredRole, DesiredState, RoleKind, Rotation, RotationPeriod, Trust};
 use crate::desired::{KeyLifecycle, KeyMaterial};
-use crate::ids::{AccountId, AliasName, TargetName};
+use crate::ids::{AccountId, AliasName, Region, TargetName};
 use crate::live::{Backend, LiveAccount, LiveTarget};
 use crate::plan::{Claims, Normalize, Outcome, Plan, PlanInput, PlanOptions, plan};
 use crate::ports::fake::FakeAws;
 use crate::ports::{ClaimRecord, ClaimStore, Clock, PortResult, Randomness};
-use crate::read::{ReadOptions, read_account, read_target};
+use crate::read::{ReadOptions, read_account, read_replicas, read_target};
 use crate::report::{ApplyReport, Scope};
 use crate::source::SourceMap;
 use crate::synth::sample;
@@ -140,6 +140,18 @@ impl World {
         Self { aws: self.aws.clone(), machine: TestMachine::new(101), ..Self::new(self.state.clone()) }
     }
 
+    /// Returns the account in a Region: that of the first target is the world's own.
+    pub(crate) fn in_region(&self, region: &Region) -> Arc<FakeAws> {
+        let own = self.state.targets.first().is_none_or(|first| first.region == *region);
+        if own || self.aws.name() == region { self.aws.clone() } else { self.aws.region(region) }
+    }
+
+    /// Returns the account in the Region of a target.
+    pub(crate) fn at(&self, target: &str) -> Arc<FakeAws> {
+        let target = self.state.targets.iter().find(|known| known.name.as_str() == target).unwrap();
+        self.in_region(&target.region)
+    }
+
     pub(crate) fn plan(&self) -> Plan {
         block_on(self.read_and_plan())
     }
@@ -178,13 +190,18 @@ impl World {
             accounts.insert(account.account.clone(), read_account(&*self.aws, account).await.unwrap());
         }
         for target in &self.state.targets {
-            targets.insert(target.name.clone(), read_target(&*self.aws, target, &self.state, &options).await.unwrap());
+            let aws = self.in_region(&target.region);
+            targets.insert(target.name.clone(), read_target(&*aws, target, &self.state, &options).await.unwrap());
             let record = |key: &DesiredKey| {
                 let slot = format!("{}/{}/{}/{}", target.account, target.region, self.state.stack, key.name);
                 Some((key.name.clone(), self.machine.load(&slot).unwrap()?.claim))
             };
             claims.insert(target.name.clone(), target.keys.iter().filter_map(record).collect::<Claims>());
         }
+        let regions: BTreeMap<TargetName, Arc<FakeAws>> =
+            self.state.targets.iter().map(|target| (target.name.clone(), self.in_region(&target.region))).collect();
+        let connection = |name: &TargetName| regions.get(name).map(|aws| &**aws);
+        assert_eq!(read_replicas(connection, &self.state, &mut targets, &options).await, []);
         ReadState { accounts, targets, claims }
     }
 
@@ -202,14 +219,28 @@ impl World {
         self.apply(&self.plan())
     }
 
+    /// Applies a plan where one target cannot be reached.
+    pub(crate) async fn run_without(&self, plan: &Plan, target: &str) -> ApplyReport {
+        let wire = Wire::new(&self.aws, &self.machine);
+        let targets = plan.targets.iter().filter(|plan| plan.name.as_str() != target);
+        let connections: BTreeMap<Scope, Wire> = targets
+            .map(|target| (Scope::Target(target.name.clone()), wire.to(self.in_region(&target.region))))
+            .collect();
+        let options = ApplyOptions { wait: self.wait, bypass_lockout_check: BTreeSet::new() };
+        apply(Job { plan, connections: &connections, machine: &*self.machine, options: &options, progress: &|_, _| {} })
+            .await
+    }
+
     pub(crate) async fn run(&self, plan: &Plan, fault: Option<(usize, Fault)>) -> Option<ApplyReport> {
         let wire = Wire { fault, lag: self.lag, ..Wire::new(&self.aws, &self.machine) };
-        let scopes = plan.accounts.iter().map(|account| Scope::Account(account.account.clone()));
-        let scopes = scopes.chain(plan.targets.iter().map(|target| Scope::Target(target.name.clone())));
-        let connections: BTreeMap<Scope, Wire> = scopes.map(|scope| (scope, wire.clone())).collect();
+        let accounts = plan.accounts.iter().map(|account| (Scope::Account(account.account.clone()), wire.clone()));
+        let targets = plan.targets.iter().map(|target| {
+            (Scope::Target(target.name.clone()), wire.to(self.in_region(&target.region)))
+        });
+        let connections: BTreeMap<Scope, Wire> = accounts.chain(targets).collect();
         let options = ApplyOptions { wait: self.wait, bypass_lockout_check: BTreeSet::new() };
         let job =
-            Job { plan, connections: &connections, machine: &*self.machine, options: &options, progress: &|_| {} };
+            Job { plan, connections: &connections, machine: &*self.machine, options: &options, progress: &|_, _| {} };
         let mut running = std::pin::pin!(apply(job));
         std::future::poll_fn(|context| match running.as_mut().poll(context) {
             Poll::Ready(report) => Poll::Ready(Some(report)),
@@ -228,15 +259,18 @@ impl World {
     pub(crate) fn writes(&self) -> usize {
         let reads = ["List", "Get", "Describe"];
         let is_read = |call: &str| reads.iter().any(|read| call.split(':').nth(1).unwrap().starts_with(read));
-        self.aws.state().log.iter().filter(|(call, _)| !is_read(call)).count()
+        let regions: BTreeSet<&Region> = self.state.targets.iter().map(|target| &target.region).collect();
+        let of = |region: &Region| self.in_region(region).state().log.iter().filter(|(call, _)| !is_read(call)).count();
+        regions.into_iter().map(of).sum()
     }
 
     /// Each declared key is exactly one key, claimed, tagged and with the policy that is wanted, to the letter.
     #[track_caller]
     pub(crate) fn assert_whole(&self) {
         self.assert_whole_but_for_wording();
-        let state = self.aws.state();
         for target in &self.state.targets {
+            let aws = self.in_region(&target.region);
+            let state = aws.state();
             for key in &target.keys {
                 let claim = AliasName::claim(&self.state.stack, &key.name);
                 let found = &state.keys[&state.aliases[&claim]];
@@ -250,8 +284,9 @@ impl World {
     pub(crate) fn assert_whole_but_for_wording(&self) {
         let plan = self.plan();
         assert!(is_in_sync(&plan), "{:#}", crate::plan::plan_to_json(&plan));
-        let state = self.aws.state();
         for target in &self.state.targets {
+            let aws = self.in_region(&target.region);
+            let state = aws.state();
             for key in &target.keys {
                 let claim = AliasName::claim(&self.state.stack, &key.name);
                 let found = &state.keys[&state.aliases[&claim]];
@@ -259,6 +294,7 @@ impl World {
                 assert!(tags.iter().all(|(tag, value)| found.tags.get(tag) == Some(value)), "{:?}", found.tags);
             }
         }
+        let state = self.aws.state();
         // A record may outlive a run that died; it only ever leads to the key that was adopted.
         let adopted = |record: &ClaimRecord| {
             state.aliases.iter().any(|(alias, id)| {

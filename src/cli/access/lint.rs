@@ -86,7 +86,8 @@ async fn of_live(options: &LintOptions, printer: &mut Printer) -> Result<(Vec<Li
     let manifest = load(options, printer)?;
     let world = &options.world;
     let session = Session::open(&manifest.desired, &world.connection, (&world.pace, Purpose::Deploy), printer).await?;
-    let mut seen = Seen { groups: Vec::new(), exit: Exit::Done, accounts: BTreeSet::new() };
+    let exit = session.failure.unwrap_or(Exit::Done);
+    let mut seen = Seen { groups: Vec::new(), exit, accounts: BTreeSet::new() };
     for target in &manifest.desired.targets {
         if let Err(error) = seen.read(&session, target, usize::from(world.pace.parallel)).await {
             printer.error(&error);

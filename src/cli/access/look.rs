@@ -98,6 +98,11 @@ pub(super) async fn look(
     };
     let session =
         Session::open(&manifest.desired, &options.connection, (&options.pace, Purpose::Deploy), printer).await?;
+    if let Some(exit) = session.failure {
+        // An answer about some of the targets would be a wrong one.
+        session.close().await;
+        return Err(exit);
+    }
     let read = Box::pin(read_all(&manifest, &session, (scope, &options.pace), which)).await;
     session.tell_calls(printer);
     session.close().await;
