@@ -6,8 +6,10 @@
 mod claim;
 mod confirm;
 mod create;
+mod deletion;
 mod execute;
 mod roles;
+mod rotate;
 
 #[cfg(test)]
 pub(crate) mod tests;

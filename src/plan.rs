@@ -5,6 +5,7 @@
 mod action;
 mod check;
 mod data;
+mod deleter;
 mod deployer;
 mod digest;
 mod draft;
@@ -32,6 +33,7 @@ pub use model::{
 };
 pub use scope::Claims;
 pub use summary::Summary;
+pub(crate) use summary::retires;
 
 use crate::desired::DesiredState;
 use crate::ids::{AccountId, KeyName, TargetName};
@@ -105,7 +107,9 @@ pub enum Normalize {
 pub fn plan(input: PlanInput<'_>) -> Plan {
     let mut numbers = order::Numbers::default();
     let mut accounts = Vec::new();
-    for account in &input.desired.accounts {
+    // Who rotates keys changes no role.
+    let accounts_in_scope = if input.options.purpose == PlanPurpose::Rotate { &[] } else { &*input.desired.accounts };
+    for account in accounts_in_scope {
         if let Some(live) = input.accounts.get(&account.account) {
             let compared = roles::compare(input.desired, account, live, input.sources, input.options.normalize);
             accounts.push(order::account(compared, &mut numbers, input.sources));
@@ -130,7 +134,9 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
         targets,
     };
     lockout::enforce(&mut plan, input, &writers);
-    duties::judge(&mut plan, input);
+    if input.options.purpose != PlanPurpose::Rotate {
+        duties::judge(&mut plan, input);
+    }
     check::enforce(&mut plan, input);
     plan.digest = digest::digest(&plan, input);
     plan

@@ -6,6 +6,7 @@ mod error;
 mod find;
 mod inventory;
 mod key;
+mod life;
 mod named;
 
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod tests;
 pub use account::read_account;
 pub use error::ReadError;
 pub use inventory::{every_key, read_identities, read_ram_policies};
+pub use life::read_rotations;
 pub use named::{KeyNameError, key_named};
 
 use crate::desired::{DesiredState, DesiredTarget};
@@ -54,7 +56,7 @@ impl ReadOptions {
 ///
 /// The first thing that is read is the caller: a target is never read, let alone written, in another account than its
 /// own. A read that is denied is kept as such; any other failure fails the whole, since a plan on half the truth is a
-/// wrong plan. A key takes at most five calls.
+/// wrong plan. A key takes at most five calls; one more where it is retired, or where its material must be newer than a day.
 pub async fn read_target<C: CallerReader + KeyReader + IdentityPolicyReader + Sync>(
     connection: &C,
     desired: &DesiredTarget,
@@ -88,7 +90,7 @@ pub async fn read_target<C: CallerReader + KeyReader + IdentityPolicyReader + Sy
         .map_err(in_target)?;
     let mut keys: Vec<LiveKey> = keys.into_iter().flatten().collect();
     keys.sort_by_key(|key| key.arn.key_id());
-    Ok(LiveTarget {
+    let mut live = LiveTarget {
         backend: options.backend,
         account: desired.account.clone(),
         region: desired.region.clone(),
@@ -99,7 +101,9 @@ pub async fn read_target<C: CallerReader + KeyReader + IdentityPolicyReader + Sy
         unreadable,
         stores: BTreeMap::new(),
         key_count: None,
-    })
+    };
+    life::complete(connection, (desired, state), options, &mut live).await.map_err(in_target)?;
+    Ok(live)
 }
 
 /// Returns what was read; takes note of a read that was denied.

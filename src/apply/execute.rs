@@ -20,6 +20,12 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
                 Err(error) => Ending::Failed(error),
             };
         }
+        if let Action::RotateKeyOnDemand { key, before } = &step.action {
+            return match self.key(key) {
+                Ok(id) => self.rotate(step, &id, *before).await,
+                Err(error) => Ending::Failed(error),
+            };
+        }
         self.send(step, &step.action).await.map_or_else(Ending::Failed, |()| Ending::Done)
     }
 
@@ -36,6 +42,7 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
         let may_lag = self.is_new(&id);
         let passes = |error: &PortError| {
             (may_lag && error.kind == PortErrorKind::NotFound)
+                || self.lags_behind(step, error.kind)
                 || (error.kind == PortErrorKind::InvalidPrincipal && self.names_new_role(action))
         };
         until(self.job.machine, self.job.options.wait, passes, || self.call(step, action, &id)).await
@@ -66,8 +73,8 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
             Action::EnableKeyRotation { days, .. } => port.enable_rotation(id, *days).await,
             Action::DisableKeyRotation { .. } => port.disable_rotation(id).await,
             Action::UpdatePrimaryRegion { region, .. } => port.update_primary_region(id, region).await,
-            Action::ScheduleKeyDeletion { days, .. } => port.schedule_deletion(id, *days).await,
-            Action::CancelKeyDeletion { .. } => port.cancel_deletion(id).await,
+            Action::ScheduleKeyDeletion { days, .. } => self.schedule_deletion(id, *days).await,
+            Action::CancelKeyDeletion { .. } => self.cancel_deletion(id).await,
             Action::DeleteAlias { alias, .. } => port.delete_alias(alias).await,
             Action::CreateKey { .. }
             | Action::ReplicateKey { .. }

@@ -70,9 +70,14 @@ codes! {
     // ---- planning: blockers (plan) ----
     OwnershipUnclear = "ownership-unclear": "A key is ours when its tags (keywright:stack, :key, :owner) and its claim alias agree. Here only one of them is there, so keywright neither creates nor changes anything. If the key is yours, create the claim alias named in the message; if not, remove the tags or the alias.";
     ForeignOwner = "foreign-owner": "The key or role carries the same stack and name, but another manifest's owner id. Two manifests share a stack name by accident; choose another `stack`.";
-    PendingDeletion = "pending-deletion": "The key is waiting to be deleted. keywright neither creates a twin nor cancels silently: cancel the deletion and enable the key, or take it out of the manifest.";
-    KeyState = "key-state": "The key is in a state in which it cannot be changed safely. Wait until KMS has finished, then plan again.";
-    ImmutableProperty = "immutable-property": "Spec, usage, origin and multi-Region cannot be changed on a key, and keywright never replaces one. Create a new key under another name, move the alias to it, re-encrypt, and retire the old one.";
+    PendingDeletion = "pending-deletion": "The key is waiting to be deleted, and somebody else than keywright scheduled that. keywright neither creates a twin nor cancels silently: consent to the cancellation with --cancel-deletion, retire the key in the manifest, or take it out. A retired key is shown with the day on which it goes.";
+    KeyState = "key-state": "The key is in a state in which KMS does not allow all that is wanted. What it allows is done; the rest waits and is planned once the state has passed.";
+    ImmutableProperty = "immutable-property": "Spec, usage, origin, multi-Region, key store and the key's id in an external store cannot be changed on a key, and keywright never replaces one. Create a new key under another name, move the alias to it, re-encrypt, and retire the old one: the help has the steps.";
+    NotADeleter = "not-a-deleter": "Scheduling and cancelling a deletion is for the key's `deleters`, never for administrators or deployers as such. The caller must certainly be allowed it by the key policy as it is live, or by the account's IAM policies where the key leaves it to them. Somebody may be listed among both `deployers` and `deleters`. A plan that has deletion steps alone needs no deployer.";
+    KeyStore = "key-store": "The key lives in a custom key store. To make it there, the store must exist, be of the right type and be connected; keys that exist are unavailable while it is not.";
+    RotationBudget = "rotation-budget": "KMS rotates a key on demand 25 times at most, whoever asks. Automatic rotation does not count and goes on. If the material must be newer, make a new key and move the alias to it.";
+    RotationUnfit = "rotation-unfit": "The key cannot be rotated on demand: only enabled symmetric encryption keys whose material KMS makes can, and of multi-Region keys only the primary, for all.";
+    NewerThanFuture = "newer-than-future": "`rotation.newer_than` names a day that has not come yet, and no material can be newer than that. Name today or an earlier day.";
     AliasForeign = "alias-foreign": "The alias exists and names a key that is not proven ours, so it is not touched.";
     Unreadable = "unreadable": "Something that the plan compares could not be read. Unreadable is never taken for absent: allow the action that the message names and plan again.";
     NotADeployer = "not-a-deployer": "KMS accepts a key policy only if its caller may change it later, so the caller of apply must be one of the target's `deployers`, or be let by the account's IAM policies where each key that changes leaves it to them. Whoever else may read can plan, and is told so.";
@@ -88,7 +93,11 @@ codes! {
     StrayKey = "stray-key": "Another key carries the same claim tags, but not the claim alias. It is never used or deleted; retire it when you are sure that nothing was encrypted under it.";
     UndeclaredGrant = "undeclared-grant": "A grant that the manifest does not declare gives a principal access to the key. keywright never touches it.";
     AttachedPolicy = "attached-policy": "A managed role has policies attached that are not keywright's. They are shown and never touched.";
-    RotationWaits = "rotation-waits": "KMS cannot change the rotation of a disabled key. The change is planned once the key is enabled.";
+    RotationWaits = "rotation-waits": "KMS cannot change the rotation of a disabled key, nor rotate it. The change is planned once the key is enabled.";
+    RotationUnderWay = "rotation-under-way": "An on-demand rotation of the key has begun and KMS has not finished it. None other is asked for meanwhile.";
+    Retirement = "retirement": "A retired key is disabled, rests for its soak, and is then deleted by a later run with --allow-retire. The plan says what it waits for, and what goes with it.";
+    ReplicasFirst = "replicas-first": "Of a multi-Region key the replicas go before the primary: its deletion is scheduled only when none is left that is not itself pending deletion.";
+    LastUse = "last-use": "The last cryptographic use that KMS knows of. AWS warns not to rely on it alone: it covers the time since KMS began to keep track, this Region, and not the data keys that are cached elsewhere. Disable first and watch for DisabledException in CloudTrail.";
     DelegatedDeployer = "delegated-deployer": "The caller is not among the target's `deployers` by name and relies on the account's IAM policies. keywright reads those of the caller: they let it change the policy of each key that changes, or they could not be read, and apply would be blocked.";
     CrossAccountFarSide = "cross-account-far-side": "A principal of another account also needs an identity policy there. keywright does not write it: the plan prints it.";
 

@@ -1,5 +1,7 @@
 //! An independent look at the finished plan: rules that no plan may break, written apart from the planner.
 
+mod course;
+
 use super::{Action, Blocker, BlockerKind, KeyRef, Outcome, Owner, Plan, PlanInput, Step, StepId, TargetPlan};
 use crate::access::{Guardrails, can_put_key_policy};
 use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK};
@@ -82,7 +84,7 @@ fn target_faults(target: &TargetPlan, input: PlanInput<'_>) -> Vec<String> {
         faults.extend(policy_fault(target, step));
         faults.extend(way_in_fault(target, step, input));
     }
-    faults.extend(state_faults(target));
+    faults.extend(course::faults(target, input));
     faults
 }
 
@@ -107,22 +109,6 @@ fn alias_fault<'p>(step: &'p Step, written: &mut BTreeSet<&'p AliasName>) -> Opt
         return Some(format!("{} moves a claim alias", step.id));
     }
     (!written.insert(alias)).then(|| format!("{} writes `{alias}` a second time", step.id))
-}
-
-/// KMS refuses to change the rotation of a disabled key: nothing of the kind follows the disabling.
-fn state_faults(target: &TargetPlan) -> Vec<String> {
-    let mut disabled: BTreeSet<&Owner> = BTreeSet::new();
-    let mut faults = Vec::new();
-    for step in target.outcome.steps() {
-        let rotates = matches!(step.action, Action::EnableKeyRotation { .. } | Action::DisableKeyRotation { .. });
-        if rotates && disabled.contains(&step.owner) {
-            faults.push(format!("{} changes the rotation of a disabled key", step.id));
-        }
-        if matches!(step.action, Action::DisableKey { .. }) {
-            disabled.insert(&step.owner);
-        }
-    }
-    faults
 }
 
 /// A key is created only where there is none, and with all the tags that make it ours.

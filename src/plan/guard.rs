@@ -4,8 +4,8 @@ use super::draft::Sheet;
 use super::keys::{self, KeyGoal};
 use super::scope::{self, Ownership};
 use super::{
-    AccountPlan, Action, Blocker, BlockerKind, Finding, Orphan, Outcome, Owner, PlanInput, TargetPlan, deployer, lints,
-    order,
+    AccountPlan, Action, Blocker, BlockerKind, Finding, Orphan, Outcome, Owner, PlanInput, PlanPurpose, TargetPlan,
+    deployer, lints, order,
 };
 use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK, TAG_STRAY};
 use crate::desired::{DesiredKey, DesiredTarget};
@@ -50,6 +50,7 @@ pub(in crate::plan) fn draft_target<'a>(
         let ownership = scope::ownership(&input.desired.stack, &input.desired.owner, &key.name, live, claims);
         let mut sheet = Sheet::new(Owner::Key(key.name.clone()), key.loc, input.sources);
         let goal = KeyGoal {
+            input,
             stack: &input.desired.stack,
             key,
             policy: &synth::key_policy(target, key),
@@ -59,11 +60,12 @@ pub(in crate::plan) fn draft_target<'a>(
         draft.plan.drift.extend(keys::compare(&goal, &ownership, live, &mut sheet));
         let found = if let Ownership::Ours { key, .. } = &ownership { Some(*key) } else { None };
         known.extend(found.map(|key| key.arn.clone()));
+        let rests = input.options.purpose == PlanPurpose::Rotate || keys::is_let_go(key, &ownership);
         record(&mut draft.plan, &goal, found);
-        if let Some(key) = found {
+        if let Some(key) = found.filter(|_| !rests) {
             lints::note(target, &goal, key, live, &mut sheet);
         }
-        if !matches!(ownership, Ownership::Refused(_)) {
+        if !rests && !matches!(ownership, Ownership::Refused(_)) {
             let change = access_change(input, target, &goal, found);
             draft.plan.access.gains.extend(change.gains);
             draft.plan.access.losses.extend(change.losses);

@@ -239,6 +239,8 @@ pub enum Why {
     Interrupted,
     /// Only the wording differs, and `--normalize` was asked for.
     Wording,
+    /// The command line asks for it by the key's name.
+    Asked,
 }
 
 /// Why nothing may be done.

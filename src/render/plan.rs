@@ -131,10 +131,12 @@ impl Page {
         };
         let creates =
             steps.iter().any(|step| matches!(step.action, Action::CreateKey { .. } | Action::CreateRole { .. }));
-        let (symbol, style, reason) = match (blockers.is_empty(), creates) {
-            (false, _) => ("!", Style::Blocked, "blocked"),
-            (true, true) => ("+", Style::Added, "new"),
-            (true, false) => ("~", Style::Changed, change_reason(steps)),
+        let retires = steps.iter().any(|step| crate::plan::retires(&step.action));
+        let (symbol, style, reason) = match (blockers.is_empty(), creates, retires) {
+            (false, _, _) => ("!", Style::Blocked, "blocked"),
+            (true, true, _) => ("+", Style::Added, "new"),
+            (true, false, true) => ("-", Style::Removed, retirement(steps)),
+            (true, false, false) => ("~", Style::Changed, change_reason(steps)),
         };
         let place = steps.first().map(|step| step.position.to_string());
         let place =
@@ -156,7 +158,15 @@ impl Page {
         let word = self.paint(Style::Blocked, "blocked");
         let code = self.paint(Style::Dim, format!("({})", blocker.kind.0.name()));
         self.line(format!("{indent}  {word}: {} {code}", escape(&blocker.message)));
-        self.line(format!("{indent}    help: {}", escape(&blocker.help)));
+        self.help(&format!("{indent}    "), &blocker.help);
+    }
+
+    /// The next thing to do; a recipe has a line for each of its steps.
+    fn help(&mut self, indent: &str, help: &str) {
+        for (number, line) in help.lines().enumerate() {
+            let word = if number == 0 { "help: " } else { "  " };
+            self.line(format!("{indent}{word}{}", escape(line)));
+        }
     }
 
     /// Properties before and after; for something new, what it will be.
@@ -394,7 +404,7 @@ impl Page {
             });
             let code = self.paint(Style::Dim, format!("({})", finding.code.name()));
             self.line(format!("    {word}: {}{} {code}", owner.unwrap_or_default(), escape(&finding.message)));
-            self.line(format!("      help: {}", escape(&finding.remedy)));
+            self.help("      ", &finding.remedy);
         }
     }
 
@@ -404,6 +414,9 @@ impl Page {
         let gains = plan.targets.iter().flat_map(|target| &target.access.gains);
         let decrypt = gains.filter(|gain| gain.risk == Risk::Decrypt).count();
         let mut text = format!("Plan: {} to create, {} to change", summary.create, summary.change);
+        if summary.retire > 0 {
+            let _written = write!(text, ", {}", self.paint(Style::Removed, format!("{} to retire", summary.retire)));
+        }
         if summary.blocked > 0 {
             let _written = write!(text, ", {}", self.paint(Style::Blocked, format!("{} blocked", summary.blocked)));
         }
@@ -422,8 +435,20 @@ impl Page {
     }
 }
 
+fn retirement(steps: &[&Step]) -> &'static str {
+    if steps.iter().any(|step| matches!(step.action, Action::ScheduleKeyDeletion { .. })) {
+        "retired, and to be deleted"
+    } else {
+        "retired: disabled now, deleted only by a later run with --allow-retire"
+    }
+}
+
 fn change_reason(steps: &[&Step]) -> &'static str {
-    if steps.iter().any(|step| step.why == Why::Interrupted) {
+    if steps.iter().any(|step| matches!(step.action, Action::CancelKeyDeletion { .. })) {
+        "comes back: its deletion is cancelled"
+    } else if steps.iter().any(|step| matches!(step.action, Action::RotateKeyOnDemand { .. })) && steps.len() == 1 {
+        "new key material"
+    } else if steps.iter().any(|step| step.why == Why::Interrupted) {
         "incomplete: an earlier run was interrupted"
     } else if steps.iter().all(|step| step.why == Why::Wording) {
         "reads differently, means the same"
@@ -437,7 +462,7 @@ fn policy_note(why: Why, policy: &PolicyDocument) -> String {
     match why {
         Why::Absent => format!("added, {statements}"),
         Why::Wording => "reworded, same meaning".to_owned(),
-        Why::Differs | Why::Unwanted | Why::Interrupted => format!("changed, {statements}"),
+        Why::Differs | Why::Unwanted | Why::Interrupted | Why::Asked => format!("changed, {statements}"),
     }
 }
 

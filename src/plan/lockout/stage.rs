@@ -5,7 +5,7 @@ use crate::desired::{DesiredKey, DesiredTarget, Principal};
 use crate::ids::{KeyName, RoleArn, RoleName};
 use crate::live::{LiveAccount, LiveRole, LiveTarget, Observed};
 use crate::plan::deployer::stand_in;
-use crate::plan::{Action, Owner, PlanInput, scope};
+use crate::plan::{Action, Owner, PlanInput, keys, scope};
 use crate::policy::PolicyDocument;
 use crate::review::{Candidate, LockedOut, MissingWay, Standing, keeps_a_way_in, no_way};
 use crate::{synth, world};
@@ -57,7 +57,7 @@ impl<'a> Stage<'a> {
             boundaries,
             roles: roles(account),
             managed,
-            keys: keys(input, target, live),
+            keys: live_keys(input, target, live),
             former: BTreeMap::new(),
             standing: BTreeMap::new(),
         };
@@ -278,11 +278,14 @@ fn roles(account: Option<&LiveAccount>) -> BTreeMap<RoleName, Actor> {
 }
 
 /// Returns the keys that exist, are ours, and whose policy could be read.
-fn keys(input: PlanInput<'_>, target: &DesiredTarget, live: &LiveTarget) -> BTreeMap<KeyName, KeyFacts> {
+fn live_keys(input: PlanInput<'_>, target: &DesiredTarget, live: &LiveTarget) -> BTreeMap<KeyName, KeyFacts> {
     let none = scope::Claims::new();
     let claims = input.claims.get(&target.name).unwrap_or(&none);
     let found = |key: &DesiredKey| {
         let ownership = scope::ownership(&input.desired.stack, &input.desired.owner, &key.name, live, claims);
+        if keys::is_let_go(key, &ownership) {
+            return None;
+        }
         let scope::Ownership::Ours { key: found, .. } = ownership else { return None };
         let policy = found.policy.known()?.document.clone();
         let tags = found.tags.known().cloned().unwrap_or_else(|| synth::key_tags(input.desired, key));
