@@ -19,10 +19,9 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
             return Ending::Failed(PortError::new(PortErrorKind::InvalidState, "kms:RotateKeyOnDemand", why));
         }
         // An answer that says that nothing was done is no reason to look.
-        let passes = |error: &PortError| {
-            error.kind == PortErrorKind::Throttled || self.lags_behind(step, error.kind)
-        };
-        let sent = until(self.job.machine, self.job.options.wait, passes, || self.connection.rotate_on_demand(id)).await;
+        let passes = |error: &PortError| error.kind == PortErrorKind::Throttled || self.lags_behind(step, error.kind);
+        let sent =
+            until(self.job.machine, self.job.options.wait, passes, || self.connection.rotate_on_demand(id)).await;
         match sent {
             Ok(()) => Ending::Done,
             Err(error)
@@ -44,7 +43,8 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
         let mut delay = Duration::from_millis(200);
         loop {
             if self.connection.rotations(id).await.is_ok_and(|history| history.on_demand() > before) {
-                let message = format!("the answer of RotateKeyOnDemand was lost ({error}); the history has the rotation");
+                let message =
+                    format!("the answer of RotateKeyOnDemand was lost ({error}); the history has the rotation");
                 self.recovered(step, message);
                 return Ending::Done;
             }

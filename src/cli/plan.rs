@@ -1,10 +1,10 @@
 //! `keywright plan`: shows what would change, and who would gain or lose which access.
 
 use super::args::{Format, PlanOptions as Options};
-use super::load;
 use super::observe::{observe, plan_observed};
 use super::printer::Printer;
 use super::session::{Purpose, Session};
+use super::{life, load};
 use crate::exit::Exit;
 use crate::plan::{Normalize, Outcome, Plan, PlanFile, PlanOptions, PlanPurpose, plan_to_json};
 use crate::render::{PolicyText, json, render_plan};
@@ -19,6 +19,7 @@ pub async fn run(options: &Options, printer: &mut Printer) -> Exit {
 
 async fn plan(options: &Options, printer: &mut Printer) -> Result<Exit, Exit> {
     let manifest = load::load(&options.manifest, options.format.format, printer)?.narrow(&options.scope, printer)?;
+    life::check(&options.life, &manifest, printer)?;
     let session =
         Session::open(&manifest.desired, &options.connection, (&options.pace, Purpose::Deploy), printer).await?;
     let observed = observe(&manifest, &session, &options.scope, &options.pace, printer).await;
@@ -40,6 +41,8 @@ fn engine_options(options: &Options) -> PlanOptions {
         only_keys: (!options.scope.keys.is_empty()).then(|| options.scope.keys.iter().cloned().collect()),
         normalize: if options.normalize { Normalize::Wording } else { Normalize::Meaning },
         purpose: PlanPurpose::Review,
+        allow_retire: options.life.allow_retire.iter().cloned().collect(),
+        cancel_deletion: options.life.cancel_deletion.iter().cloned().collect(),
         ..PlanOptions::default()
     }
 }

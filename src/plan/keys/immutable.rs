@@ -48,8 +48,7 @@ fn differences(goal: &KeyGoal<'_>, live: &KeyMetadata) -> Vec<(&'static str, Str
 /// Returns the way to a key that is what the manifest wants, with the names of this one.
 fn recipe(goal: &KeyGoal<'_>) -> String {
     let name = &goal.key.name;
-    let aliases: Vec<String> =
-        goal.key.aliases.iter().map(|alias| format!("`{}`", alias.value.as_str())).collect();
+    let aliases: Vec<String> = goal.key.aliases.iter().map(|alias| format!("`{}`", alias.value.as_str())).collect();
     let (aliases, them) = (and_list(&aliases), if aliases.len() == 1 { "it" } else { "them" });
     [
         "a key is never replaced; the way to another one:".to_owned(),

@@ -1,9 +1,9 @@
 //! Retirement: a key is disabled in one run, rests for its soak, and is deleted by a later run, with consent.
 
 use super::super::draft::{Draft, Sheet};
+use super::KeyGoal;
 use super::course::Course;
 use super::life::{day, disable, when};
-use super::KeyGoal;
 use crate::access::Grantee;
 use crate::desired::tags::TAG_RETIRED;
 use crate::diag::Code;
@@ -126,7 +126,9 @@ fn rest(
         sheet.note(
             Code::Retirement,
             format!("the key is retired since {since} and has rested until {until}: its deletion may be scheduled"),
-            format!("keywright apply --allow-retire {name}, which deletes it {days} days later; or state = \"enabled\""),
+            format!(
+                "keywright apply --allow-retire {name}, which deletes it {days} days later; or state = \"enabled\""
+            ),
         );
     }
     goes_with(goal, live, sheet);
@@ -196,8 +198,7 @@ fn last_use(live: &LiveKey, since: Date, sheet: &mut Sheet<'_>) {
 }
 
 fn used(usage: &LiveUsage, since: Date) -> String {
-    let tracked =
-        usage.tracked_since.map_or_else(|| "an unknown day".to_owned(), |tracked| day(tracked).to_string());
+    let tracked = usage.tracked_since.map_or_else(|| "an unknown day".to_owned(), |tracked| day(tracked).to_string());
     let Some((operation, at)) = &usage.last else {
         return format!("no use is known since {tracked}, when KMS began to keep track");
     };

@@ -15,13 +15,7 @@ pub(super) fn days(days: u16) -> String {
 }
 
 /// Sets the automatic rotation, and rotates on demand where the material is too old. A replica rotates with its primary.
-pub(super) fn rotation(
-    goal: &KeyGoal<'_>,
-    live: &LiveKey,
-    key: &KeyRef,
-    course: &mut Course,
-    sheet: &mut Sheet<'_>,
-) {
+pub(super) fn rotation(goal: &KeyGoal<'_>, live: &LiveKey, key: &KeyRef, course: &mut Course, sheet: &mut Sheet<'_>) {
     if matches!(goal.key.topology, Topology::Replica { .. }) {
         return;
     }

@@ -33,7 +33,9 @@ pub(super) fn store(goal: &KeyGoal<'_>, live: &LiveTarget, need: Need, sheet: &m
     }
     let Some(found) = found.and_then(Observed::known) else { return };
     let (message, help) = match found {
-        None => (format!("there is no custom key store `{id}` in {}", live.region), "create the store, or name another"),
+        None => {
+            (format!("there is no custom key store `{id}` in {}", live.region), "create the store, or name another")
+        }
         Some(found) if found.origin != goal.key.origin() => (
             format!("the custom key store `{id}` holds keys of origin {}, not {}", found.origin, goal.key.origin()),
             "name a store of the right type, or change `origin`",
