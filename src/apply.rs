@@ -7,9 +7,11 @@ mod board;
 mod claim;
 mod confirm;
 mod create;
+mod deletion;
 mod execute;
 mod replicate;
 mod roles;
+mod rotate;
 
 #[cfg(test)]
 pub(crate) mod tests;

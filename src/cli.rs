@@ -11,6 +11,7 @@ pub mod environment;
 pub mod explain;
 pub mod git;
 pub mod init;
+pub mod life;
 pub mod load;
 pub mod log;
 pub mod machine;
@@ -20,6 +21,7 @@ pub mod operand;
 pub mod plan;
 pub mod printer;
 pub mod report;
+pub mod rotate;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod schema;
@@ -65,6 +67,7 @@ pub fn run(cli: Cli, printer: &mut Printer) -> Exit {
         Command::Check(options) => check::run(&options, printer),
         Command::Plan(options) => wait_for(plan::run(&options, printer)),
         Command::Apply(options) => wait_for(apply::run(&options, printer)),
+        Command::Rotate(options) => wait_for(rotate::run(&options, printer)),
         Command::Diff(options) => wait_for(diff::run(&options, printer)),
         Command::Snapshot(options) => wait_for(snapshot::run(&options, printer)),
         Command::Verify(options) => wait_for(verify::run(&options, printer)),

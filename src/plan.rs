@@ -7,6 +7,7 @@ mod action;
 mod check;
 mod cost;
 mod data;
+mod deleter;
 mod deployer;
 mod digest;
 mod draft;
@@ -42,6 +43,7 @@ pub use model::{
 pub use scope::Claims;
 pub use since::tell_causes;
 pub use summary::Summary;
+pub(crate) use summary::retires;
 
 use crate::desired::DesiredState;
 use crate::ids::{AccountId, KeyName, TargetName};
@@ -127,7 +129,9 @@ fn plan_families<'a>(input: PlanInput<'a>, found: family::Families<'a>) -> Plan 
     let families = family::decide(input, found);
     let mut numbers = order::Numbers::default();
     let mut accounts = Vec::new();
-    for account in &input.desired.accounts {
+    // Who rotates keys changes no role.
+    let accounts_in_scope = if input.options.purpose == PlanPurpose::Rotate { &[] } else { &*input.desired.accounts };
+    for account in accounts_in_scope {
         if let Some(live) = input.accounts.get(&account.account) {
             let compared = roles::compare(input.desired, account, live, input.sources, input.options.normalize);
             accounts.push(order::account(compared, &mut numbers, input.sources));
@@ -157,7 +161,9 @@ fn plan_families<'a>(input: PlanInput<'a>, found: family::Families<'a>) -> Plan 
         refresh::only_drift(&mut plan);
     }
     lockout::enforce(&mut plan, input, &writers);
-    duties::judge(&mut plan, input);
+    if input.options.purpose != PlanPurpose::Rotate {
+        duties::judge(&mut plan, input);
+    }
     family::settle(&mut plan);
     check::enforce(&mut plan, input);
     family::settle(&mut plan);

@@ -7,6 +7,7 @@ mod family;
 mod find;
 mod inventory;
 mod key;
+mod life;
 mod named;
 
 #[cfg(test)]
@@ -16,6 +17,7 @@ pub use account::read_account;
 pub use error::ReadError;
 pub use family::read_replicas;
 pub use inventory::{every_key, read_identities, read_ram_policies};
+pub use life::read_rotations;
 pub use named::{KeyNameError, key_named};
 
 use crate::desired::{DesiredState, DesiredTarget};
@@ -56,7 +58,7 @@ impl ReadOptions {
 ///
 /// The first thing that is read is the caller: a target is never read, let alone written, in another account than its
 /// own. A read that is denied is kept as such; any other failure fails the whole, since a plan on half the truth is a
-/// wrong plan. A key takes at most five calls.
+/// wrong plan. A key takes at most five calls; one more where it is retired, or where its material must be newer than a day.
 pub async fn read_target<C: CallerReader + KeyReader + IdentityPolicyReader + Sync>(
     connection: &C,
     desired: &DesiredTarget,
@@ -91,7 +93,7 @@ pub async fn read_target<C: CallerReader + KeyReader + IdentityPolicyReader + Sy
         .map_err(in_target)?;
     let mut keys: Vec<LiveKey> = keys.into_iter().flatten().collect();
     keys.sort_by_key(|key| key.arn.key_id());
-    Ok(LiveTarget {
+    let mut live = LiveTarget {
         backend: options.backend,
         account: desired.account.clone(),
         region: desired.region.clone(),
@@ -102,7 +104,9 @@ pub async fn read_target<C: CallerReader + KeyReader + IdentityPolicyReader + Sy
         unreadable,
         stores: BTreeMap::new(),
         key_count,
-    })
+    };
+    life::complete(connection, (desired, state), options, &mut live).await.map_err(in_target)?;
+    Ok(live)
 }
 
 /// Returns how many keys the Region holds. Nothing but a remark depends on it, so that any failure is none.

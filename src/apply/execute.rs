@@ -27,6 +27,12 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
                 Err(error) => Ending::Failed(error),
             };
         }
+        if let Action::RotateKeyOnDemand { key, before } = &step.action {
+            return match self.key(key) {
+                Ok(id) => self.rotate(step, &id, *before).await,
+                Err(error) => Ending::Failed(error),
+            };
+        }
         self.send(step, &step.action).await.map_or_else(Ending::Failed, |()| Ending::Done)
     }
 
@@ -43,6 +49,7 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
         let may_lag = self.is_new(&id);
         let passes = |error: &PortError| {
             (may_lag && error.kind == PortErrorKind::NotFound)
+                || self.lags_behind(step, error.kind)
                 || (error.kind == PortErrorKind::InvalidPrincipal && self.names_new_role(action))
         };
         let send = || until(self.job.machine, self.job.options.wait, passes, || self.call(step, action, &id));
@@ -77,8 +84,8 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
             Action::UpdateAlias { alias, .. } => port.update_alias(alias, id).await,
             Action::EnableKeyRotation { days, .. } => port.enable_rotation(id, *days).await,
             Action::DisableKeyRotation { .. } => port.disable_rotation(id).await,
-            Action::ScheduleKeyDeletion { days, .. } => port.schedule_deletion(id, *days).await,
-            Action::CancelKeyDeletion { .. } => port.cancel_deletion(id).await,
+            Action::ScheduleKeyDeletion { days, .. } => self.schedule_deletion(id, *days).await,
+            Action::CancelKeyDeletion { .. } => self.cancel_deletion(id).await,
             Action::DeleteAlias { alias, .. } => port.delete_alias(alias).await,
             Action::CreateKey { .. }
             | Action::ReplicateKey { .. }

@@ -1,7 +1,9 @@
 //! Tests of the engine as a whole, on an account in memory: plan, apply with faults, and plan again.
 
+mod any_key;
 mod families;
 mod fixed_point;
+mod life;
 mod outcomes;
 mod race;
 mod recovery;

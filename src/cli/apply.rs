@@ -1,6 +1,7 @@
 //! `keywright apply`: makes the keys, roles and policies what the manifest says, and nothing else.
 
 use super::args::{ApplyOptions as Options, Format};
+use super::life;
 use super::load::{self, Manifest};
 use super::machine::LocalMachine;
 use super::observe::{observe, plan_observed};
@@ -28,6 +29,7 @@ pub async fn run(options: &Options, printer: &mut Printer) -> Exit {
 async fn apply(options: &Options, printer: &mut Printer) -> Result<Exit, Exit> {
     let approved = options.plan.as_deref().map(|path| read_plan(path, printer)).transpose()?;
     let manifest = load::load(&options.manifest, options.format.format, printer)?.narrow(&options.scope, printer)?;
+    life::check(&options.life, &manifest, printer)?;
     let session =
         Session::open(&manifest.desired, &options.connection, (&options.pace, Purpose::Deploy), printer).await?;
     let exit = apply_in(options, &manifest, &session, approved.as_ref(), printer).await;
@@ -52,18 +54,19 @@ async fn apply_in(
     fresh(options, approved, &plan, printer)?;
     let before = plan_command::exit(&plan, Exit::Done).gravest(observed.failure.unwrap_or(Exit::Done));
     if !plan.writes_anything() {
-        finish(options, &plan, &ApplyReport::default(), printer);
+        finish(options.format.format, &plan, &ApplyReport::default(), printer);
         if before == Exit::Blocked {
             printer.status("Blocked: nothing was written.");
         }
         return Ok(before);
     }
-    if !consent(options, approved.is_some(), printer)? {
+    let approved = options.yes || approved.is_some() || options.expect_digest.is_some();
+    if !approved && !consent("Apply these changes?", printer)? {
         printer.status("Nothing was done.");
         return Ok(Exit::Done);
     }
-    let report = execute(options, session, &plan, printer).await;
-    finish(options, &plan, &report, printer);
+    let report = execute(&apply_options(options), session, &plan, printer).await;
+    finish(options.format.format, &plan, &report, printer);
     let exit = report.exit();
     if exit == Exit::Done && before == Exit::Done {
         suggest(options, session, printer);
@@ -78,6 +81,8 @@ fn engine_options(options: &Options) -> PlanOptions {
         normalize: if options.normalize { Normalize::Wording } else { Normalize::Meaning },
         purpose: PlanPurpose::Apply,
         bypass_lockout: options.bypass_lockout_check.iter().cloned().collect(),
+        allow_retire: options.life.allow_retire.iter().cloned().collect(),
+        cancel_deletion: options.life.cancel_deletion.iter().cloned().collect(),
         ..PlanOptions::default()
     }
 }
@@ -113,27 +118,36 @@ fn fresh(options: &Options, approved: Option<&PlanFile>, plan: &Plan, printer: &
     Err(Exit::Blocked)
 }
 
-/// Asks, unless `--yes` or an approved plan answers already. No environment variable ever does.
-fn consent(options: &Options, approved: bool, printer: &mut Printer) -> Result<bool, Exit> {
-    if options.yes || approved || options.expect_digest.is_some() {
-        return Ok(true);
-    }
+/// Asks. No environment variable ever answers.
+///
+/// # Errors
+/// With exit code 2 where there is nobody to ask.
+pub(super) fn consent(question: &str, printer: &mut Printer) -> Result<bool, Exit> {
     if !std::io::stdin().is_terminal() || printer.talk_device() != Device::Terminal {
         printer.error("there is no terminal to ask on: give --yes, or a plan that was saved with `plan --out`");
         return Err(Exit::Usage);
     }
-    printer.prompt("Apply these changes? [y/N] ");
+    printer.prompt(&format!("{question} [y/N] "));
     let mut answer = String::new();
     let read = std::io::stdin().read_line(&mut answer);
     Ok(read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-async fn execute(options: &Options, session: &Session, plan: &Plan, printer: &mut Printer) -> ApplyReport {
-    let machine = LocalMachine::new(session.claims.clone());
-    let apply_options = ApplyOptions {
+fn apply_options(options: &Options) -> ApplyOptions {
+    ApplyOptions {
         wait: options.pace.wait,
         bypass_lockout_check: options.bypass_lockout_check.iter().cloned().collect(),
-    };
+    }
+}
+
+/// Executes a plan, and tells of each step as it goes.
+pub(super) async fn execute(
+    options: &ApplyOptions,
+    session: &Session,
+    plan: &Plan,
+    printer: &mut Printer,
+) -> ApplyReport {
+    let machine = LocalMachine::new(session.claims.clone());
     let form = printer.talk_painter();
     let shared = Mutex::new(printer);
     let several = plan.targets.len() > 1;
@@ -144,13 +158,7 @@ async fn execute(options: &Options, session: &Session, plan: &Plan, printer: &mu
         }
     };
     let connections = connections(session, plan);
-    let job = Job {
-        plan,
-        connections: &connections,
-        machine: &machine,
-        options: &apply_options,
-        progress: &progress,
-    };
+    let job = Job { plan, connections: &connections, machine: &machine, options, progress: &progress };
     apply::apply(job).await
 }
 
@@ -167,8 +175,9 @@ fn connections(session: &Session, plan: &Plan) -> BTreeMap<Scope, Connection> {
     connections
 }
 
-fn finish(options: &Options, plan: &Plan, report: &ApplyReport, printer: &mut Printer) {
-    match options.format.format {
+/// Prints what was done.
+pub(super) fn finish(format: Format, plan: &Plan, report: &ApplyReport, printer: &mut Printer) {
+    match format {
         Format::Text => printer.answer(&render_apply(report, printer.answer_painter())),
         Format::Json => {
             let value = serde_json::json!({"format_version": json::FORMAT_VERSION, "plan": plan_to_json(plan), "apply": apply_to_json(report)});

@@ -61,6 +61,8 @@ pub enum Command {
     Plan(PlanOptions),
     /// Make the keys, roles and policies what the manifest says
     Apply(ApplyOptions),
+    /// Give keys new key material now, whatever their age
+    Rotate(RotateOptions),
     /// Prove that every key works for those who may use it, and for nobody else
     Verify(VerifyOptions),
     /// Answer who may do what with a key, and why
@@ -284,6 +286,9 @@ pub struct PlanOptions {
     /// Plan changes of wording and order that change no access
     #[arg(long)]
     pub normalize: bool,
+    /// What becomes of keys at their end.
+    #[command(flatten)]
+    pub life: LifeOptions,
 }
 
 /// How drift is told.
@@ -333,6 +338,46 @@ pub struct ApplyOptions {
     /// Write a policy of this key under which the caller can no longer change it; may be repeated
     #[arg(long, value_name = "KEY", help_heading = "Consent")]
     pub bypass_lockout_check: Vec<KeyName>,
+    /// What becomes of keys at their end.
+    #[command(flatten)]
+    pub life: LifeOptions,
+}
+
+/// Consent to the deletion of keys, and to its end.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LifeOptions {
+    /// Schedule the deletion of this key, which is retired and has rested for its soak; may be repeated
+    #[arg(long, value_name = "NAME", help_heading = "Consent")]
+    pub allow_retire: Vec<KeyName>,
+    /// Cancel the deletion of this key, which keywright did not schedule; may be repeated
+    #[arg(long, value_name = "NAME", help_heading = "Consent")]
+    pub cancel_deletion: Vec<KeyName>,
+}
+
+/// Options of `keywright rotate`.
+#[derive(Debug, Clone, Args)]
+pub struct RotateOptions {
+    /// Rotate this key
+    #[arg(value_name = "KEY", required = true)]
+    pub names: Vec<KeyName>,
+    /// Which manifest.
+    #[command(flatten)]
+    pub manifest: ManifestOptions,
+    /// Rotate in this target alone; may be repeated
+    #[arg(long = "target", value_name = "NAME", value_delimiter = ',')]
+    pub targets: Vec<TargetName>,
+    /// Which endpoint.
+    #[command(flatten)]
+    pub connection: ConnectionOptions,
+    /// In which form.
+    #[command(flatten)]
+    pub format: FormatOptions,
+    /// How fast.
+    #[command(flatten)]
+    pub pace: PaceOptions,
+    /// Rotate without asking
+    #[arg(long, short, help_heading = "Consent")]
+    pub yes: bool,
 }
 
 /// Options of `keywright verify`.

@@ -1,7 +1,7 @@
 //! Every environment variable that stands for an option, in one table.
 //!
-//! Consent (`--yes`, `--force`, `--bypass-lockout-check`) and `--sandbox` have none: a variable left over in a
-//! shell must neither agree to a change nor turn a real run into a rehearsal. A variable that is set but empty is an
+//! Consent (`--yes`, `--force`, `--bypass-lockout-check`, `--allow-retire`, `--cancel-deletion`) and `--sandbox` have
+//! none: a variable left over in a shell must neither agree to a change nor turn a real run into a rehearsal. A variable that is set but empty is an
 //! error, never "no limit": `KEYWRIGHT_ALLOW_ACCOUNT=$UNSET` must not allow every account.
 
 use clap::ArgAction;
@@ -83,7 +83,8 @@ mod tests {
     use super::*;
     use crate::cli::args;
 
-    const WITHOUT: &[&str] = &["help", "version", "yes", "force", "bypass_lockout_check", "sandbox"];
+    const WITHOUT: &[&str] =
+        &["help", "version", "yes", "force", "bypass_lockout_check", "allow_retire", "cancel_deletion", "sandbox"];
 
     fn visit(command: &clap::Command, found: &mut Vec<(String, String, Option<String>)>) {
         for option in command.get_arguments().filter(|option| !option.is_positional()) {

@@ -1,11 +1,11 @@
 //! `keywright plan`: shows what would change, and who would gain or lose which access.
 
 use super::args::{Format, PlanOptions as Options};
-use super::load;
 use super::observe::{observe, plan_observed};
 use super::operand;
 use super::printer::Printer;
 use super::session::{Purpose, Session};
+use super::{life, load};
 use crate::exit::Exit;
 use crate::plan::{Normalize, Outcome, Plan, PlanFile, PlanKind, PlanOptions, PlanPurpose, plan_to_json, tell_causes};
 use crate::render::{PolicyText, json, render_plan};
@@ -20,6 +20,7 @@ pub async fn run(options: &Options, printer: &mut Printer) -> Exit {
 
 async fn plan(options: &Options, printer: &mut Printer) -> Result<Exit, Exit> {
     let manifest = load::load(&options.manifest, options.format.format, printer)?.narrow(&options.scope, printer)?;
+    life::check(&options.life, &manifest, printer)?;
     let older = options
         .drift
         .since
@@ -51,6 +52,8 @@ fn engine_options(options: &Options) -> PlanOptions {
         normalize: if options.normalize { Normalize::Wording } else { Normalize::Meaning },
         kind: if options.drift.refresh_only { PlanKind::Drift } else { PlanKind::Changes },
         purpose: PlanPurpose::Review,
+        allow_retire: options.life.allow_retire.iter().cloned().collect(),
+        cancel_deletion: options.life.cancel_deletion.iter().cloned().collect(),
         ..PlanOptions::default()
     }
 }

@@ -1,6 +1,7 @@
 //! An independent look at the finished plan: rules that no plan may break, written apart from the planner.
 
 mod alias;
+mod course;
 
 use super::{Action, Blocker, BlockerKind, KeyRef, Outcome, Owner, Plan, PlanInput, Step, StepId, TargetPlan};
 use crate::access::{Guardrails, can_put_key_policy};
@@ -151,7 +152,7 @@ fn target_faults(target: &TargetPlan, input: PlanInput<'_>, family: &Crossing) -
         faults.extend(way_in_fault(target, step, input));
         faults.extend(family_fault(target, step, input));
     }
-    faults.extend(state_faults(target));
+    faults.extend(course::faults(target, input));
     faults
 }
 
@@ -167,22 +168,6 @@ fn owner_fault(target: &TargetPlan, step: &Step) -> Option<String> {
         }
         Owner::Key(_) => None,
     }
-}
-
-/// KMS refuses to change the rotation of a disabled key: nothing of the kind follows the disabling.
-fn state_faults(target: &TargetPlan) -> Vec<String> {
-    let mut disabled: BTreeSet<&Owner> = BTreeSet::new();
-    let mut faults = Vec::new();
-    for step in target.outcome.steps() {
-        let rotates = matches!(step.action, Action::EnableKeyRotation { .. } | Action::DisableKeyRotation { .. });
-        if rotates && disabled.contains(&step.owner) {
-            faults.push(format!("{} changes the rotation of a disabled key", step.id));
-        }
-        if matches!(step.action, Action::DisableKey { .. }) {
-            disabled.insert(&step.owner);
-        }
-    }
-    faults
 }
 
 /// A key is created only where there is none, and with all the tags that make it ours.

@@ -258,7 +258,7 @@ fn parameters(action: &Action) -> Value {
 fn summary(plan: &Plan) -> Value {
     let summary = super::Summary::of(plan);
     json!({
-        "create": summary.create, "change": summary.change, "blocked": summary.blocked,
+        "create": summary.create, "change": summary.change, "retire": summary.retire, "blocked": summary.blocked,
         "gains": summary.gains, "losses": summary.losses, "findings": summary.findings, "steps": summary.steps,
         "drift": summary.drift, "cost_per_month_delta": Dollars(summary.dollars).to_string(), "cost_source": PRICING,
     })

@@ -1,5 +1,6 @@
 //! Who would write a target: a deployer by name, or a caller to whom the keys and the account's IAM leave it.
 
+use super::deleter::{self, Deletions};
 use super::guard::{TargetDraft, blocker, key_of};
 use super::{Finding, PlanInput, PlanPurpose};
 use crate::access::{KeyFacts, Knowledge};
@@ -29,12 +30,21 @@ pub(in crate::plan) fn writer(
     live: &LiveTarget,
     draft: &mut TargetDraft<'_>,
 ) -> Option<Candidate> {
+    let by_iam = live.caller_policies.as_ref().and_then(Observed::known);
+    let deletions = deleter::decide(target, live, &caller(live, by_iam), draft);
+    deleter::report(input, target, live, &deletions, draft);
     if is_deployer(target, live) {
         return Some(caller(live, None));
     }
-    let by_iam = live.caller_policies.as_ref().and_then(Observed::known);
+    if deleter::only_deletions(draft) {
+        return None;
+    }
     let reach = reach(input, target, live, draft);
     let through_iam = matches!(reach, Reach::ThroughIam);
+    if deletions == Deletions::Allowed && !through_iam {
+        deleter::leave_the_rest(input, target, draft);
+        return None;
+    }
     report(input, target, live, &reach, draft);
     match input.options.purpose {
         _ if through_iam => Some(caller(live, by_iam)),

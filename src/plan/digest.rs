@@ -1,10 +1,10 @@
 //! What binds an approval to a plan: a digest over everything that was decided and compared.
 
-use super::{Digest, Plan, PlanInput, data};
+use super::{Digest, Plan, PlanInput, PlanPurpose, data};
 use crate::desired::tags::{TAG_CLAIM, TAG_STACK};
 use crate::desired::{Adoption, DesiredState, DesiredTarget, Rotation, TagReach, Takeover, Topology};
 use crate::ids::{AliasName, KeyId};
-use crate::live::{LiveKey, LiveRotation, LiveTarget};
+use crate::live::{LiveKey, LiveRotation, LiveTarget, Observed};
 use crate::synth;
 use aws_lc_rs::digest::{SHA256, digest as sha};
 use serde_json::{Value, json};
@@ -19,6 +19,7 @@ pub(in crate::plan) fn digest(plan: &Plan, input: PlanInput<'_>) -> Digest {
         "plan": without_wording(data::plan_to_json(plan)),
         "owner": input.desired.owner,
         "desired": desired(input),
+        "consent": consent(input),
     });
     of(&covered)
 }
@@ -51,6 +52,17 @@ fn without_wording(mut plan: Value) -> Value {
     plan
 }
 
+/// What the operator licenses by name: a plan that was approved without it is another plan.
+fn consent(input: PlanInput<'_>) -> Value {
+    let options = input.options;
+    json!({
+        "purpose": match options.purpose { PlanPurpose::Rotate => "rotate", PlanPurpose::Apply | PlanPurpose::Review => "apply" },
+        "allow_retire": options.allow_retire,
+        "cancel_deletion": options.cancel_deletion,
+        "rotate": options.rotate,
+    })
+}
+
 fn desired(input: PlanInput<'_>) -> Value {
     let keys = input.desired.targets.iter().flat_map(|target| target.keys.iter().map(move |key| (target, key)));
     keys.map(|(target, key)| {
@@ -65,6 +77,9 @@ fn desired(input: PlanInput<'_>) -> Value {
             "moved_from": key.moved_from.as_ref().map(|old| &old.value),
             "adopt": key.adopt.as_ref().map(|adopt| adopted(&adopt.value)),
             "topology": topology(&key.topology),
+            "soak_days": key.soak_days,
+            "deletion_wait_days": key.deletion_window.days(),
+            "material": format!("{:?}", key.material),
             "rotation": match key.rotation() { Rotation::Off => None, Rotation::Every(period) => Some(period.days()) },
             "policy": synth::key_policy(target, key).to_json_value(),
         })
@@ -110,6 +125,9 @@ fn target(desired: &DesiredState, wanted: &DesiredTarget, live: &LiveTarget) -> 
         "caller": live.caller.principal,
         "aliases": aliases,
         "keys": keys.into_iter().map(key).collect::<Vec<_>>(),
+        "stores": live.stores.iter().map(|(id, store)| {
+            json!({"id": id, "connection": store.known().map(|store| store.as_ref().map(|store| &store.connection))})
+        }).collect::<Vec<_>>(),
     })
 }
 
@@ -143,6 +161,9 @@ fn key(key: &LiveKey) -> Value {
         "rotation": key.rotation.known().map(|rotation| match rotation {
             LiveRotation::Off => json!("off"),
             LiveRotation::On { days } => json!(days),
+        }),
+        "on_demand_rotations": key.rotations.as_ref().and_then(Observed::known).map(|history| {
+            json!({"made": history.on_demand(), "under_way": history.under_way_since.is_some()})
         }),
     })
 }

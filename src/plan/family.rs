@@ -4,13 +4,12 @@ use super::draft::{Awaited, Draft, Sheet};
 use super::keys::KeyGoal;
 use super::scope::{self, ClaimAlias, Ownership, Refusal};
 use super::{Action, Claims, Finding, KeyRef, Outcome, Owner, Plan, PlanInput, Step, StepId, TargetPlan, Why};
-use crate::desired::tags::{TAG_OWNER, TAG_RETIRED, TAG_STACK};
+use crate::desired::tags::{TAG_OWNER, TAG_STACK};
 use crate::desired::{DesiredKey, DesiredState, DesiredTarget, KeyLifecycle, Takeover, Topology};
 use crate::diag::{Code, Severity};
 use crate::ids::{AccountId, AliasName, KeyId, KeyName, Region, TargetName};
 use crate::kms::KeyState;
 use crate::live::{KeyMetadata, LiveKey, LiveRotation, LiveTarget, MultiRegionType};
-use crate::review::Risk;
 use crate::synth;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -546,21 +545,6 @@ fn replicate(desired: &DesiredState, there: &DesiredTarget, wanted: &DesiredKey,
     };
     let place = format!("{} (target {})", there.region, there.name);
     Draft::new(action, Why::Absent).change("replica", None, Some(place))
-}
-
-/// Retires a replica that the manifest does not name any more, where the comparison has not done so.
-pub(in crate::plan) fn retire(key: &DesiredKey, found: &LiveKey, today: jiff::civil::Date, sheet: &mut Sheet<'_>) {
-    let enabled = found.metadata.known().is_some_and(|metadata| metadata.state == KeyState::Enabled);
-    let done = sheet.drafts.iter().any(|draft| matches!(draft.action, Action::DisableKey { .. }));
-    if key.lifecycle != KeyLifecycle::Retired || !enabled || done {
-        return;
-    }
-    let reference = || KeyRef::Live(found.arn.key_id());
-    let tags = BTreeMap::from([(TAG_RETIRED.to_owned(), today.to_string())]);
-    let spelt = Some(format!("{TAG_RETIRED}={today}"));
-    sheet.step(Draft::new(Action::TagKey { key: reference(), tags }, Why::Unwanted).change("tags", None, spelt));
-    let draft = Draft::new(Action::DisableKey { key: reference() }, Why::Unwanted).risk(Risk::Destroy);
-    sheet.step(draft.change("state", Some("enabled".to_owned()), Some("retired".to_owned())));
 }
 
 /// Takes out of each target's steps what would write into a blocked target, and says what waits for one.

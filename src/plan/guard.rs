@@ -1,12 +1,12 @@
 //! Drafts a target's plan and guards it: who may deploy, who keeps a way in, what may be created.
 
 use super::draft::Sheet;
-use super::family::{self, Families};
+use super::family::Families;
 use super::keys::{self, KeyGoal};
 use super::scope::Ownership;
 use super::{
-    AccountPlan, Action, Blocker, BlockerKind, KeyRef, Outcome, Owner, PlanInput, Quotas, TargetPlan, abac, cost,
-    deployer, lints, order, orphans, quota,
+    AccountPlan, Action, Blocker, BlockerKind, KeyRef, Outcome, Owner, PlanInput, PlanPurpose, Quotas, TargetPlan,
+    abac, cost, deployer, lints, order, orphans, quota,
 };
 use crate::desired::{DesiredKey, DesiredTarget};
 use crate::diag::Code;
@@ -50,6 +50,7 @@ pub(in crate::plan) fn draft_target<'a>(
         let ownership = families.ownership(input, target, key, live);
         let mut sheet = Sheet::new(Owner::Key(key.name.clone()), key.loc, input.sources);
         let goal = KeyGoal {
+            input,
             stack: &input.desired.stack,
             target,
             key,
@@ -61,18 +62,16 @@ pub(in crate::plan) fn draft_target<'a>(
         let stranger = found.is_some_and(|found| families.is_stranger((target, key), found, &mut sheet));
         if !stranger && !families.draft_birth(target, (&goal, live), &mut sheet) {
             draft.plan.drift.extend(keys::compare(&goal, &ownership, live, &mut sheet));
-            if let Some(found) = found {
-                family::retire(key, found, input.today, &mut sheet);
-            }
         }
         families.complete(input, (target, key), &mut sheet);
         known.extend(found.map(|key| key.arn.clone()));
+        let rests = input.options.purpose == PlanPurpose::Rotate || keys::is_let_go(key, &ownership);
         let found = found.filter(|_| !stranger);
         record(&mut draft.plan, &goal, found);
-        if let Some(key) = found {
+        if let Some(key) = found.filter(|_| !rests) {
             lints::note(target, &goal, key, live, &mut sheet);
         }
-        if !stranger && !matches!(ownership, Ownership::Refused(_)) && !families.is_barred(target, key) {
+        if !rests && !stranger && !matches!(ownership, Ownership::Refused(_)) && !families.is_barred(target, key) {
             reviews.push(abac::Subject { key, policy: goal.policy.clone(), tags: goal.tags, live: found });
         }
         draft.plan.findings.append(&mut sheet.findings);

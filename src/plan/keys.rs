@@ -1,30 +1,37 @@
 //! Compares one declared key with the live one: what to create, describe, tag, enable, rotate.
 
 mod aliases;
+mod course;
 mod drift;
 mod grants;
 mod immutable;
 mod life;
 mod refuse;
 mod replica;
+mod retire;
+mod rotation;
+mod stores;
 mod tags;
 mod title;
 
 use aliases::aliases;
 use grants::grants;
 use immutable::changeable;
-use life::{days, lifecycle_and_rotation};
+pub(in crate::plan) use life::is_pending;
 use refuse::refuse;
 pub(in crate::plan) use replica::replica;
+use rotation::days;
+use stores::{Need, store};
 use tags::tag_step;
 use title::title;
 
 use super::draft::{Draft, Sheet};
-use super::scope::{ClaimAlias, Ownership};
-use super::{Action, Drift, KeyRef, Normalize, Why};
+use super::scope::{ClaimAlias, Ownership, Refusal};
+use super::{Action, Drift, KeyRef, Normalize, PlanInput, PlanPurpose, Why};
 use crate::desired::{DesiredKey, DesiredTarget, KeyLifecycle, Rotation};
 use crate::diag::Code;
 use crate::ids::{AliasName, StackName};
+use crate::kms::Origin;
 use crate::live::{LiveKey, LiveTarget, Observed};
 use crate::policy::PolicyDocument;
 use crate::review::Risk;
@@ -32,6 +39,8 @@ use std::collections::BTreeMap;
 
 /// What one key should be, with what synthesis made of it.
 pub(in crate::plan) struct KeyGoal<'a> {
+    /// What is planned from: the day, the options, and what other targets hold.
+    pub(in crate::plan) input: PlanInput<'a>,
     /// The stack.
     pub(in crate::plan) stack: &'a StackName,
     /// The target, with the other keys that it wants.
@@ -46,6 +55,16 @@ pub(in crate::plan) struct KeyGoal<'a> {
     pub(in crate::plan) normalize: Normalize,
 }
 
+/// Returns whether a key is let go as declared: it is gone, or waits to be deleted. Nothing else of it is looked at.
+pub(in crate::plan) fn is_let_go(key: &DesiredKey, ownership: &Ownership<'_>) -> bool {
+    key.lifecycle == KeyLifecycle::Retired
+        && match ownership {
+            Ownership::Absent | Ownership::Refused(Refusal::PendingDeletion { .. }) => true,
+            Ownership::Refused(_) => false,
+            Ownership::Ours { key, .. } => key.metadata.known().is_some_and(|metadata| is_pending(metadata.state)),
+        }
+}
+
 /// Adds the steps, blockers and findings of one key, and what differs on it without being changed.
 pub(in crate::plan) fn compare(
     goal: &KeyGoal<'_>,
@@ -53,7 +72,13 @@ pub(in crate::plan) fn compare(
     live: &LiveTarget,
     sheet: &mut Sheet<'_>,
 ) -> Vec<Drift> {
+    if goal.input.options.purpose == PlanPurpose::Rotate {
+        rotate(goal, ownership, sheet);
+        return Vec::new();
+    }
+    rotation::not_in_the_future(goal, sheet);
     match ownership {
+        Ownership::Absent if goal.key.lifecycle == KeyLifecycle::Retired => Vec::new(),
         Ownership::Absent => {
             create(goal, live, sheet);
             Vec::new()
@@ -73,9 +98,22 @@ pub(in crate::plan) fn compare(
     }
 }
 
+/// Plans the rotation that somebody asks for.
+fn rotate(goal: &KeyGoal<'_>, ownership: &Ownership<'_>, sheet: &mut Sheet<'_>) {
+    if !goal.input.options.rotate.contains(&goal.key.name) {
+        return;
+    }
+    match ownership {
+        Ownership::Absent => sheet.block(Code::RotationUnfit, "the key does not exist", "make it first: apply"),
+        Ownership::Refused(refusal) => refuse(goal, refusal, sheet),
+        Ownership::Ours { key, .. } => rotation::asked(goal, key, sheet),
+    }
+}
+
 fn create(goal: &KeyGoal<'_>, live: &LiveTarget, sheet: &mut Sheet<'_>) {
     let name = &goal.key.name;
     let planned = || KeyRef::Planned(name.clone());
+    store(goal, live, Need::ToCreate, sheet);
     let action = Action::CreateKey {
         key: name.clone(),
         shape: goal.key.shape(),
@@ -93,14 +131,16 @@ fn create(goal: &KeyGoal<'_>, live: &LiveTarget, sheet: &mut Sheet<'_>) {
         let action = Action::EnableKeyRotation { key: planned(), days: period.days() };
         sheet.step(Draft::new(action, Why::Absent).change("rotation", None, Some(days(period.days()))));
     }
-    if goal.key.lifecycle == KeyLifecycle::Disabled {
+    // A key without material cannot be disabled.
+    if goal.key.lifecycle == KeyLifecycle::Disabled && goal.key.origin() != Origin::External {
         let change = ("state", Some("enabled".to_owned()), Some("disabled".to_owned()));
         sheet
             .step(Draft::new(Action::DisableKey { key: planned() }, Why::Differs).change(change.0, change.1, change.2));
     }
 }
 
-/// Compares everything of a key that is ours.
+/// Compares everything of a key that is ours, in an order that is legal in every state on the way: back from deletion
+/// first, then what any state allows, then in use only under its final policy.
 fn change(
     goal: &KeyGoal<'_>,
     (key, claim): (&LiveKey, ClaimAlias),
@@ -109,14 +149,18 @@ fn change(
 ) -> Vec<Drift> {
     let Some(metadata) = readable(&key.metadata, key, sheet) else { return Vec::new() };
     let Some(tags) = readable(&key.tags, key, sheet) else { return Vec::new() };
+    if goal.key.lifecycle == KeyLifecycle::Retired && is_pending(metadata.state) {
+        retire::goes(metadata, sheet);
+        return Vec::new();
+    }
     let policy = readable(&key.policy, key, sheet);
-    let rotation = readable(&key.rotation, key, sheet);
     if !changeable(goal, metadata, sheet) {
         return Vec::new();
     }
     let tags = &title(goal, (key, claim), tags, live, sheet);
     let id = key.arn.key_id();
     let reference = || KeyRef::Live(id.clone());
+    let Some(course) = life::begin(goal, metadata, tags, &reference(), sheet) else { return Vec::new() };
     if let Some(policy) = policy {
         policy_step(goal, &policy.document, &reference(), sheet);
     }
@@ -130,9 +174,8 @@ fn change(
         ));
     }
     aliases(goal, Some(&id), live, sheet);
-    if let Some(rotation) = rotation {
-        lifecycle_and_rotation(goal, metadata.state, *rotation, &reference(), sheet);
-    }
+    life::finish(goal, (key, &reference()), metadata, course, sheet).tell(metadata, sheet);
+    store(goal, live, Need::ToUse, sheet);
     grants(key, sheet);
     drift::drift(goal, &id, tags, live)
 }

@@ -278,6 +278,8 @@ pub enum Why {
     Adopted,
     /// The key gets another name in the manifest (`moved_from`).
     Renamed,
+    /// The command line asks for it by the key's name.
+    Asked,
 }
 
 /// Who made a difference between live state and manifest.

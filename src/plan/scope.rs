@@ -73,7 +73,7 @@ pub(in crate::plan) enum Refusal {
         /// The action that is missing.
         action: String,
     },
-    /// The key waits to be deleted.
+    /// A key with the tags and without the claim alias waits to be deleted.
     PendingDeletion {
         /// The key.
         key: KeyArn,
@@ -154,9 +154,7 @@ fn behind_alias<'a>(wanted: &Wanted<'_>, key: &'a LiveKey) -> Ownership<'a> {
     if owner != wanted.owner.as_str() {
         return Ownership::Refused(Refusal::ForeignOwner { key: key.arn.clone(), owner: owner.to_owned() });
     }
-    if let Some(refusal) = pending(key) {
-        return Ownership::Refused(refusal);
-    }
+    // One that waits to be deleted is ours too: what becomes of it is the manifest's to say.
     Ownership::Ours { key, claim: ClaimAlias::Stands }
 }
 

@@ -1,6 +1,7 @@
 //! A plan in numbers.
 
 use super::{Action, KeyRef, Outcome, Plan, Step};
+use crate::desired::tags::TAG_RETIRED;
 use std::collections::BTreeSet;
 
 /// Counts over all accounts and targets.
@@ -10,6 +11,8 @@ pub struct Summary {
     pub create: usize,
     /// Keys and roles that exist and change.
     pub change: usize,
+    /// Keys that are retired, or whose deletion is scheduled.
+    pub retire: usize,
     /// Keys, roles, and targets as a whole, that are blocked.
     pub blocked: usize,
     /// Gains of access.
@@ -56,10 +59,18 @@ impl Summary {
         };
         let made: BTreeSet<_> = steps.iter().filter(creates).map(|step| &step.owner).collect();
         let touched: BTreeSet<_> = steps.iter().map(|step| &step.owner).collect();
+        let gone: BTreeSet<_> = steps.iter().filter(|step| retires(&step.action)).map(|step| &step.owner).collect();
         self.create += made.len();
-        self.change += touched.difference(&made).count();
+        self.retire += gone.len();
+        self.change += touched.iter().filter(|owner| !made.contains(*owner) && !gone.contains(*owner)).count();
         self.steps += steps.len();
         let to_blame: BTreeSet<_> = outcome.blockers().iter().map(|blocker| &blocker.owner).collect();
         self.blocked += to_blame.len();
     }
+}
+
+/// Returns whether an action leads towards the end of a key.
+pub(crate) fn retires(action: &Action) -> bool {
+    let marks = matches!(action, Action::TagKey { tags, .. } if tags.contains_key(TAG_RETIRED));
+    marks || matches!(action, Action::ScheduleKeyDeletion { .. })
 }

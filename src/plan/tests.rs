@@ -6,6 +6,7 @@ mod compare;
 mod duties;
 mod guards;
 pub(crate) mod json;
+mod life;
 mod lints;
 mod lockout;
 

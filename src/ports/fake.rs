@@ -11,7 +11,7 @@ use super::{
     PortErrorKind, PortResult,
 };
 use crate::ids::{AliasName, KeyArn, KeyId, KeyStoreId, PrincipalArn, Region, RoleArn, RoleName};
-use crate::kms::{KeySpec, KeyState, KeyUsage, Origin};
+use crate::kms::{KeyShape, KeySpec, KeyState, KeyUsage, Origin, StateError, StateVerdict, state_allows};
 use crate::live::{
     Caller, CallerPolicies, KeyManager, KeyMetadata, LiveGrant, LiveIdentity, LiveKeyStore, LiveRole, LiveRotation,
     LiveRotationEvent, LiveRotations, LiveUsage, MultiRegionType,
@@ -91,6 +91,8 @@ pub(crate) struct FakeState {
     /// How long new replicas, and moves of primaries, take here.
     pub(crate) delay: Delay,
     progress: BTreeMap<KeyId, regions::Progress>,
+    /// What time it is there: when keys are made and rotated.
+    pub(crate) now: jiff::Timestamp,
     faults: Vec<Fault>,
     made: u32,
 }
@@ -216,6 +218,7 @@ impl FakeState {
             index_at_once: true,
             delay: Delay::default(),
             progress: BTreeMap::new(),
+            now: "2026-11-24T06:00:00Z".parse().unwrap(),
             faults: Vec::new(),
             made: 0,
         }
@@ -254,7 +257,7 @@ impl FakeState {
             replica_regions: BTreeSet::new(),
             store: None,
             xks_key_id: None,
-            created: Some(jiff::Timestamp::UNIX_EPOCH),
+            created: Some(self.now),
             deletion: None,
             deletion_window: None,
             valid_to: None,
@@ -273,24 +276,44 @@ impl FakeState {
         self.keys.get_mut(id).ok_or_else(|| refused(PortErrorKind::NotFound, format!("key {id} does not exist")))
     }
 
-    /// Returns a key that exists and is not about to be deleted.
-    fn lasting_key(&mut self, id: &KeyId) -> PortResult<&mut FakeKey> {
+    /// Returns a key that exists, if its state allows an operation.
+    fn key_for(&mut self, operation: &str, id: &KeyId) -> PortResult<&mut FakeKey> {
         let key = self.key(id)?;
-        if key.metadata.state == KeyState::PendingDeletion {
-            return Err(refused(PortErrorKind::InvalidState, format!("key {id} is pending deletion")));
+        let state = key.metadata.state;
+        match state_allows(operation, state).unwrap() {
+            StateVerdict::Allowed => Ok(key),
+            StateVerdict::Refused(error) => {
+                let kind = match error {
+                    StateError::Disabled => PortErrorKind::Disabled,
+                    StateError::InvalidState => PortErrorKind::InvalidState,
+                    StateError::Unsupported => PortErrorKind::NotSupported,
+                };
+                Err(refused(kind, format!("key {id} is in state {state}")))
+            }
         }
-        Ok(key)
     }
 
-    fn rotating_key(&mut self, id: &KeyId) -> PortResult<&mut FakeKey> {
-        let key = self.lasting_key(id)?;
-        if key.metadata.multi_region_type == Some(MultiRegionType::Replica) {
-            return Err(refused(PortErrorKind::NotSupported, format!("key {id} rotates as its primary does")));
+    /// Returns a key whose rotation can be set: its state allows it, and its kind.
+    fn rotating_key(&mut self, operation: &str, id: &KeyId) -> PortResult<&mut FakeKey> {
+        let key = self.key_for(operation, id)?;
+        let found = &key.metadata;
+        let shape = KeyShape::new(found.spec, found.usage).with_origin(found.origin);
+        let kind =
+            if operation == "RotateKeyOnDemand" { shape.rotates_on_demand() } else { shape.rotates_automatically() };
+        if kind && found.multi_region_type != Some(MultiRegionType::Replica) {
+            Ok(key)
+        } else {
+            Err(refused(PortErrorKind::NotSupported, format!("key {id} does not rotate")))
         }
-        if key.metadata.state == KeyState::Disabled {
-            return Err(refused(PortErrorKind::Disabled, format!("key {id} is disabled")));
+    }
+
+    /// Enables or disables a key; one that is out of reach does not show it.
+    fn switch(&mut self, operation: &str, id: &KeyId, state: KeyState) -> PortResult<()> {
+        let metadata = &mut self.key_for(operation, id)?.metadata;
+        if metadata.state != KeyState::Unavailable {
+            metadata.state = state;
         }
-        Ok(key)
+        Ok(())
     }
 
     fn role(&mut self, name: &RoleName) -> PortResult<&mut LiveRole> {
@@ -358,7 +381,10 @@ impl KeyReader for FakeAws {
     }
 
     async fn rotation(&self, key: &KeyId) -> PortResult<LiveRotation> {
-        self.run("kms:GetKeyRotationStatus", &key, |state| Ok(state.key(key)?.rotation))
+        self.run("kms:GetKeyRotationStatus", &key, |state| match state.key_for("GetKeyRotationStatus", key) {
+            Err(error) if error.kind == PortErrorKind::NotSupported => Ok(LiveRotation::Off),
+            found => Ok(found?.rotation),
+        })
     }
 
     async fn grants(&self, key: &KeyId) -> PortResult<Vec<LiveGrant>> {
@@ -435,33 +461,36 @@ impl KeyWriter for FakeAws {
 
     async fn schedule_deletion(&self, key: &KeyId, days: u8) -> PortResult<()> {
         self.run("kms:ScheduleKeyDeletion", &key, |state| {
-            let metadata = &mut state.lasting_key(key)?.metadata;
-            metadata.state = KeyState::PendingDeletion;
-            metadata.deletion =
-                Some(jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24 * i64::from(days)));
+            let now = state.now;
+            let metadata = &mut state.key_for("ScheduleKeyDeletion", key)?.metadata;
+            if metadata.multi_region_type == Some(MultiRegionType::Primary) && !metadata.replica_regions.is_empty() {
+                metadata.state = KeyState::PendingReplicaDeletion;
+                metadata.deletion_window = Some(days.into());
+            } else {
+                metadata.state = KeyState::PendingDeletion;
+                metadata.deletion = Some(now + jiff::SignedDuration::from_hours(24 * i64::from(days)));
+            }
             Ok(())
         })
     }
 
     async fn cancel_deletion(&self, key: &KeyId) -> PortResult<()> {
         self.run("kms:CancelKeyDeletion", &key, |state| {
-            let metadata = &mut state.key(key)?.metadata;
-            if !matches!(metadata.state, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion) {
-                return Err(refused(PortErrorKind::InvalidState, format!("key {key} is not pending deletion")));
-            }
+            let metadata = &mut state.key_for("CancelKeyDeletion", key)?.metadata;
             metadata.state = KeyState::Disabled;
-            metadata.deletion = None;
+            (metadata.deletion, metadata.deletion_window) = (None, None);
             Ok(())
         })
     }
 
     async fn rotate_on_demand(&self, key: &KeyId) -> PortResult<()> {
         self.run("kms:RotateKeyOnDemand", &key, |state| {
-            let rotations = &mut state.rotating_key(key)?.rotations;
-            if rotations.on_demand() == crate::kms::ON_DEMAND_ROTATIONS {
+            let now = state.now;
+            let rotations = &mut state.rotating_key("RotateKeyOnDemand", key)?.rotations;
+            if rotations.on_demand() >= crate::kms::ON_DEMAND_ROTATIONS {
                 return Err(refused(PortErrorKind::LimitExceeded, format!("key {key} was rotated 25 times")));
             }
-            rotations.done.push(LiveRotationEvent { at: jiff::Timestamp::UNIX_EPOCH, on_demand: true });
+            rotations.done.push(LiveRotationEvent { at: now, on_demand: true });
             Ok(())
         })
     }
@@ -483,42 +512,36 @@ impl KeyWriter for FakeAws {
 
     async fn update_description(&self, key: &KeyId, description: &str) -> PortResult<()> {
         self.run("kms:UpdateKeyDescription", &key, |state| {
-            description.clone_into(&mut state.lasting_key(key)?.metadata.description);
+            description.clone_into(&mut state.key_for("UpdateKeyDescription", key)?.metadata.description);
             Ok(())
         })
     }
 
     async fn enable_key(&self, key: &KeyId) -> PortResult<()> {
-        self.run("kms:EnableKey", &key, |state| {
-            state.lasting_key(key)?.metadata.state = KeyState::Enabled;
-            Ok(())
-        })
+        self.run("kms:EnableKey", &key, |state| state.switch("EnableKey", key, KeyState::Enabled))
     }
 
     async fn disable_key(&self, key: &KeyId) -> PortResult<()> {
-        self.run("kms:DisableKey", &key, |state| {
-            state.lasting_key(key)?.metadata.state = KeyState::Disabled;
-            Ok(())
-        })
+        self.run("kms:DisableKey", &key, |state| state.switch("DisableKey", key, KeyState::Disabled))
     }
 
     async fn tag_key(&self, key: &KeyId, tags: &BTreeMap<String, String>) -> PortResult<()> {
         self.run("kms:TagResource", &key, |state| {
-            state.lasting_key(key)?.tags.extend(tags.clone());
+            state.key_for("TagResource", key)?.tags.extend(tags.clone());
             Ok(())
         })
     }
 
     async fn untag_key(&self, key: &KeyId, tag_keys: &BTreeSet<String>) -> PortResult<()> {
         self.run("kms:UntagResource", &key, |state| {
-            state.lasting_key(key)?.tags.retain(|tag, _| !tag_keys.contains(tag));
+            state.key_for("UntagResource", key)?.tags.retain(|tag, _| !tag_keys.contains(tag));
             Ok(())
         })
     }
 
     async fn create_alias(&self, alias: &AliasName, key: &KeyId) -> PortResult<()> {
         self.run("kms:CreateAlias", &alias, |state| {
-            state.lasting_key(key)?;
+            state.key_for("CreateAlias", key)?;
             if state.aliases.contains_key(alias) {
                 return Err(refused(PortErrorKind::AlreadyExists, format!("{alias} exists already")));
             }
@@ -529,7 +552,7 @@ impl KeyWriter for FakeAws {
 
     async fn update_alias(&self, alias: &AliasName, key: &KeyId) -> PortResult<()> {
         self.run("kms:UpdateAlias", &alias, |state| {
-            state.lasting_key(key)?;
+            state.key_for("UpdateAlias", key)?;
             let target = state.aliases.get_mut(alias);
             *target.ok_or_else(|| refused(PortErrorKind::NotFound, format!("no {alias}")))? = key.clone();
             Ok(())
@@ -538,7 +561,7 @@ impl KeyWriter for FakeAws {
 
     async fn enable_rotation(&self, key: &KeyId, days: u16) -> PortResult<()> {
         self.run("kms:EnableKeyRotation", &key, |state| {
-            state.rotating_key(key)?.rotation = LiveRotation::On { days: Some(days) };
+            state.rotating_key("EnableKeyRotation", key)?.rotation = LiveRotation::On { days: Some(days) };
             self.share_rotation(key, LiveRotation::On { days: Some(days) });
             Ok(())
         })
@@ -546,7 +569,7 @@ impl KeyWriter for FakeAws {
 
     async fn disable_rotation(&self, key: &KeyId) -> PortResult<()> {
         self.run("kms:DisableKeyRotation", &key, |state| {
-            state.rotating_key(key)?.rotation = LiveRotation::Off;
+            state.rotating_key("DisableKeyRotation", key)?.rotation = LiveRotation::Off;
             self.share_rotation(key, LiveRotation::Off);
             Ok(())
         })
@@ -603,5 +626,12 @@ mod tests {
         assert_eq!(fake.enable_rotation(&id, 365).await.unwrap_err().kind, PortErrorKind::Disabled);
         fake.state().key(&id).unwrap().metadata.state = KeyState::PendingDeletion;
         assert_eq!(fake.enable_key(&id).await.unwrap_err().kind, PortErrorKind::InvalidState);
+        fake.state().key(&id).unwrap().metadata.spec = KeySpec::Rsa2048;
+        fake.cancel_deletion(&id).await.unwrap();
+        fake.enable_key(&id).await.unwrap();
+        assert_eq!(fake.rotate_on_demand(&id).await.unwrap_err().kind, PortErrorKind::NotSupported);
+        fake.schedule_deletion(&id, 7).await.unwrap();
+        let deletion = fake.state().key(&id).unwrap().metadata.deletion;
+        assert_eq!(deletion, Some("2026-12-01T06:00:00Z".parse().unwrap()));
     }
 }

@@ -19,6 +19,14 @@ pub(super) async fn read_policies<C: IdentityPolicyReader + Sync>(
     if is_named(caller, target) || !keys.any(|key| key.delegation == Delegation::Account) {
         return Ok(None);
     }
+    read_own(connection, caller).await.map(Some)
+}
+
+/// Reads what the caller's own policies say, whoever it is.
+pub(super) async fn read_own<C: IdentityPolicyReader + Sync>(
+    connection: &C,
+    caller: &Caller,
+) -> PortResult<Observed<CallerPolicies>> {
     let read = match connection.caller_policies(caller).await {
         // A server without these calls, or without the caller, tells as little as one that refuses them.
         Err(error) if matches!(error.kind, PortErrorKind::NotSupported | PortErrorKind::NotFound) => {
@@ -26,7 +34,7 @@ pub(super) async fn read_policies<C: IdentityPolicyReader + Sync>(
         }
         outcome => outcome,
     };
-    observed(read).map(Some).map_err(|error| about(error, format_args!("the policies of {}", caller.principal)))
+    observed(read).map_err(|error| about(error, format_args!("the policies of {}", caller.principal)))
 }
 
 /// Whether the target says by name what the caller does: deploy, plan or verify.

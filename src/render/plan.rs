@@ -137,11 +137,17 @@ impl Page {
         let creates =
             steps.iter().any(|step| matches!(step.action, Action::CreateKey { .. } | Action::CreateRole { .. }));
         let adopts = steps.iter().any(|step| step.why == Why::Adopted);
-        let (symbol, style, reason) = match (blockers.is_empty(), creates) {
-            (false, _) => ("!", Style::Blocked, "blocked"),
-            (true, true) => ("+", Style::Added, "new"),
-            (true, false) if adopts => ("=", Style::Changed, "adopted: it exists, and becomes ours"),
-            (true, false) => ("~", Style::Changed, change_reason(steps)),
+        let retires = steps.iter().any(|step| crate::plan::retires(&step.action));
+        let (symbol, style, reason) = if !blockers.is_empty() {
+            ("!", Style::Blocked, "blocked")
+        } else if creates {
+            ("+", Style::Added, "new")
+        } else if adopts {
+            ("=", Style::Changed, "adopted: it exists, and becomes ours")
+        } else if retires {
+            ("-", Style::Removed, retirement(steps))
+        } else {
+            ("~", Style::Changed, change_reason(steps))
         };
         let place = steps.first().map(|step| step.position.to_string());
         let place =
@@ -163,7 +169,15 @@ impl Page {
         let word = self.paint(Style::Blocked, "blocked");
         let code = self.paint(Style::Dim, format!("({})", blocker.kind.0.name()));
         self.line(format!("{indent}  {word}: {} {code}", escape(&blocker.message)));
-        self.line(format!("{indent}    help: {}", escape(&blocker.help)));
+        self.help(&format!("{indent}    "), &blocker.help);
+    }
+
+    /// The next thing to do; a recipe has a line for each of its steps.
+    fn help(&mut self, indent: &str, help: &str) {
+        for (number, line) in help.lines().enumerate() {
+            let word = if number == 0 { "help: " } else { "  " };
+            self.line(format!("{indent}{word}{}", escape(line)));
+        }
     }
 
     /// Properties before and after; for something new, what it will be.
@@ -363,6 +377,9 @@ impl Page {
         let gains = plan.targets.iter().flat_map(|target| &target.access.gains);
         let decrypt = gains.filter(|gain| gain.risk == Risk::Decrypt).count();
         let mut text = format!("Plan: {} to create, {} to change", summary.create, summary.change);
+        if summary.retire > 0 {
+            let _written = write!(text, ", {}", self.paint(Style::Removed, format!("{} to retire", summary.retire)));
+        }
         if summary.blocked > 0 {
             let _written = write!(text, ", {}", self.paint(Style::Blocked, format!("{} blocked", summary.blocked)));
         }
@@ -382,8 +399,20 @@ impl Page {
     }
 }
 
+fn retirement(steps: &[&Step]) -> &'static str {
+    if steps.iter().any(|step| matches!(step.action, Action::ScheduleKeyDeletion { .. })) {
+        "retired, and to be deleted"
+    } else {
+        "retired: disabled now, deleted only by a later run with --allow-retire"
+    }
+}
+
 fn change_reason(steps: &[&Step]) -> &'static str {
-    if steps.iter().any(|step| step.why == Why::Interrupted) {
+    if steps.iter().any(|step| matches!(step.action, Action::CancelKeyDeletion { .. })) {
+        "comes back: its deletion is cancelled"
+    } else if steps.iter().any(|step| matches!(step.action, Action::RotateKeyOnDemand { .. })) && steps.len() == 1 {
+        "new key material"
+    } else if steps.iter().any(|step| step.why == Why::Interrupted) {
         "incomplete: an earlier run was interrupted"
     } else if steps.iter().any(|step| step.why == Why::Renamed) {
         "renamed: the key stays the same"
@@ -399,7 +428,7 @@ fn policy_note(why: Why, policy: &PolicyDocument) -> String {
     match why {
         Why::Absent => format!("added, {statements}"),
         Why::Wording => "reworded, same meaning".to_owned(),
-        Why::Differs | Why::Unwanted | Why::Interrupted | Why::Adopted | Why::Renamed => {
+        Why::Differs | Why::Unwanted | Why::Interrupted | Why::Adopted | Why::Renamed | Why::Asked => {
             format!("changed, {statements}")
         }
     }

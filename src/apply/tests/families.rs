@@ -109,11 +109,16 @@ fn result<'r>(report: &'r ApplyReport, call: &str) -> &'r StepResult {
 fn a_family_is_made_in_one_go_and_each_replica_is_its_own() {
     let world = world(family("eu", &["ap", "us"]));
     let plan = world.plan();
-    let eu = ["CreateKey", "CreateAlias", "CreateAlias", "CreateKey", "CreateAlias", "CreateAlias", "EnableKeyRotation"];
+    let eu =
+        ["CreateKey", "CreateAlias", "CreateAlias", "CreateKey", "CreateAlias", "CreateAlias", "EnableKeyRotation"];
     assert_eq!(calls(&plan, "eu"), [&eu[..], &["ReplicateKey", "ReplicateKey"]].concat());
     assert_eq!(calls(&plan, "us"), ["CreateKey", "CreateAlias", "CreateAlias", "CreateAlias", "CreateAlias"]);
     let replicate = of(&plan, "eu").outcome.steps().iter().find(|step| step.action.other_target().is_some());
-    let claim = of(&plan, "ap").outcome.steps().iter().find(|step| !step.depends_on.is_empty() && step.owner == Owner::Key("sessions".parse().unwrap()));
+    let claim = of(&plan, "ap")
+        .outcome
+        .steps()
+        .iter()
+        .find(|step| !step.depends_on.is_empty() && step.owner == Owner::Key("sessions".parse().unwrap()));
     assert!(claim.unwrap().depends_on.contains(&replicate.unwrap().id), "{:#}", plan_to_json(&plan));
     let report = world.apply(&plan);
     assert_eq!(report.exit(), Exit::Done, "{report:#?}");
@@ -329,7 +334,10 @@ fn the_primary_moves_by_one_readable_step_and_rotation_follows_it() {
     }
     let report = world.apply(&plan);
     assert_eq!(report.exit(), Exit::Done, "{report:#?}");
-    assert_eq!((kind(&world, "us"), kind(&world, "eu")), (Some(MultiRegionType::Primary), Some(MultiRegionType::Replica)));
+    assert_eq!(
+        (kind(&world, "us"), kind(&world, "eu")),
+        (Some(MultiRegionType::Primary), Some(MultiRegionType::Replica))
+    );
     assert_eq!(with(&world, "eu", |key| key.rotation), LiveRotation::On { days: Some(180) });
     world.assert_whole();
 }
@@ -412,7 +420,8 @@ fn a_region_without_a_target_is_a_finding() {
 #[test]
 fn another_key_under_the_name_of_a_replica_is_not_touched() {
     let world = world(family("eu", &["us"]));
-    let tags = [("keywright:stack", "payments"), (TAG_KEY, "sessions"), ("keywright:owner", world.state.owner.as_str())];
+    let tags =
+        [("keywright:stack", "payments"), (TAG_KEY, "sessions"), ("keywright:owner", world.state.owner.as_str())];
     let stranger = world.at("us").add_key(r#"{"Version":"2012-10-17","Statement":[]}"#, &tags, &[CLAIM]).key_id();
     assert_eq!(codes(&world.plan(), "us"), ["immutable-property"], "it is of one Region");
     let settled = settled("eu", &[]);
@@ -560,9 +569,9 @@ fn assert_lawful(plan: &Plan, world: &World) {
             let call = step.action.call();
             assert!(!call.contains("Delet"), "{call}");
             // The family exists: no second one is made.
-            let exists = TARGETS.iter().any(|(name, _)| {
-                world.at(name).state().keys.values().any(|key| key.metadata.multi_region)
-            });
+            let exists = TARGETS
+                .iter()
+                .any(|(name, _)| world.at(name).state().keys.values().any(|key| key.metadata.multi_region));
             let new = matches!(&step.action, Action::CreateKey { key, .. } if key.as_str() == "sessions");
             let blocked = plan.targets.iter().any(|target| matches!(target.outcome, Outcome::Blocked { .. }));
             assert!(!new || !exists || blocked, "a second family");

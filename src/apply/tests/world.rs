@@ -9,7 +9,7 @@ use crate::live::{Backend, LiveAccount, LiveTarget};
 use crate::plan::{Claims, Normalize, Outcome, Plan, PlanInput, PlanOptions, plan};
 use crate::ports::fake::FakeAws;
 use crate::ports::{ClaimRecord, ClaimStore, Clock, PortResult, Randomness};
-use crate::read::{ReadOptions, read_account, read_replicas, read_target};
+use crate::read::{ReadOptions, read_account, read_replicas, read_rotations, read_target};
 use crate::report::{ApplyReport, Scope};
 use crate::source::SourceMap;
 use crate::synth::sample;
@@ -93,6 +93,8 @@ pub(crate) struct World {
     pub(crate) wait: Duration,
     pub(crate) lag: Option<(Duration, Lagging)>,
     pub(crate) options: PlanOptions,
+    /// The day on which it is planned.
+    pub(crate) today: jiff::civil::Date,
 }
 
 /// A key with rotation every so many days.
@@ -132,7 +134,15 @@ impl World {
             wait: Duration::from_secs(30),
             lag: None,
             options: PlanOptions::default(),
+            today: jiff::civil::date(2026, 11, 24),
         }
+    }
+
+    /// Lets days pass.
+    pub(crate) fn pass(&mut self, days: i64) {
+        self.today = self.today.checked_add(jiff::Span::new().days(days)).unwrap();
+        let mut state = self.aws.state();
+        state.now = state.now.checked_add(jiff::SignedDuration::from_hours(24 * days)).unwrap();
     }
 
     /// Another machine with the same manifest on the same account.
@@ -168,7 +178,7 @@ impl World {
     /// Does something with what a plan is made from.
     pub(crate) fn with_input<T>(&self, read: &ReadState, go: impl FnOnce(PlanInput<'_>) -> T) -> T {
         go(PlanInput {
-            today: jiff::civil::date(2026, 11, 24),
+            today: self.today,
             desired: &self.state,
             sources: &SourceMap::default(),
             accounts: &read.accounts,
@@ -191,7 +201,9 @@ impl World {
         }
         for target in &self.state.targets {
             let aws = self.in_region(&target.region);
-            targets.insert(target.name.clone(), read_target(&*aws, target, &self.state, &options).await.unwrap());
+            let mut live = read_target(&*aws, target, &self.state, &options).await.unwrap();
+            read_rotations(&*aws, &self.state, &self.options.rotate, &mut live).await.unwrap();
+            targets.insert(target.name.clone(), live);
             let record = |key: &DesiredKey| {
                 let slot = format!("{}/{}/{}/{}", target.account, target.region, self.state.stack, key.name);
                 Some((key.name.clone(), self.machine.load(&slot).unwrap()?.claim))
@@ -234,9 +246,10 @@ impl World {
     pub(crate) async fn run(&self, plan: &Plan, fault: Option<(usize, Fault)>) -> Option<ApplyReport> {
         let wire = Wire { fault, lag: self.lag, ..Wire::new(&self.aws, &self.machine) };
         let accounts = plan.accounts.iter().map(|account| (Scope::Account(account.account.clone()), wire.clone()));
-        let targets = plan.targets.iter().map(|target| {
-            (Scope::Target(target.name.clone()), wire.to(self.in_region(&target.region)))
-        });
+        let targets = plan
+            .targets
+            .iter()
+            .map(|target| (Scope::Target(target.name.clone()), wire.to(self.in_region(&target.region))));
         let connections: BTreeMap<Scope, Wire> = accounts.chain(targets).collect();
         let options = ApplyOptions { wait: self.wait, bypass_lockout_check: BTreeSet::new() };
         let job =

@@ -3,6 +3,7 @@
 use super::super::draft::Sheet;
 use super::super::scope::Refusal;
 use super::KeyGoal;
+use crate::desired::KeyLifecycle;
 use crate::diag::Code;
 use crate::ids::AliasName;
 
@@ -39,10 +40,18 @@ pub(super) fn refuse(goal: &KeyGoal<'_>, refusal: &Refusal, sheet: &mut Sheet<'_
             format!("allow the caller {action} on the key"),
         ),
         Refusal::Unfit(unfit) => sheet.block(unfit.code, unfit.message.clone(), unfit.help.clone()),
-        Refusal::PendingDeletion { key, when } => sheet.block(
-            Code::PendingDeletion,
-            format!("`{}` waits to be deleted{}", key.key_id(), when.map(|at| format!(" at {at}")).unwrap_or_default()),
-            format!("to keep it: aws kms cancel-key-deletion --key-id {0}, then aws kms enable-key --key-id {0}; to let it go, remove it from the manifest", key.key_id()),
-        ),
+        Refusal::PendingDeletion { .. } if goal.key.lifecycle == KeyLifecycle::Retired => {}
+        Refusal::PendingDeletion { key, when } => {
+            let id = key.key_id();
+            let when = when.map(|at| format!(" at {at}")).unwrap_or_default();
+            sheet.block(
+                Code::PendingDeletion,
+                format!("`{id}` carries the tags of this key and waits to be deleted{when}; the claim alias `{claim}` is missing"),
+                format!(
+                    "to keep it: aws kms cancel-key-deletion --key-id {id}, then aws kms create-alias --alias-name \
+                     {claim} --target-key-id {id}; to let it go, remove the key from the manifest, or set state = \"retired\""
+                ),
+            );
+        }
     }
 }

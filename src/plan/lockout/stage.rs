@@ -1,11 +1,11 @@
 //! What exists between two steps of a plan, as far as ways in depend on it: keys with their policies, roles with theirs.
 
 use crate::access::{KeyFacts, Knowledge, PrincipalFacts};
-use crate::desired::{DesiredKey, DesiredTarget, Principal};
+use crate::desired::{DesiredKey, DesiredTarget, KeyLifecycle, Principal};
 use crate::ids::{KeyArn, KeyName, RoleArn, RoleName};
 use crate::live::{LiveAccount, LiveRole, LiveTarget, Observed};
 use crate::plan::deployer::stand_in;
-use crate::plan::{Action, Owner, PlanInput};
+use crate::plan::{Action, Owner, PlanInput, keys};
 use crate::policy::PolicyDocument;
 use crate::review::{Candidate, LockedOut, MissingWay, Standing, keeps_a_way_in, no_way};
 use crate::{synth, world};
@@ -58,7 +58,7 @@ impl<'a> Stage<'a> {
             boundaries,
             roles: roles(account),
             managed,
-            keys: keys(input, target, (live, ours)),
+            keys: live_keys(input, target, (live, ours)),
             former: BTreeMap::new(),
             standing: BTreeMap::new(),
         };
@@ -279,7 +279,7 @@ fn roles(account: Option<&LiveAccount>) -> BTreeMap<RoleName, Actor> {
 }
 
 /// Returns the keys that exist, are ours, and whose policy could be read.
-fn keys(
+fn live_keys(
     input: PlanInput<'_>,
     target: &DesiredTarget,
     (live, ours): (&LiveTarget, &BTreeMap<KeyName, KeyArn>),
@@ -287,6 +287,10 @@ fn keys(
     let found = |key: &DesiredKey| {
         let arn = ours.get(&key.name)?;
         let found = live.keys.iter().find(|found| found.arn == *arn)?;
+        let pending = found.metadata.known().is_some_and(|metadata| keys::is_pending(metadata.state));
+        if pending && key.lifecycle == KeyLifecycle::Retired {
+            return None;
+        }
         let policy = found.policy.known()?.document.clone();
         let tags = found.tags.known().cloned().unwrap_or_else(|| synth::key_tags(input.desired, key));
         let mut facts = world::key_facts(target, key, &tags, Some(found), policy);

@@ -59,7 +59,7 @@ impl Page {
             });
             let code = self.paint(Style::Dim, format!("({})", finding.code.name()));
             self.line(format!("    {word}: {}{} {code}", owner.unwrap_or_default(), escape(&finding.message)));
-            self.line(format!("      help: {}", escape(&finding.remedy)));
+            self.help("      ", &finding.remedy);
         }
     }
 
