@@ -11,6 +11,7 @@ mod endpoints;
 mod first_manifest;
 mod folders;
 mod harness;
+mod life;
 mod live;
 mod proof;
 mod refusals;
