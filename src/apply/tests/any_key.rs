@@ -197,7 +197,7 @@ fn assert_lawful(plan: &Plan, world: &World, consent: bool) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 384, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_key_is_brought_to_any_wish_or_left_as_it_is(

@@ -50,7 +50,7 @@ impl Position {
         match self {
             Self::Admin => &[RoleKind::KeyAdmin],
             // Deletion is never implied by administration, but an administrator may be named for it.
-            Self::Deleter => &[RoleKind::KeyDeleter, RoleKind::KeyAdmin],
+            Self::Deleter => &[RoleKind::KeyDeleter, RoleKind::KeyAdmin, RoleKind::Deployer],
             Self::Auditor | Self::Planner => &[RoleKind::KeyAuditor],
             Self::User => &[RoleKind::KeyUser],
             Self::Deployer => &[RoleKind::Deployer],

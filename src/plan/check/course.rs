@@ -5,6 +5,7 @@ use crate::desired::tags::TAG_RETIRED;
 use crate::desired::{DesiredKey, KeyLifecycle, Topology};
 use crate::ids::KeyName;
 use crate::kms::{KeyShape, KeyState, ON_DEMAND_ROTATIONS, Origin, StateVerdict, state_allows};
+use crate::live::LiveKey;
 use crate::plan::{Action, Owner, PlanInput, Step, TargetPlan};
 use std::collections::BTreeSet;
 
@@ -25,14 +26,27 @@ pub(super) fn faults(target: &TargetPlan, input: PlanInput<'_>) -> Vec<String> {
         let key = wanted.and_then(|wanted| wanted.keys.iter().find(|key| key.name == *name));
         faults.extend(state_faults(&of_key, live_state(target, name, input)));
         faults.extend(deletion_faults(&of_key, name, key, input));
+        faults.extend(cancel_fault(&of_key, target, name, input));
         faults.extend(of_key.iter().filter_map(|step| rotation_fault(step, key)));
     }
     faults
 }
 
+fn live_key<'p>(target: &TargetPlan, name: &KeyName, input: PlanInput<'p>) -> Option<&'p LiveKey> {
+    input.targets.get(&target.name)?.key(&target.keys.get(name)?.key_id())
+}
+
 fn live_state(target: &TargetPlan, name: &KeyName, input: PlanInput<'_>) -> Option<KeyState> {
-    let live = input.targets.get(&target.name)?.key(&target.keys.get(name)?.key_id())?;
-    live.metadata.known().map(|metadata| metadata.state)
+    live_key(target, name, input)?.metadata.known().map(|metadata| metadata.state)
+}
+
+/// Only a deletion that keywright scheduled is cancelled without consent for that very name.
+fn cancel_fault(steps: &[&Step], target: &TargetPlan, name: &KeyName, input: PlanInput<'_>) -> Option<String> {
+    let step = steps.iter().find(|step| matches!(step.action, Action::CancelKeyDeletion { .. }))?;
+    let tags = live_key(target, name, input).and_then(|key| key.tags.known());
+    let ours = tags.is_some_and(|tags| tags.contains_key(TAG_RETIRED));
+    (!ours && !input.options.cancel_deletion.contains(name))
+        .then(|| format!("{} cancels the deletion of `{name}` without consent", step.id))
 }
 
 /// Takes the steps in order. A key of which the state is not known, as one that another target's step makes, is not

@@ -3,6 +3,7 @@
 use super::super::{Applyable, check};
 use super::{blocked_by, ledger, settled, touch, wanting};
 use crate::apply::tests::world::{World, block_on};
+use crate::desired::{DesiredKey, KeyLifecycle};
 use crate::live::LiveRotation;
 use crate::plan::{Action, KeyRef, Outcome, Owner, Step, StepId};
 use crate::policy::PolicyDocument;
@@ -115,4 +116,76 @@ fn an_accounts_plan_holds_no_step_of_a_key() {
     steps[0].owner = Owner::Key("ledger".parse().unwrap());
     world.with_input(&read, |input| check::enforce(&mut plan, input));
     assert_eq!(plan.accounts[0].outcome.blockers()[0].kind.0.name(), "plan-check");
+}
+
+fn resting() -> World {
+    let retired = DesiredKey {
+        lifecycle: KeyLifecycle::Retired,
+        deleters: vec![crate::synth::sample::role("keywright-deployer")],
+        ..ledger()
+    };
+    let enabled = DesiredKey { lifecycle: KeyLifecycle::Enabled, ..retired.clone() };
+    let mut world = World { state: wanting(vec![retired]), ..settled(vec![enabled]) };
+    touch(&world, |key| {
+        key.metadata.state = crate::kms::KeyState::Disabled;
+        key.tags.insert("keywright:retired-at".into(), "2026-01-01".into());
+    });
+    world.options.allow_retire = ["ledger".parse().unwrap()].into();
+    world
+}
+
+/// Another step of the same key, after which nothing waits.
+fn more(steps: &[Step], action: Action) -> Step {
+    Step { id: StepId("s99".into()), action, depends_on: Vec::new(), ..steps[0].clone() }
+}
+
+fn key_of(steps: &[Step]) -> KeyRef {
+    steps[0].action.key_ref().unwrap().clone()
+}
+
+#[test]
+fn a_plan_that_deletes_is_checked() {
+    let world = resting();
+    assert_eq!(super::calls(&world.plan()), ["ScheduleKeyDeletion"]);
+    let cases: &[(&str, Break)] = &[
+        ("disabled in the same plan", |steps| {
+            steps.insert(0, more(steps, Action::DisableKey { key: key_of(steps) }));
+        }),
+        ("marked in the same plan", |steps| {
+            let tags = [("keywright:retired-at".to_owned(), "2026-11-24".to_owned())].into();
+            steps.insert(0, more(steps, Action::TagKey { key: key_of(steps), tags }));
+        }),
+        ("tagged afterwards", |steps| {
+            let tags = [("data".to_owned(), "x".to_owned())].into();
+            steps.push(more(steps, Action::TagKey { key: key_of(steps), tags }));
+        }),
+        ("enabled afterwards", |steps| steps.push(more(steps, Action::EnableKey { key: key_of(steps) }))),
+        ("deleted twice", |steps| {
+            steps.push(more(steps, Action::ScheduleKeyDeletion { key: key_of(steps), days: 7 }));
+        }),
+        ("cancelled, and not pending", |steps| steps[0].action = Action::CancelKeyDeletion { key: key_of(steps) }),
+        ("rotated while it rests", |steps| {
+            steps[0].action = Action::EnableKeyRotation { key: key_of(steps), days: 90 };
+        }),
+        ("rotated once too often", |steps| {
+            steps.insert(0, more(steps, Action::EnableKey { key: key_of(steps) }));
+            steps[1].action = Action::RotateKeyOnDemand { key: key_of(steps), before: 25 };
+        }),
+    ];
+    for (name, damage) in cases {
+        assert_found(name, &world, *damage);
+    }
+}
+
+#[test]
+fn consent_to_a_deletion_is_checked_for_the_very_name() {
+    let world = resting();
+    let read = block_on(world.read());
+    let mut plan = world.plan_of(&read);
+    world.with_input(&read, |input| check::enforce(&mut plan, input));
+    assert_eq!(blocked_by(&plan), [""; 0]);
+    let mut other = World { options: world.options.clone(), ..World::new(world.state.clone()) };
+    other.options.allow_retire = ["tokens".parse().unwrap()].into();
+    other.with_input(&read, |input| check::enforce(&mut plan, input));
+    assert_eq!(blocked_by(&plan), ["plan-check"]);
 }

@@ -68,7 +68,6 @@ fn what_cannot_be_mended_blocks() {
         ("stack", Box::new(|key| drop(key.tags.remove("keywright:stack"))), &["ownership-unclear"]),
         ("owner", Box::new(|key| drop(key.tags.insert("keywright:owner".into(), foreign.into()))), &["foreign-owner"]),
         ("deleting", Box::new(|key| key.metadata.state = KeyState::PendingDeletion), &["pending-deletion"]),
-        ("unavailable", Box::new(|key| key.metadata.state = KeyState::Unavailable), &["key-state"]),
         ("spec", Box::new(|key| key.metadata.spec = KeySpec::Rsa2048), &["immutable-property"]),
         ("usage", Box::new(|key| key.metadata.usage = KeyUsage::SignVerify), &["immutable-property"]),
         ("origin", Box::new(|key| key.metadata.origin = Origin::External), &["immutable-property"]),

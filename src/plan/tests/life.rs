@@ -286,7 +286,7 @@ fn who_deletes_is_a_deleter_and_needs_not_be_a_deployer() {
         (DEPLOYER, "key-deleter", Delegation::RootUser, &["not-a-deleter"], all),
         (DEPLOYER, "key-deleter", Delegation::Account, &["not-a-deleter"], all),
         (DELETER, "key-deleter", Delegation::RootUser, &[], &["CancelKeyDeletion"]),
-        (ANYBODY, "key-deleter", Delegation::RootUser, &["not-a-deleter", "not-a-deployer"], all),
+        (ANYBODY, "key-deleter", Delegation::RootUser, &["not-a-deployer", "not-a-deleter"], all),
     ];
     for (caller, deleter, delegation, blockers, steps) in rows {
         let case = format!("{caller} {deleter} {delegation:?}");
