@@ -1,9 +1,9 @@
 //! Reads the manifests that are named beside the one of `-f`: a file or folder, or a revision of git.
 
 use super::args::{Format, Operand};
+use super::git;
 use super::load::{self, Manifest};
 use super::printer::Printer;
-use super::git;
 use crate::exit::Exit;
 use crate::text::escape;
 use std::path::PathBuf;

@@ -7,9 +7,7 @@ use super::operand;
 use super::printer::Printer;
 use super::session::{Purpose, Session};
 use crate::exit::Exit;
-use crate::plan::{
-    Normalize, Outcome, Plan, PlanFile, PlanKind, PlanOptions, PlanPurpose, plan_to_json, tell_causes,
-};
+use crate::plan::{Normalize, Outcome, Plan, PlanFile, PlanKind, PlanOptions, PlanPurpose, plan_to_json, tell_causes};
 use crate::render::{PolicyText, json, render_plan};
 use std::path::Path;
 

@@ -101,9 +101,9 @@ impl States {
         let facts = |tags: &BTreeMap<String, String>, policy: PolicyDocument| {
             world::key_facts(target, subject.key, tags, subject.live, policy)
         };
-        let mut tags = subject.live.map_or_else(BTreeMap::new, |key| {
-            key.tags.known().cloned().unwrap_or_else(|| subject.tags.clone())
-        });
+        let mut tags = subject
+            .live
+            .map_or_else(BTreeMap::new, |key| key.tags.known().cloned().unwrap_or_else(|| subject.tags.clone()));
         let before = match subject.live {
             Some(key) => {
                 let mut before = facts(&tags, key.policy.known()?.document.clone());
@@ -116,10 +116,9 @@ impl States {
             apply_tags(&draft.action, &mut tags);
         }
         let mut after = facts(&tags, subject.policy.clone());
-        let own = subject.live.map_or_else(
-            || KeyRef::Planned(subject.key.name.clone()),
-            |key| KeyRef::Live(key.arn.key_id()),
-        );
+        let own = subject
+            .live
+            .map_or_else(|| KeyRef::Planned(subject.key.name.clone()), |key| KeyRef::Live(key.arn.key_id()));
         after.aliases = aliases.iter().filter(|(_, key)| **key == own).map(|(alias, _)| alias.to_string()).collect();
         let changed = before.as_ref().map_or_else(Changed::default, |before| Changed::between(before, &after));
         Some(Self { before, after, changed })
@@ -154,11 +153,16 @@ impl States {
         for (which, policy) in self.documents() {
             for (at, statement) in policy.statements.iter().enumerate() {
                 for attribute in self.changed.of_statement(statement) {
-                    let sid = statement.sid.as_ref().map_or_else(|| format!("number {}", at + 1), |sid| format!("`{}`", escape(sid)));
+                    let sid = statement
+                        .sid
+                        .as_ref()
+                        .map_or_else(|| format!("number {}", at + 1), |sid| format!("`{}`", escape(sid)));
                     let how = in_words(&attribute);
                     let who = concerned(statement, names);
                     if told.insert((sid.clone(), how.clone())) {
-                        messages.push(format!("the statement {sid} of the {which} policy depends on {how}: it concerns {who}"));
+                        messages.push(format!(
+                            "the statement {sid} of the {which} policy depends on {how}: it concerns {who}"
+                        ));
                     }
                 }
             }
@@ -168,7 +172,8 @@ impl States {
 }
 
 fn in_words(attribute: &Attribute) -> String {
-    let value = |value: &Option<String>| value.as_ref().map_or("none".to_owned(), |value| format!("`{}`", escape(value)));
+    let value =
+        |value: &Option<String>| value.as_ref().map_or("none".to_owned(), |value| format!("`{}`", escape(value)));
     match attribute {
         Attribute::Tag { tag, before, after } => {
             format!("the tag `{}`, which changes from {} to {}", escape(tag), value(before), value(after))

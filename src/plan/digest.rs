@@ -79,11 +79,8 @@ fn adopted(adoption: &Adoption) -> &str {
 }
 
 fn target(desired: &DesiredState, wanted: &DesiredTarget, live: &LiveTarget) -> Value {
-    let keys: Vec<&LiveKey> = live
-        .keys
-        .iter()
-        .filter(|key| is_of_the_stack(desired, live, key) || is_adopted(wanted, live, key))
-        .collect();
+    let keys: Vec<&LiveKey> =
+        live.keys.iter().filter(|key| is_of_the_stack(desired, live, key) || is_adopted(wanted, live, key)).collect();
     let prefix = format!("alias/keywright/{}/", desired.stack);
     let ours = |id: &KeyId| keys.iter().any(|key| key.arn.key_id() == *id);
     let declared = |alias: &AliasName| {

@@ -78,15 +78,16 @@ fn orphan(key: &LiveKey, name: Option<&String>, live: &LiveTarget, whose: Whose)
     };
     let aliases = live.aliases_of(&id).map(AliasName::to_string);
     let note = std::iter::once(words).chain(aliases).collect::<Vec<_>>().join(", ");
-    let leaves = metadata.filter(|metadata| {
-        matches!(metadata.state, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion)
-    });
+    let leaves = metadata
+        .filter(|metadata| matches!(metadata.state, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion));
     let next = match (leaves, whose) {
         (Some(metadata), _) => {
             let when = metadata.deletion.map(|at| format!(" at {at}")).unwrap_or_default();
             format!("nothing to do: it is deleted{when}; to keep it: aws kms cancel-key-deletion --key-id {id}")
         }
-        (None, Whose::AnotherManifest) => "leave it to the manifest that owns it, and give one of the two another `stack`".to_owned(),
+        (None, Whose::AnotherManifest) => {
+            "leave it to the manifest that owns it, and give one of the two another `stack`".to_owned()
+        }
         (None, Whose::OtherTargets) => {
             "to keep it, add this target to its `targets`; to let it go, do so with state = \"retired\"".to_owned()
         }
@@ -104,6 +105,7 @@ fn next_for(name: Option<&String>) -> String {
                 "if it has a new name, write moved_from = \"{name}\" there; to keep it, declare [key.{name}] again; to let it go, declare it with state = \"retired\""
             )
         }
-        None => "it has no name: write the tag keywright:key and its claim alias, or take its tags keywright:* off".to_owned(),
+        None => "it has no name: write the tag keywright:key and its claim alias, or take its tags keywright:* off"
+            .to_owned(),
     }
 }

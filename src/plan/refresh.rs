@@ -19,7 +19,8 @@ pub(in crate::plan) fn only_drift(plan: &mut Plan) {
 
 /// Takes the steps out of an outcome.
 fn take(outcome: &mut Outcome) -> Vec<Drift> {
-    let absent: BTreeSet<Owner> = outcome.steps().iter().filter(|step| creates(step)).map(|step| step.owner.clone()).collect();
+    let absent: BTreeSet<Owner> =
+        outcome.steps().iter().filter(|step| creates(step)).map(|step| step.owner.clone()).collect();
     let mut found: Vec<Drift> = absent.iter().map(|owner| is_absent(owner.clone())).collect();
     found.extend(outcome.steps().iter().filter(|step| !absent.contains(&step.owner)).map(differs));
     found.sort();

@@ -86,7 +86,8 @@ mod tests {
 
     #[test]
     fn only_undeclared_tags_of_people_are_removed() {
-        let live = tags(&[("team", "blue"), ("aws:cloudformation:stack-id", "x"), ("keywright:claim", "1"), ("data", "a")]);
+        let live =
+            tags(&[("team", "blue"), ("aws:cloudformation:stack-id", "x"), ("keywright:claim", "1"), ("data", "a")]);
         let wanted = tags(&[("data", "b")]);
         let change = tag_change(&wanted, &live, TagReach::All);
         assert_eq!((change.write, change.remove), (wanted.clone(), BTreeSet::from(["team".to_owned()])));

@@ -8,6 +8,8 @@ mod guards;
 pub(crate) mod json;
 mod lints;
 mod lockout;
+mod naming;
+mod tagged;
 
 use super::{Plan, TargetPlan};
 use crate::apply::tests::world::{World, rotating};

@@ -399,7 +399,9 @@ fn policy_note(why: Why, policy: &PolicyDocument) -> String {
     match why {
         Why::Absent => format!("added, {statements}"),
         Why::Wording => "reworded, same meaning".to_owned(),
-        Why::Differs | Why::Unwanted | Why::Interrupted | Why::Adopted | Why::Renamed => format!("changed, {statements}"),
+        Why::Differs | Why::Unwanted | Why::Interrupted | Why::Adopted | Why::Renamed => {
+            format!("changed, {statements}")
+        }
     }
 }
 

@@ -18,7 +18,8 @@ pub(super) fn drift(goal: &KeyGoal<'_>, id: &KeyId, tags: &BTreeMap<String, Stri
         **alias != claim && Some(*alias) != old.as_ref() && !handled
     };
     let aliases = live.aliases_of(id).filter(left_alone).map(|alias| (format!("alias {alias}"), id.to_string()));
-    let kept = tags.iter().filter(|(tag, _)| goal.key.tag_reach == TagReach::Declared && is_undeclared(tag, &goal.tags));
+    let kept =
+        tags.iter().filter(|(tag, _)| goal.key.tag_reach == TagReach::Declared && is_undeclared(tag, &goal.tags));
     let tags = kept.map(|(tag, value)| (format!("tag {tag}"), value.clone()));
     let undeclared = |(property, value): (String, String)| Drift {
         owner: Owner::Key(goal.key.name.clone()),

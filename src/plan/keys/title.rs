@@ -32,9 +32,8 @@ pub(super) fn title(
         let before = old.as_ref().map(ToString::to_string);
         sheet.step(Draft::new(action, why).change("claim alias", before, Some(own.to_string())));
     }
-    let reserved = goal.tags.iter().filter(|(tag, value)| {
-        tag.starts_with(RESERVED_PREFIX) && tags.get(*tag) != Some(value)
-    });
+    let reserved =
+        goal.tags.iter().filter(|(tag, value)| tag.starts_with(RESERVED_PREFIX) && tags.get(*tag) != Some(value));
     let reserved: BTreeMap<String, String> = reserved.map(|(tag, value)| (tag.clone(), value.clone())).collect();
     if !reserved.is_empty() {
         let before = spell(reserved.keys().filter_map(|tag| tags.get_key_value(tag)));

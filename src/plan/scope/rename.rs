@@ -64,8 +64,13 @@ fn under_old_name<'a>(before: Wanted<'_>, live: &'a LiveTarget) -> Ownership<'a>
             let ids: Vec<String> = keys.iter().map(|key| format!("`{}`", key.key_id())).collect();
             let claim = AliasName::claim(before.stack, old);
             refused(
-                format!("the tags of `{old}`, which `moved_from` names, are on {}, and its claim alias is missing", and_list(&ids)),
-                format!("if the key is the one: aws kms create-alias --alias-name {claim} --target-key-id ID; if not, remove its tag keywright:key"),
+                format!(
+                    "the tags of `{old}`, which `moved_from` names, are on {}, and its claim alias is missing",
+                    and_list(&ids)
+                ),
+                format!(
+                    "if the key is the one: aws kms create-alias --alias-name {claim} --target-key-id ID; if not, remove its tag keywright:key"
+                ),
             )
         }
         Ownership::Refused(refusal) => Ownership::Refused(refusal),

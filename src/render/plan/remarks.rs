@@ -86,7 +86,9 @@ impl Page {
                 let policy = drift.change.as_ref().is_some_and(|change| change.property == "policy");
                 policy && drift.owner == Owner::Key(key.clone())
             };
-            let Some(declared) = target.policies.get(key).filter(|_| target.drift.iter().any(differs)) else { continue };
+            let Some(declared) = target.policies.get(key).filter(|_| target.drift.iter().any(differs)) else {
+                continue;
+            };
             self.line(format!("    policy of {key}: live against declared"));
             for change in crate::policy::statement_changes(declared, before) {
                 self.statement(&change);
