@@ -157,8 +157,8 @@ fn aliases_move_in_one_call_and_are_removed_where_asked() {
 struct Wish {
     aliases: BTreeSet<u8>,
     removes: BTreeSet<u8>,
-    takes: bool,
-    exclusive: bool,
+    takeover: Takeover,
+    tags: TagReach,
     asymmetric: bool,
     adopts: Option<u8>,
     moved: bool,
@@ -167,12 +167,14 @@ struct Wish {
 fn wish() -> impl Strategy<Value = Wish> {
     let few = || prop::collection::btree_set(0_u8..6, 0..4);
     let rare = || prop::bool::weighted(0.2);
-    (few(), few(), any::<bool>(), any::<bool>(), rare(), prop::option::weighted(0.3, 0_u8..6), rare()).prop_map(
-        |(aliases, removes, takes, exclusive, asymmetric, adopts, moved)| Wish {
+    let takeover = prop_oneof![Just(Takeover::Never), Just(Takeover::Asked)];
+    let tags = prop_oneof![Just(TagReach::Declared), Just(TagReach::All)];
+    (few(), few(), takeover, tags, rare(), prop::option::weighted(0.3, 0_u8..6), rare()).prop_map(
+        |(aliases, removes, takeover, tags, asymmetric, adopts, moved)| Wish {
             aliases,
             removes,
-            takes,
-            exclusive,
+            takeover,
+            tags,
             asymmetric,
             adopts,
             moved,
@@ -202,8 +204,8 @@ fn manifest(wishes: &[Wish]) -> DesiredState {
                 .map(|number| shared(*number))
                 .filter(|a| !declared.contains(a))
                 .collect(),
-            takeover: if wish.takes { Takeover::Asked } else { Takeover::Never },
-            tag_reach: if wish.exclusive { TagReach::All } else { TagReach::Declared },
+            takeover: wish.takeover,
+            tag_reach: wish.tags,
             adopt: wish.adopts.map(|number| Located::new(Adoption::Alias(shared(number)), sample::loc())),
             moved_from: wish.moved.then(|| Located::new(format!("old-{name}").parse().unwrap(), sample::loc())),
             material: if wish.asymmetric {
@@ -307,24 +309,21 @@ fn assert_hands_off(plan: &Plan, world: &World) {
     for step in plan.targets[0].outcome.steps() {
         let crate::plan::Owner::Key(name) = &step.owner else { panic!("a key's step") };
         let wanted = world.state.targets[0].keys.iter().find(|key| key.name == *name).unwrap();
-        match &step.action {
-            Action::UpdateAlias { alias, from, .. } => {
-                assert!(!alias.is_claim());
-                assert_eq!(&state.aliases[alias], from);
-                assert!(wanted.takeover == Takeover::Asked || is_ours(from, &state, &owner), "{step:#?}");
-            }
-            Action::DeleteAlias { alias, .. } => {
-                let bound = plan.targets[0].keys[name].key_id();
-                assert_eq!(state.aliases[alias], bound);
-                let old = wanted.moved_from.as_ref().map(|old| AliasName::claim(&world.state.stack, &old.value));
-                assert!(wanted.remove_aliases.contains(alias) || old.as_ref() == Some(alias), "{step:#?}");
-            }
-            Action::CreateAlias { alias, .. } => assert!(!state.aliases.contains_key(alias), "{step:#?}"),
-            Action::UntagKey { tag_keys, .. } => {
-                assert!(tag_keys.iter().all(|tag| !tag.starts_with("aws:") && !tag.starts_with("keywright:")));
-            }
-            Action::CreateKey { .. } => assert!(wanted.adopt.is_none(), "an adoption never makes a key"),
-            _ => {}
+        if let Action::UpdateAlias { alias, from, .. } = &step.action {
+            assert!(!alias.is_claim());
+            assert_eq!(&state.aliases[alias], from);
+            assert!(wanted.takeover == Takeover::Asked || is_ours(from, &state, &owner), "{step:#?}");
+        } else if let Action::DeleteAlias { alias, .. } = &step.action {
+            let bound = plan.targets[0].keys[name].key_id();
+            assert_eq!(state.aliases[alias], bound);
+            let old = wanted.moved_from.as_ref().map(|old| AliasName::claim(&world.state.stack, &old.value));
+            assert!(wanted.remove_aliases.contains(alias) || old.as_ref() == Some(alias), "{step:#?}");
+        } else if let Action::CreateAlias { alias, .. } = &step.action {
+            assert!(!state.aliases.contains_key(alias), "{step:#?}");
+        } else if let Action::UntagKey { tag_keys, .. } = &step.action {
+            assert!(tag_keys.iter().all(|tag| !tag.starts_with("aws:") && !tag.starts_with("keywright:")));
+        } else if let Action::CreateKey { .. } = &step.action {
+            assert!(wanted.adopt.is_none(), "an adoption never makes a key");
         }
     }
     let codes: Vec<_> = plan.targets[0].outcome.blockers().iter().map(|blocker| blocker.kind.0.name()).collect();

@@ -121,6 +121,9 @@ fn what_cannot_become_ours_is_refused_and_nothing_is_made_in_its_place() {
     assert_eq!(blocked_by(&World::new(wanting(vec![adopting(Adoption::Key(elsewhere))])).plan()), ["adopt-refused"]);
 }
 
+/// A name, what is changed behind the manifest's back, the code.
+type RenamingCase<'a> = (&'a str, fn(&World), &'a str);
+
 #[test]
 fn a_name_that_was_cannot_be_two_keys() {
     let declared = World::new(wanting(vec![moved("ledger", "old"), sample::key("old")])).plan();
@@ -128,7 +131,7 @@ fn a_name_that_was_cannot_be_two_keys() {
     // Where there is no key of the old name, there is nothing to rename.
     let fresh = World::new(wanting(vec![moved("ledger", "old")]));
     assert_eq!(calls(&fresh.plan())[0], "CreateKey");
-    let cases: &[(&str, fn(&World), &str)] = &[
+    let cases: &[RenamingCase] = &[
         (
             "claim gone",
             |world| drop(world.aws.state().aliases.remove(&alias("alias/keywright/payments/old"))),
