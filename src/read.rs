@@ -83,7 +83,10 @@ pub async fn read_target<C: CallerReader + KeyReader + IdentityPolicyReader + Sy
         .unwrap_or_default();
     let candidates =
         Candidates::find(connection, (desired, state), options, &aliases, &mut unreadable).await.map_err(in_target)?;
-    let key_count = key_count(connection).await;
+    let key_count = match candidates.listed {
+        Some(count) => Some(count),
+        None => key_count(connection).await,
+    };
     let reads =
         candidates.keys.iter().map(|(id, tags)| key::read_key(connection, desired, (id, tags.as_ref()), options));
     let keys: Vec<Option<LiveKey>> = futures::stream::iter(reads)

@@ -86,7 +86,7 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
             Action::DisableKeyRotation { .. } => port.disable_rotation(id).await,
             Action::ScheduleKeyDeletion { days, .. } => self.schedule_deletion(id, *days).await,
             Action::CancelKeyDeletion { .. } => self.cancel_deletion(id).await,
-            Action::DeleteAlias { alias, .. } => port.delete_alias(alias).await,
+            Action::DeleteAlias { alias, .. } => self.delete_alias(alias, id).await,
             Action::CreateKey { .. }
             | Action::ReplicateKey { .. }
             | Action::UpdatePrimaryRegion { .. }
@@ -109,6 +109,19 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
     async fn alias_exists(&self, alias: &crate::ids::AliasName, id: &KeyId, error: PortError) -> Result<(), PortError> {
         let aliases = self.connection.list_aliases().await?;
         if aliases.get(alias).and_then(Option::as_ref) == Some(id) { Ok(()) } else { Err(error) }
+    }
+
+    /// `DeleteAlias` does not say from which key: the alias is looked at once more, and left to whom it was given since.
+    async fn delete_alias(&self, alias: &crate::ids::AliasName, id: &KeyId) -> Result<(), PortError> {
+        let named = self.connection.list_aliases().await?.remove(alias).flatten();
+        match named.filter(|named| named != id) {
+            None => self.connection.delete_alias(alias).await,
+            Some(other) => Err(PortError::new(
+                PortErrorKind::InvalidState,
+                "kms:DeleteAlias",
+                format!("`{alias}` names `{other}` by now, and is left alone"),
+            )),
+        }
     }
 
     /// Binds a manifest name to the key that it turned out to be.

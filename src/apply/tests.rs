@@ -4,6 +4,7 @@ mod any_key;
 mod families;
 mod fixed_point;
 mod life;
+mod naming;
 mod outcomes;
 mod race;
 mod recovery;

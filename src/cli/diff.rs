@@ -1,6 +1,6 @@
 //! `keywright diff`: who gains and loses access between any two states.
 
-use super::args::{DiffFormat, DiffOptions, Format, Operand, ScopeOptions};
+use super::args::{DiffFormat, DiffOptions, Operand, ScopeOptions};
 use super::printer::Printer;
 use super::{operand, snapshot};
 use crate::diff::{Difference, KeyDifference, KeyPair, Summary, align, difference};
@@ -11,7 +11,7 @@ use crate::text::{did_you_mean, escape};
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The largest snapshot file: some ten thousand keys.
 const SNAPSHOT_BYTES: u64 = 128 << 20;

@@ -29,6 +29,8 @@ const VARIABLES: &[(&str, &str, &str)] = &[
     ("plan", "check", "KEYWRIGHT_PLAN_CHECK"),
     ("plan", "policy_text", "KEYWRIGHT_POLICY_TEXT"),
     ("plan", "normalize", "KEYWRIGHT_NORMALIZE"),
+    ("plan", "refresh_only", "KEYWRIGHT_REFRESH_ONLY"),
+    ("plan", "since", "KEYWRIGHT_PLAN_SINCE"),
     ("apply", "normalize", "KEYWRIGHT_NORMALIZE"),
     ("apply", "expect_digest", "KEYWRIGHT_EXPECT_DIGEST"),
     ("apply", "expect_creates", "KEYWRIGHT_EXPECT_CREATES"),

@@ -40,14 +40,13 @@ fn of(covered: &Value) -> Digest {
 /// AWS's words for a denial name the session of the caller, which differs from run to run.
 fn without_wording(mut plan: Value) -> Value {
     let targets = plan.get_mut("targets").and_then(Value::as_array_mut).into_iter().flatten();
-    let targets = targets.filter_map(Value::as_object_mut).map(|target| {
+    for target in targets.filter_map(Value::as_object_mut) {
         // Others make and delete keys of the Region while a plan waits for its approval.
         target.remove("quotas");
-        target
-    });
-    let unreadable = targets.filter_map(|target| target.get_mut("unreadable").and_then(Value::as_array_mut));
-    for item in unreadable.flatten().filter_map(Value::as_object_mut) {
-        item.remove("message");
+        let unreadable = target.get_mut("unreadable").and_then(Value::as_array_mut).into_iter().flatten();
+        for item in unreadable.filter_map(Value::as_object_mut) {
+            item.remove("message");
+        }
     }
     plan
 }

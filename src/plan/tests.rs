@@ -9,6 +9,8 @@ pub(crate) mod json;
 mod life;
 mod lints;
 mod lockout;
+mod naming;
+mod tagged;
 
 use super::{Plan, TargetPlan};
 use crate::apply::tests::world::{World, rotating};

@@ -316,6 +316,14 @@ impl FakeState {
         Ok(())
     }
 
+    fn check_room_for_alias(&self, key: &KeyId) -> PortResult<()> {
+        let held = self.aliases.values().filter(|named| *named == key).count();
+        if held < crate::kms::ALIASES_PER_KEY {
+            return Ok(());
+        }
+        Err(refused(PortErrorKind::LimitExceeded, format!("key {key} has {held} aliases")))
+    }
+
     fn role(&mut self, name: &RoleName) -> PortResult<&mut LiveRole> {
         self.roles.get_mut(name).ok_or_else(|| refused(PortErrorKind::NotFound, format!("no role {name}")))
     }
@@ -527,7 +535,12 @@ impl KeyWriter for FakeAws {
 
     async fn tag_key(&self, key: &KeyId, tags: &BTreeMap<String, String>) -> PortResult<()> {
         self.run("kms:TagResource", &key, |state| {
-            state.key_for("TagResource", key)?.tags.extend(tags.clone());
+            let held = &mut state.key_for("TagResource", key)?.tags;
+            let all = held.keys().chain(tags.keys()).filter(|tag| !tag.starts_with("aws:")).collect::<BTreeSet<_>>();
+            if all.len() > crate::kms::TAGS_PER_KEY {
+                return Err(refused(PortErrorKind::LimitExceeded, format!("key {key} has too many tags")));
+            }
+            held.extend(tags.clone());
             Ok(())
         })
     }
@@ -545,6 +558,7 @@ impl KeyWriter for FakeAws {
             if state.aliases.contains_key(alias) {
                 return Err(refused(PortErrorKind::AlreadyExists, format!("{alias} exists already")));
             }
+            state.check_room_for_alias(key)?;
             state.aliases.insert(alias.clone(), key.clone());
             Ok(())
         })
@@ -552,7 +566,14 @@ impl KeyWriter for FakeAws {
 
     async fn update_alias(&self, alias: &AliasName, key: &KeyId) -> PortResult<()> {
         self.run("kms:UpdateAlias", &alias, |state| {
-            state.key_for("UpdateAlias", key)?;
+            let kind =
+                |key: &FakeKey| (key.metadata.spec.is_asymmetric(), key.metadata.spec.is_hmac(), key.metadata.usage);
+            let wanted = kind(state.key_for("UpdateAlias", key)?);
+            let from = state.aliases.get(alias).and_then(|from| state.keys.get(from));
+            if from.is_some_and(|from| kind(from) != wanted) {
+                return Err(refused(PortErrorKind::Invalid, format!("{alias} names a key of another type or usage")));
+            }
+            state.check_room_for_alias(key)?;
             let target = state.aliases.get_mut(alias);
             *target.ok_or_else(|| refused(PortErrorKind::NotFound, format!("no {alias}")))? = key.clone();
             Ok(())

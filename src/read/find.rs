@@ -15,6 +15,8 @@ type Tagged = BTreeMap<KeyId, BTreeMap<String, String>>;
 /// The keys to look at, with their tags where those are known already.
 pub(super) struct Candidates {
     pub(super) keys: BTreeMap<KeyId, Option<BTreeMap<String, String>>>,
+    /// How many keys the Region has, where they were listed to find ours.
+    pub(super) listed: Option<usize>,
 }
 
 impl Candidates {
@@ -27,7 +29,7 @@ impl Candidates {
         aliases: &BTreeMap<AliasName, Option<KeyId>>,
         unreadable: &mut Vec<Unreadable>,
     ) -> Result<Self, PortError> {
-        let tagged = tagged(connection, &state.stack, options, unreadable).await?;
+        let (tagged, listed) = tagged(connection, &state.stack, options, unreadable).await?;
         let mut keys: BTreeMap<_, _> = tagged
             .into_iter()
             .filter(|(_, tags)| wanted_by_tag(tags, desired, options))
@@ -47,7 +49,7 @@ impl Candidates {
         {
             keys.entry(arn.key_id()).or_default();
         }
-        Ok(Self { keys })
+        Ok(Self { keys, listed })
     }
 }
 
@@ -82,15 +84,16 @@ fn wanted_by_alias(alias: &AliasName, desired: &DesiredTarget, stack: &StackName
     claimed || declaring.any(|key| key.aliases.iter().any(|declared| declared.value == *alias) || adopts(key))
 }
 
-/// Returns the keys with our stack tag: from the tagging API, or key by key where that may not or cannot be asked.
+/// Returns the keys with our stack tag: from the tagging API, or key by key where that may not or cannot be asked, and
+/// then how many keys there are.
 async fn tagged<C: KeyReader + Sync>(
     connection: &C,
     stack: &StackName,
     options: &ReadOptions,
     unreadable: &mut Vec<Unreadable>,
-) -> Result<Tagged, PortError> {
+) -> Result<(Tagged, Option<usize>), PortError> {
     let refusal = match connection.keys_tagged(TAG_STACK, stack.as_str()).await {
-        Ok(keys) => return Ok(keys.into_iter().map(|(arn, tags)| (arn.key_id(), tags)).collect()),
+        Ok(keys) => return Ok((keys.into_iter().map(|(arn, tags)| (arn.key_id(), tags)).collect(), None)),
         Err(error) if matches!(error.kind, PortErrorKind::Denied | PortErrorKind::NotSupported) => error,
         Err(error) => return Err(error),
     };
@@ -98,13 +101,13 @@ async fn tagged<C: KeyReader + Sync>(
     let Some(keys) = denied_or(connection.list_keys().await, &what, unreadable)? else {
         let (action, message) = (refusal.call, refusal.message);
         unreadable.push(Unreadable { what, action, message });
-        return Ok(Tagged::new());
+        return Ok((Tagged::new(), None));
     };
     let reads = keys.iter().map(|arn| tags_of(connection, arn));
     let found: Vec<Option<_>> =
         futures::stream::iter(reads).buffer_unordered(options.parallel.max(1)).try_collect().await?;
     let ours = |tags: &BTreeMap<String, String>| tags.get(TAG_STACK).is_some_and(|value| value == stack.as_str());
-    Ok(found.into_iter().flatten().filter(|(_, tags)| ours(tags)).collect())
+    Ok((found.into_iter().flatten().filter(|(_, tags)| ours(tags)).collect(), Some(keys.len())))
 }
 
 /// Returns a key's tags; `None` for a key that does not let its tags be read, or is gone.

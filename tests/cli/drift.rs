@@ -84,3 +84,45 @@ fn a_grant_that_nobody_declared_is_a_finding() {
     insta::assert_snapshot!("an_undeclared_grant", plan);
     assert!(plan.stdout.contains("undeclared-grant"), "{plan}");
 }
+
+#[test]
+fn drift_alone_is_shown_and_nothing_is_planned() {
+    let place = applied();
+    place.line("plan --sandbox --refresh-only --check").ends(0).answers("Drift: 0 differences; nothing is planned");
+    behind_its_back(&place, async |kms| {
+        let id = key_id(kms, "orders").await;
+        kms.update_key_description().key_id(&id).description("by hand").send().await.unwrap();
+        kms.create_alias().alias_name("alias/by-hand").target_key_id(id).send().await.unwrap();
+    });
+    rewrite_policy(&place, "notes", |policy| {
+        policy["Statement"].as_array_mut().unwrap().push(json!({
+            "Sid": "Backdoor", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:role/admin"},
+            "Action": "kms:Decrypt", "Resource": "*",
+        }));
+    });
+    place.replace("keywright.toml", "[key.orders]", "[key.orders]\ndescription = \"Orders\"");
+    place.line("plan --sandbox --refresh-only").ends(0);
+    insta::assert_snapshot!("drift_alone", place.line("plan --sandbox --refresh-only --check").ends(4));
+    let data = place.line("plan --sandbox --refresh-only --format json").ends(0).json();
+    assert!(data["targets"][0]["steps"].as_array().unwrap().is_empty());
+    place.line("plan --sandbox --refresh-only --out p.json").ends(2);
+}
+
+#[test]
+fn what_was_changed_outside_is_told_from_what_the_manifest_changes() {
+    let place = applied();
+    place.copy("keywright.toml", "old.toml");
+    behind_its_back(&place, async |kms| {
+        let id = key_id(kms, "orders").await;
+        kms.disable_key().key_id(id).send().await.unwrap();
+    });
+    place.replace("keywright.toml", "[key.orders]", "[key.orders]\ndescription = \"Orders\"");
+    insta::assert_snapshot!("since_an_older_manifest", place.line("plan --sandbox --since old.toml").ends(0));
+    let data = place.line("plan --sandbox --since old.toml --format json").ends(0).json();
+    let steps = data["targets"][0]["steps"].as_array().unwrap();
+    let cause = |property: &str| &steps.iter().find(|step| step["property"] == property).unwrap()["cause"];
+    assert_eq!((cause("description"), cause("state")), (&json!("intended"), &json!("drift")));
+    place.line("plan --sandbox --since live").ends(2);
+    place.line("plan --sandbox --since git:HEAD").ends(1);
+    place.line("plan --sandbox --since absent.toml").ends(3);
+}

@@ -38,8 +38,8 @@ pub(super) fn aliases(goal: &KeyGoal<'_>, id: Option<&KeyId>, live: &LiveTarget,
 ///
 /// <https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html#aliases-per-key>
 fn too_many(goal: &KeyGoal<'_>, id: Option<&KeyId>, count: usize, live: &LiveTarget, sheet: &mut Sheet<'_>) {
-    let held = id.into_iter().flat_map(|id| live.aliases_of(id));
-    let undeclared: Vec<String> = held
+    let present = id.into_iter().flat_map(|id| live.aliases_of(id));
+    let undeclared: Vec<String> = present
         .filter(|alias| !alias.is_claim() && !declared_in_target(goal.target, alias) && !is_removed(goal, alias))
         .take(5)
         .map(|alias| format!("`{alias}`"))
