@@ -96,12 +96,13 @@ impl<'a, C: Connection, M: Machine> Run<'a, C, M> {
             lockout_check: self.lockout_check(name),
         };
         let (new_key, new_role) = (self.is_new(id), self.names_new_role(&step.action));
-        let passes = |error: &PortError| match error.kind {
-            PortErrorKind::Throttled => true,
-            PortErrorKind::NotFound => new_key,
-            kind => new_role && kind == PortErrorKind::InvalidPrincipal,
+        let passes = |error: &PortError| {
+            error.kind == PortErrorKind::Throttled
+                || (new_key && error.kind == PortErrorKind::NotFound)
+                || (new_role && error.kind == PortErrorKind::InvalidPrincipal)
         };
-        let send = || until(self.job.machine, self.job.options.wait, passes, || self.connection.replicate_key(id, &replica));
+        let send =
+            || until(self.job.machine, self.job.options.wait, passes, || self.connection.replicate_key(id, &replica));
         match send().await {
             Err(error) if error.kind == PortErrorKind::InvalidState && self.becomes_idle(id).await => send().await,
             result => result,
@@ -109,7 +110,13 @@ impl<'a, C: Connection, M: Machine> Run<'a, C, M> {
     }
 
     /// Whether the replica is there, and has the tags that this run gives it.
-    async fn look_for(&self, there: &C, id: &KeyId, wanted: &Replica<'_>, error: &PortError) -> Result<bool, PortError> {
+    async fn look_for(
+        &self,
+        there: &C,
+        id: &KeyId,
+        wanted: &Replica<'_>,
+        error: &PortError,
+    ) -> Result<bool, PortError> {
         self.tell(Event::Waiting("ReplicateKey did not tell: looking for the replica"));
         if self.watch(there, id, self.job.options.wait, |_| true).await.is_none() {
             return Ok(false);
@@ -119,7 +126,8 @@ impl<'a, C: Connection, M: Machine> Run<'a, C, M> {
         if wanted.tags.iter().all(|(tag, value)| tags.get(tag) == Some(value)) {
             return Ok(true);
         }
-        let message = format!("{} has a replica of `{id}` that this run did not make: {}", wanted.region, error.message);
+        let message =
+            format!("{} has a replica of `{id}` that this run did not make: {}", wanted.region, error.message);
         Err(PortError { kind: PortErrorKind::AlreadyExists, message, ..error.clone() })
     }
 

@@ -1,6 +1,6 @@
 //! Tests of the engine as a whole, on an account in memory: plan, apply with faults, and plan again.
 
-mod families;
+pub(crate) mod families;
 mod fixed_point;
 mod outcomes;
 mod race;

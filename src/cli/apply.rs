@@ -144,13 +144,7 @@ async fn execute(options: &Options, session: &Session, plan: &Plan, printer: &mu
         }
     };
     let connections = connections(session, plan);
-    let job = Job {
-        plan,
-        connections: &connections,
-        machine: &machine,
-        options: &apply_options,
-        progress: &progress,
-    };
+    let job = Job { plan, connections: &connections, machine: &machine, options: &apply_options, progress: &progress };
     apply::apply(job).await
 }
 

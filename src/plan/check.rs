@@ -50,7 +50,8 @@ impl Crossing {
     fn of(plan: &Plan) -> Self {
         let mut family = Self { turning: turning(plan), ..Self::default() };
         for target in &plan.targets {
-            let shown = target.policies.iter().map(|(key, policy)| ((target.name.clone(), key.clone()), policy.clone()));
+            let shown =
+                target.policies.iter().map(|(key, policy)| ((target.name.clone(), key.clone()), policy.clone()));
             family.policies.extend(shown);
             for step in target.outcome.steps() {
                 family.steps.insert(step.id.clone());
@@ -281,5 +282,6 @@ fn family_fault(target: &TargetPlan, step: &Step, input: PlanInput<'_>) -> Optio
     let Action::ReplicateKey { tags, .. } = &step.action else { return None };
     let is = |tag: &str, value: &str| tags.get(tag).is_some_and(|found| found == value);
     let ours = is(TAG_STACK, input.desired.stack.as_str()) && is(TAG_OWNER, input.desired.owner.as_str());
-    (!ours || !is(TAG_KEY, owner.as_str())).then(|| format!("{} makes a replica without the tags that make it ours", step.id))
+    (!ours || !is(TAG_KEY, owner.as_str()))
+        .then(|| format!("{} makes a replica without the tags that make it ours", step.id))
 }

@@ -5,8 +5,8 @@ use super::family::{self, Families};
 use super::keys::{self, KeyGoal};
 use super::scope::Ownership;
 use super::{
-    AccountPlan, Action, Blocker, BlockerKind, Finding, KeyRef, Orphan, Outcome, Owner, PlanInput, TargetPlan, deployer, lints,
-    order,
+    AccountPlan, Action, Blocker, BlockerKind, Finding, KeyRef, Orphan, Outcome, Owner, PlanInput, TargetPlan,
+    deployer, lints, order,
 };
 use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK, TAG_STRAY};
 use crate::desired::{DesiredKey, DesiredTarget};

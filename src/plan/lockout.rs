@@ -111,7 +111,10 @@ fn found(plan: &Plan, input: PlanInput<'_>, target: &DesiredTarget, writer: Opti
 /// Returns the steps of other targets that make replicas in this one, each with its target.
 fn replications<'p>(plan: &'p Plan, target: &DesiredTarget) -> impl Iterator<Item = (&'p TargetName, &'p Step)> {
     let into = |step: &&Step| matches!(&step.action, Action::ReplicateKey { target: to, .. } if *to == target.name);
-    plan.targets.iter().flat_map(|from| from.outcome.steps().iter().map(move |step| (&from.name, step))).filter(move |(_, step)| into(step))
+    plan.targets
+        .iter()
+        .flat_map(|from| from.outcome.steps().iter().map(move |step| (&from.name, step)))
+        .filter(move |(_, step)| into(step))
 }
 
 /// KMS asks of whoever replicates a key that it could change the replica's policy too.

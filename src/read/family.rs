@@ -1,8 +1,8 @@
 //! Looks in the other Regions for the keys of multi-Region families: a replica is known by its primary, whatever its tags.
 
+use super::ReadOptions;
 use super::error::{ReadError, about};
 use super::key::read_key;
-use super::ReadOptions;
 use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK};
 use crate::desired::{DesiredState, DesiredTarget, Topology};
 use crate::ids::{AccountId, AliasName, KeyId, KeyName, Region, TargetName};

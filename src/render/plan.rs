@@ -5,7 +5,9 @@ use super::style::{Painter, Style};
 use crate::desired::tags::RESERVED_PREFIX;
 use crate::diag::Severity;
 use crate::live::Backend;
-use crate::plan::{AccountPlan, Action, Blocker, Finding, Outcome, Owner, Plan, Step, Summary, TargetPlan, Why};
+use crate::plan::{
+    AccountPlan, Action, Blocker, Finding, KeyRef, Outcome, Owner, Plan, Step, Summary, TargetPlan, Why,
+};
 use crate::policy::{PolicyDocument, Statement};
 use crate::review::{AccessChange, Certainty, Risk};
 use crate::text::{escape, escape_block, plural};
@@ -32,6 +34,11 @@ pub fn render_plan(plan: &Plan, painter: Painter, policy_text: PolicyText) -> St
     }
     page.summary(plan);
     page.out
+}
+
+/// Whether an action works on a key that a step makes.
+fn is_planned(action: &Action) -> bool {
+    matches!(action.key_ref(), Some(KeyRef::Planned(_)))
 }
 
 /// The text as it grows. Writing to a `String` cannot fail, so results are dropped in one place.
@@ -131,9 +138,10 @@ impl Page {
         };
         let creates =
             steps.iter().any(|step| matches!(step.action, Action::CreateKey { .. } | Action::CreateRole { .. }));
-        let (symbol, style, reason) = match (blockers.is_empty(), creates) {
+        let replicated = !creates && steps.iter().any(|step| is_planned(&step.action));
+        let (symbol, style, reason) = match (blockers.is_empty(), creates || replicated) {
             (false, _) => ("!", Style::Blocked, "blocked"),
-            (true, true) => ("+", Style::Added, "new"),
+            (true, true) => ("+", Style::Added, if replicated { "new replica" } else { "new" }),
             (true, false) => ("~", Style::Changed, change_reason(steps)),
         };
         let place = steps.first().map(|step| step.position.to_string());
@@ -284,7 +292,9 @@ impl Page {
     }
 
     fn key_policy(&mut self, key: &crate::ids::KeyName, target: &TargetPlan, steps: &[&Step]) {
-        let Some(after) = steps.iter().find_map(|step| step.action.key_policy()) else { return };
+        // The policy of a replica is written by the step that makes it, in its primary's target.
+        let replica = || target.policies.get(key).filter(|_| steps.iter().any(|step| is_planned(&step.action)));
+        let Some(after) = steps.iter().find_map(|step| step.action.key_policy()).or_else(replica) else { return };
         let before = target.policies_before.get(key);
         match before {
             None => self.line(format!("    policy       {}", plural(after.statements.len(), "statement"))),

@@ -14,8 +14,13 @@ fn without_a_connection_every_step_has_failed() {
     let plan = world.plan();
     let connections: BTreeMap<_, super::wire::Wire> = BTreeMap::new();
     let options = ApplyOptions { wait: Duration::ZERO, bypass_lockout_check: BTreeSet::new() };
-    let job =
-        Job { plan: &plan, connections: &connections, machine: &*world.machine, options: &options, progress: &|_, _| {} };
+    let job = Job {
+        plan: &plan,
+        connections: &connections,
+        machine: &*world.machine,
+        options: &options,
+        progress: &|_, _| {},
+    };
     let report = super::world::block_on(apply(job));
     assert_eq!(report.exit(), Exit::Failed);
     assert_eq!(report.scopes.len(), 2);

@@ -196,7 +196,8 @@ impl World {
                 let slot = format!("{}/{}/{}/{}", target.account, target.region, self.state.stack, key.name);
                 Some((key.name.clone(), self.machine.load(&slot).unwrap()?.claim))
             };
-            claims.insert(target.name.clone(), target.keys.iter().filter_map(record).collect::<Claims>());
+            let keys = self.state.targets.iter().flat_map(|target| &target.keys);
+            claims.insert(target.name.clone(), keys.filter_map(record).collect::<Claims>());
         }
         let regions: BTreeMap<TargetName, Arc<FakeAws>> =
             self.state.targets.iter().map(|target| (target.name.clone(), self.in_region(&target.region))).collect();
@@ -234,9 +235,10 @@ impl World {
     pub(crate) async fn run(&self, plan: &Plan, fault: Option<(usize, Fault)>) -> Option<ApplyReport> {
         let wire = Wire { fault, lag: self.lag, ..Wire::new(&self.aws, &self.machine) };
         let accounts = plan.accounts.iter().map(|account| (Scope::Account(account.account.clone()), wire.clone()));
-        let targets = plan.targets.iter().map(|target| {
-            (Scope::Target(target.name.clone()), wire.to(self.in_region(&target.region)))
-        });
+        let targets = plan
+            .targets
+            .iter()
+            .map(|target| (Scope::Target(target.name.clone()), wire.to(self.in_region(&target.region))));
         let connections: BTreeMap<Scope, Wire> = accounts.chain(targets).collect();
         let options = ApplyOptions { wait: self.wait, bypass_lockout_check: BTreeSet::new() };
         let job =
