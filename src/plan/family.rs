@@ -255,7 +255,9 @@ pub(in crate::plan) fn decide<'a>(input: PlanInput<'a>, mut families: Families<'
         }
         let is_replica = matches!(key.topology, Topology::Replica { .. });
         let birth = match kin {
-            Some(kin) => Some(of_live(looked, kin)),
+            Some(kin) => {
+                Some(kin.members.get(&target.name).map_or_else(|| of_live(looked, kin), |member| taken(member)))
+            }
             None if is_replica => Some(of_planned(looked, key)),
             None => looked.unclear(target, key),
         };
@@ -266,6 +268,19 @@ pub(in crate::plan) fn decide<'a>(input: PlanInput<'a>, mut families: Families<'
         families.moves.extend(moved.map(|moved| ((target.account.clone(), key.name.clone()), moved)));
     }
     families
+}
+
+/// The Region has a key of the family that is not ours to touch: KMS makes no second one there.
+fn taken(member: &LiveKey) -> Birth {
+    let metadata = member.metadata.known().filter(|metadata| is_pending(metadata.state));
+    let when = metadata.and_then(|metadata| metadata.deletion).map(|at| format!(" at {at}")).unwrap_or_default();
+    let (why, help) = if metadata.is_some() {
+        let help = "wait until it is gone, or cancel its deletion: aws kms cancel-key-deletion";
+        (format!("which waits to be deleted{when}; until then KMS makes no other there"), help)
+    } else {
+        ("which carries the tags of another stack or manifest".to_owned(), "look whose it is, and correct its tags")
+    };
+    Birth::Barred(format!("the Region has `{}` already, {why}", member.arn), help.to_owned())
 }
 
 /// How a replica of a key that exists is made.

@@ -515,6 +515,27 @@ fn a_replica_whose_policy_shuts_out_whoever_replicates_is_blocked() {
 }
 
 #[test]
+fn a_region_that_holds_a_replica_of_others_or_one_pending_deletion_is_reported() {
+    let cases: &[(&str, fn(&mut FakeKey))] = &[
+        ("another stack", |key| drop(key.tags.insert("keywright:stack".to_owned(), "other".to_owned()))),
+        ("waits to be deleted", |key| {
+            key.metadata.state = KeyState::PendingDeletion;
+            key.tags.clear();
+        }),
+    ];
+    for (what, change) in cases {
+        let world = settled("eu", &["us"]);
+        with(&world, "us", *change);
+        world.at("us").state().aliases.remove(&CLAIM.parse::<AliasName>().unwrap());
+        let plan = world.plan();
+        assert_eq!(codes(&plan, "us"), ["replica-waits"], "{what}");
+        let blockers = of(&plan, "us").outcome.blockers();
+        assert!(blockers[0].message.contains(what), "{:?}", blockers[0]);
+        assert!(is_quiet(&plan, "eu"));
+    }
+}
+
+#[test]
 fn only_expected_replicas_are_made() {
     let mut world = world(family("eu", &["us"]));
     world.options.expect_creates = Some(["ledger".parse().unwrap()].into());
