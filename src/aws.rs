@@ -19,6 +19,7 @@ mod whoami;
 #[cfg(test)]
 mod tests;
 
+pub use pace::SharedPace;
 pub use settings::{ConnectSettings, Credentials, Endpoint, Pacing, RetryBudget};
 
 use crate::ids::{AccountId, KeyArn, KeyId, Region};

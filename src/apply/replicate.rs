@@ -96,10 +96,10 @@ impl<'a, C: Connection, M: Machine> Run<'a, C, M> {
             lockout_check: self.lockout_check(name),
         };
         let (new_key, new_role) = (self.is_new(id), self.names_new_role(&step.action));
-        let passes = |error: &PortError| match error.kind {
-            PortErrorKind::Throttled => true,
-            PortErrorKind::NotFound => new_key,
-            kind => new_role && kind == PortErrorKind::InvalidPrincipal,
+        let passes = |error: &PortError| {
+            error.kind == PortErrorKind::Throttled
+                || (new_key && error.kind == PortErrorKind::NotFound)
+                || (new_role && error.kind == PortErrorKind::InvalidPrincipal)
         };
         let send =
             || until(self.job.machine, self.job.options.wait, passes, || self.connection.replicate_key(id, &replica));

@@ -1,7 +1,7 @@
 //! The one way out: every call is counted, paced, bounded, classified and, where that does no harm, repeated.
 
 use super::error;
-use super::pace::Pace;
+use super::pace::SharedPace;
 use super::settings::{ConnectSettings, Endpoint, Pacing, RetryBudget};
 use crate::ports::PortResult;
 use aws_sdk_kms::config::http::HttpResponse;
@@ -50,14 +50,14 @@ pub(super) struct Gate {
     endpoint: Endpoint,
     retry: RetryBudget,
     permits: Semaphore,
-    pace: Option<Pace>,
+    pace: Option<SharedPace>,
     counts: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl Gate {
     pub(super) fn new(settings: &ConnectSettings) -> Self {
         let pace = match settings.pacing {
-            Pacing::Quotas => Some(Pace::new(settings.region.clone())),
+            Pacing::Quotas => Some(settings.pace.clone().unwrap_or_else(|| SharedPace::new(settings.region.clone()))),
             Pacing::None => None,
         };
         Self {

@@ -3,28 +3,43 @@
 use crate::ids::Region;
 use crate::kms;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// How far ahead of an even pace a burst may run.
 const BURST: Duration = Duration::from_millis(100);
 
+/// The pace of one account and Region, for all connections there. Clones are one pace.
+#[derive(Debug, Clone)]
+pub struct SharedPace(Arc<Pace>);
+
+impl SharedPace {
+    /// Returns the pace of an account in a Region.
+    pub fn new(region: Region) -> Self {
+        Self(Arc::new(Pace::new(region)))
+    }
+
+    /// Waits until a call may be sent.
+    pub(super) async fn wait(&self, call: &'static str) {
+        self.0.wait(call).await;
+    }
+}
+
 /// The pace of one account and Region.
 #[derive(Debug)]
-pub(super) struct Pace {
+struct Pace {
     region: Region,
     /// When the next call of each bucket is due, at an even pace.
     due: Mutex<BTreeMap<&'static str, Instant>>,
 }
 
 impl Pace {
-    pub(super) fn new(region: Region) -> Self {
+    fn new(region: Region) -> Self {
         Self { region, due: Mutex::new(BTreeMap::new()) }
     }
 
-    /// Waits until a call may be sent.
-    pub(super) async fn wait(&self, call: &'static str) {
+    async fn wait(&self, call: &'static str) {
         if let Some(due) = self.book(call, Instant::now()) {
             tokio::time::sleep_until(due).await;
         }

@@ -1,6 +1,7 @@
 //! How to reach an account and Region, and the SDK configuration that follows from it.
 
 use super::credentials::{KeptCredentials, no_credentials};
+use super::pace::SharedPace;
 use crate::ids::{Region, RoleArn};
 use crate::ports::PortResult;
 use crate::secret::SecretText;
@@ -93,6 +94,8 @@ pub struct ConnectSettings {
     pub parallel: usize,
     /// Whether calls are held back to AWS's request quotas.
     pub pacing: Pacing,
+    /// The pace of the account and Region, where other connections go there too; `None`: one of its own.
+    pub pace: Option<SharedPace>,
     /// How often a call that may be repeated is repeated.
     pub retry: RetryBudget,
 }
@@ -109,6 +112,7 @@ impl ConnectSettings {
             attempt_timeout: Duration::from_secs(20),
             parallel: 8,
             pacing: Pacing::Quotas,
+            pace: None,
             retry: RetryBudget::default(),
         }
     }

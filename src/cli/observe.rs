@@ -6,13 +6,13 @@ use super::machine::LocalMachine;
 use super::printer::Printer;
 use super::session::Session;
 use crate::exit::Exit;
-use crate::ids::{AccountId, TargetName};
+use crate::ids::{AccountId, KeyName, TargetName};
 use crate::live::{Backend, LiveAccount, LiveTarget};
 use crate::plan::{Claims, Plan, PlanInput, PlanOptions, plan};
 use crate::ports::{ClaimStore as _, claim_slot};
 use crate::read::{self, ReadError, ReadOptions};
 use futures::stream::StreamExt as _;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What was read.
 #[derive(Debug, Default)]
@@ -123,11 +123,14 @@ fn claims(
     printer: &mut Printer,
 ) -> Claims {
     let mut claims = Claims::new();
-    for key in &target.keys {
-        let slot = claim_slot(&target.account, &target.region, &manifest.desired.stack, &key.name);
+    // A family may have been begun in a Region in which the manifest does not want it any more.
+    let of_account = manifest.desired.targets.iter().filter(|other| other.account == target.account);
+    let names: BTreeSet<&KeyName> = of_account.flat_map(|other| &other.keys).map(|key| &key.name).collect();
+    for name in names {
+        let slot = claim_slot(&target.account, &target.region, &manifest.desired.stack, name);
         match machine.load(&slot) {
             Ok(Some(record)) => {
-                claims.insert(key.name.clone(), record.claim);
+                claims.insert(name.clone(), record.claim);
             }
             Ok(None) => {}
             Err(error) => printer.warning(&error.to_string()),

@@ -2,10 +2,10 @@
 
 use super::args::{ConnectionOptions, PaceOptions, ScopeOptions};
 use super::printer::Printer;
-use crate::aws::{self, ConnectSettings, Connection, Credentials, Endpoint, Pacing};
+use crate::aws::{self, ConnectSettings, Connection, Credentials, Endpoint, Pacing, SharedPace};
 use crate::desired::{DesiredState, DesiredTarget, Enforcement, Principal};
 use crate::exit::Exit;
-use crate::ids::{AccountId, PrincipalKind, RoleArn, TargetName};
+use crate::ids::{AccountId, PrincipalKind, Region, RoleArn, TargetName};
 use crate::live::Backend;
 use crate::ports::PortResult;
 use crate::report::Scope;
@@ -81,8 +81,12 @@ impl Session {
             running: None,
         };
         let destination = session.destination(desired, options, printer).await?;
+        // Quotas count all calls of an account in a Region, through whichever target.
+        let mut paces: BTreeMap<(&AccountId, &Region), SharedPace> = BTreeMap::new();
         let connects = desired.targets.iter().map(|target| {
-            let (settings, backend) = settings(target, &destination, pace, purpose);
+            let (mut settings, backend) = settings(target, &destination, pace, purpose);
+            let shared = paces.entry((&target.account, &target.region));
+            settings.pace = Some(shared.or_insert_with(|| SharedPace::new(target.region.clone())).clone());
             async move { (target, backend, aws::connect(&settings).await) }
         });
         let parallel = usize::from(pace.parallel).max(1);

@@ -1,16 +1,17 @@
 //! Families of multi-Region keys: which live keys belong together, where replicas are made, and where the primary goes.
 
-use super::draft::{Awaited, Draft, Sheet};
-use super::keys::KeyGoal;
+mod draft;
+mod settle;
+
+pub(in crate::plan) use settle::settle;
+
 use super::scope::{self, ClaimAlias, Ownership, Refusal};
-use super::{Action, Claims, Finding, KeyRef, Outcome, Owner, Plan, PlanInput, Step, StepId, TargetPlan, Why};
-use crate::desired::tags::{TAG_OWNER, TAG_STACK};
+use super::{Claims, PlanInput};
+use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK};
 use crate::desired::{DesiredKey, DesiredState, DesiredTarget, KeyLifecycle, Takeover, Topology};
-use crate::diag::{Code, Severity};
 use crate::ids::{AccountId, AliasName, KeyId, KeyName, Region, TargetName};
 use crate::kms::KeyState;
-use crate::live::{KeyMetadata, LiveKey, LiveRotation, LiveTarget, MultiRegionType};
-use crate::synth;
+use crate::live::{KeyMetadata, LiveKey, LiveTarget, MultiRegionType};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A family that exists: one key id in several Regions.
@@ -91,6 +92,29 @@ impl<'a> Looked<'a> {
         targets.filter_map(move |target| Some((target, self.live(&target.name)?)))
     }
 
+    /// A key that no target holds may yet be one whose ownership is unclear in another Region: a second family is never
+    /// made in doubt.
+    fn unclear(self, target: &'a DesiredTarget, key: &DesiredKey) -> Option<Birth> {
+        let claim = AliasName::claim(&self.input.desired.stack, &key.name);
+        let tags = [(TAG_STACK, self.input.desired.stack.as_str()), (TAG_KEY, key.name.as_str())];
+        let doubtful = |(at, live): &(&DesiredTarget, &LiveTarget)| {
+            let Ownership::Refused(refusal) = self.ownership(at, key, live) else { return false };
+            let claimed = live.aliases.get(&claim).cloned().flatten();
+            let named = |live: &&LiveKey| {
+                let tagged = live.tags.known().is_some_and(|found| {
+                    tags.iter().all(|(tag, value)| found.get(*tag).is_some_and(|found| found == value))
+                });
+                tagged || claimed == Some(live.arn.key_id())
+            };
+            let in_many = |live: &LiveKey| live.metadata.known().is_none_or(|metadata| metadata.multi_region);
+            !matches!(refusal, Refusal::ForeignOwner { .. }) && live.keys.iter().filter(named).any(in_many)
+        };
+        let (at, _) = self.of_account(&target.account).filter(|(at, _)| at.name != target.name).find(doubtful)?;
+        let why = format!("target `{}` has a multi-Region key of this name, and whose it is cannot be told", at.name);
+        let help = "restore its claim alias and tags, or remove them; then plan again".to_owned();
+        Some(Birth::Barred(format!("no second family is made: {why}"), help))
+    }
+
     fn wants(self, key: &KeyName) -> bool {
         self.input.options.only_keys.as_ref().is_none_or(|only| only.contains(key))
     }
@@ -104,7 +128,7 @@ impl<'a> Looked<'a> {
 }
 
 /// Finds the families of a manifest, as far as they exist: without what is to become of them.
-pub(in crate::plan) fn find<'a>(input: PlanInput<'a>) -> Families<'a> {
+pub(in crate::plan) fn find(input: PlanInput<'_>) -> Families<'_> {
     let looked = Looked::new(input);
     let mut families = Families::default();
     // The manifest's primary decides which key the family is.
@@ -230,9 +254,11 @@ pub(in crate::plan) fn decide<'a>(input: PlanInput<'a>, mut families: Families<'
         }
         let is_replica = matches!(key.topology, Topology::Replica { .. });
         let birth = match kin {
-            Some(kin) => Some(of_live(looked, kin)),
+            Some(kin) => {
+                Some(kin.members.get(&target.name).map_or_else(|| of_live(looked, kin), |member| taken(member)))
+            }
             None if is_replica => Some(of_planned(looked, key)),
-            None => None,
+            None => looked.unclear(target, key),
         };
         families.births.extend(birth.map(|birth| ((target.name.clone(), key.name.clone()), birth)));
     }
@@ -241,6 +267,19 @@ pub(in crate::plan) fn decide<'a>(input: PlanInput<'a>, mut families: Families<'
         families.moves.extend(moved.map(|moved| ((target.account.clone(), key.name.clone()), moved)));
     }
     families
+}
+
+/// The Region has a key of the family that is not ours to touch: KMS makes no second one there.
+fn taken(member: &LiveKey) -> Birth {
+    let metadata = member.metadata.known().filter(|metadata| is_pending(metadata.state));
+    let when = metadata.and_then(|metadata| metadata.deletion).map(|at| format!(" at {at}")).unwrap_or_default();
+    let (why, help) = if metadata.is_some() {
+        let help = "wait until it is gone, or cancel its deletion: aws kms cancel-key-deletion";
+        (format!("which waits to be deleted{when}; until then KMS makes no other there"), help)
+    } else {
+        ("which carries the tags of another stack or manifest".to_owned(), "look whose it is, and correct its tags")
+    };
+    Birth::Barred(format!("the Region has `{}` already, {why}", member.arn), help.to_owned())
 }
 
 /// How a replica of a key that exists is made.
@@ -360,170 +399,7 @@ impl<'a> Families<'a> {
         if !unclaimed || pending || is_of_others(input.desired, member) {
             return ownership;
         }
-        Ownership::Ours { key: *member, claim: ClaimAlias::Missing }
-    }
-
-    /// Whether a key is another one than that of its family, which is said then.
-    pub(in crate::plan) fn is_stranger(
-        &self,
-        (target, key): (&DesiredTarget, &DesiredKey),
-        found: &LiveKey,
-        sheet: &mut Sheet<'_>,
-    ) -> bool {
-        let Some(kin) = self.kin(target, key).filter(|kin| kin.id != found.arn.key_id()) else { return false };
-        sheet.block(
-            Code::ReplicaMismatch,
-            format!("`{}` carries the name of this key, and is no part of the family of `{}`", found.arn, kin.id),
-            "declare it under a name of its own (`moved_from` keeps it), then plan again",
-        );
-        true
-    }
-
-    /// Drafts a replica that is not there yet; `false` where the key is none.
-    pub(in crate::plan) fn draft_birth(
-        &self,
-        target: &DesiredTarget,
-        (goal, live): (&KeyGoal<'_>, &LiveTarget),
-        sheet: &mut Sheet<'_>,
-    ) -> bool {
-        match self.birth(target, goal.key) {
-            None => false,
-            Some(Birth::Barred(why, help)) => {
-                sheet.block(Code::ReplicaWaits, why.clone(), help.clone());
-                true
-            }
-            Some(Birth::From(_)) => {
-                let rotation =
-                    matches!(goal.key.topology, Topology::Primary { .. }).then(|| self.rotation(target, goal));
-                super::keys::replica(goal, rotation.flatten(), live, sheet);
-                true
-            }
-        }
-    }
-
-    /// Whether a replica is barred: nothing of it will be.
-    pub(in crate::plan) fn is_barred(&self, target: &DesiredTarget, key: &DesiredKey) -> bool {
-        matches!(self.birth(target, key), Some(Birth::Barred(..)))
-    }
-
-    fn rotation(&self, target: &DesiredTarget, goal: &KeyGoal<'_>) -> Option<LiveRotation> {
-        self.kin(target, goal.key)?.members.values().find_map(|key| key.rotation.known().copied())
-    }
-
-    /// Adds to the sheet of a key what its family needs: replicas, the move of the primary, and no rotation but the
-    /// primary's.
-    pub(in crate::plan) fn complete(
-        &self,
-        input: PlanInput<'a>,
-        (target, key): (&DesiredTarget, &DesiredKey),
-        sheet: &mut Sheet<'_>,
-    ) {
-        if key.topology == Topology::Single {
-            return;
-        }
-        self.rotate_on_primary(target, key, sheet);
-        let id = self.kin(target, key).map(|kin| kin.id.clone());
-        let reference = || id.clone().map_or_else(|| KeyRef::Planned(key.name.clone()), KeyRef::Live);
-        let mut more: Vec<Draft> = Vec::new();
-        for ((name, _), _) in self
-            .births
-            .iter()
-            .filter(|((_, of), birth)| *of == key.name && matches!(birth, Birth::From(from) if *from == target.name))
-        {
-            let there = input.desired.targets.iter().find(|there| there.name == *name);
-            let wanted = there.and_then(|there| Some((there, there.keys.iter().find(|other| other.name == key.name)?)));
-            more.extend(wanted.map(|(there, wanted)| replicate(input.desired, there, wanted, reference())));
-        }
-        more.extend(self.draft_move(input, (target, key), &reference(), sheet));
-        let rests =
-            |draft: &Draft| matches!(draft.action, Action::DisableKey { .. } | Action::ScheduleKeyDeletion { .. });
-        let at = sheet.drafts.iter().position(rests).unwrap_or(sheet.drafts.len());
-        sheet.drafts.splice(at..at, more);
-        self.tell(input, (target, key), sheet);
-    }
-
-    /// KMS rotates the primary alone, so where a replica becomes the primary its rotation waits for that.
-    fn rotate_on_primary(&self, target: &DesiredTarget, key: &DesiredKey, sheet: &mut Sheet<'_>) {
-        let rotates = |draft: &Draft| {
-            matches!(
-                draft.action,
-                Action::EnableKeyRotation { .. } | Action::DisableKeyRotation { .. } | Action::RotateKeyOnDemand { .. }
-            )
-        };
-        let stays = match self.moved(target, key) {
-            Some(Move::Barred(at, ..)) => *at != target.name,
-            Some(Move::Between(..)) | None => true,
-        };
-        if !matches!(key.topology, Topology::Primary { .. }) || !stays {
-            sheet.drafts.retain(|draft| !rotates(draft));
-            sheet.findings.retain(|finding| finding.code != Code::RotationWaits);
-            return;
-        }
-        if let Some(Move::Between(_, to)) = self.moved(target, key)
-            && *to == target.name
-        {
-            for draft in sheet.drafts.iter_mut().filter(|draft| rotates(draft)) {
-                draft.awaits = Some(Awaited::Primary);
-            }
-        }
-    }
-
-    fn draft_move(
-        &self,
-        input: PlanInput<'a>,
-        (target, key): (&DesiredTarget, &DesiredKey),
-        reference: &KeyRef,
-        sheet: &mut Sheet<'_>,
-    ) -> Option<Draft> {
-        match self.moved(target, key)? {
-            Move::Barred(at, why, help) if *at == target.name => {
-                sheet.block(Code::PrimaryElsewhere, why.clone(), help.clone());
-                None
-            }
-            Move::Between(from, to) if *from == target.name => {
-                let there = input.desired.targets.iter().find(|there| there.name == *to)?;
-                let action = Action::UpdatePrimaryRegion {
-                    key: reference.clone(),
-                    target: to.clone(),
-                    region: there.region.clone(),
-                };
-                let place = |target: &DesiredTarget| format!("{} (target {})", target.region, target.name);
-                sheet.note(
-                    Code::PrimaryMoves,
-                    format!("the primary moves to {}; every Region's key stays usable meanwhile", place(there)),
-                    "nothing to do; the account needs the service-linked role for multi-Region keys, which KMS makes for a caller who may call iam:CreateServiceLinkedRole",
-                );
-                Some(Draft::new(action, Why::Differs).change("primary", Some(place(target)), Some(place(there))))
-            }
-            Move::Barred(..) | Move::Between(..) => None,
-        }
-    }
-
-    /// Says what of the family no target of this run covers.
-    fn tell(&self, input: PlanInput<'a>, (target, key): (&DesiredTarget, &DesiredKey), sheet: &mut Sheet<'_>) {
-        let Topology::Primary { replicas } = &key.topology else { return };
-        let kin = self.kin(target, key);
-        let covered = |region: &Region| {
-            let mut targets = input.desired.targets.iter().filter(|at| at.account == target.account);
-            replicas.values().any(|wanted| wanted == region) || targets.any(|at| at.region == *region)
-        };
-        for region in kin.into_iter().flat_map(|kin| &kin.regions).filter(|region| !covered(region)) {
-            sheet.note(
-                Code::ReplicaElsewhere,
-                format!("the key is in {region} too, which no target of this run covers"),
-                "declare a target there and name it in `replicas` to manage it, or to retire it: name it, apply, and take it out again",
-            );
-        }
-        for (name, region) in replicas {
-            let known = kin.is_some_and(|kin| kin.regions.contains(region));
-            if !known && key.lifecycle != KeyLifecycle::Retired && Looked::new(input).live(name).is_none() {
-                sheet.note(
-                    Code::ReplicaWaits,
-                    format!("the replica in {region} is not made: target `{name}` is not part of this run, or could not be read"),
-                    format!("plan with target `{name}`"),
-                );
-            }
-        }
+        Ownership::Ours { key: member, claim: ClaimAlias::Missing }
     }
 }
 
@@ -532,92 +408,4 @@ fn is_of_others(desired: &DesiredState, key: &LiveKey) -> bool {
     let Some(tags) = key.tags.known() else { return true };
     let other = |tag: &str, value: &str| tags.get(tag).is_some_and(|found| found != value);
     other(TAG_STACK, desired.stack.as_str()) || other(TAG_OWNER, desired.owner.as_str())
-}
-
-fn replicate(desired: &DesiredState, there: &DesiredTarget, wanted: &DesiredKey, key: KeyRef) -> Draft {
-    let action = Action::ReplicateKey {
-        key,
-        target: there.name.clone(),
-        region: there.region.clone(),
-        description: wanted.description.clone().unwrap_or_default(),
-        policy: synth::key_policy(there, wanted),
-        tags: synth::key_tags(desired, wanted),
-    };
-    let place = format!("{} (target {})", there.region, there.name);
-    Draft::new(action, Why::Absent).change("replica", None, Some(place))
-}
-
-/// Takes out of each target's steps what would write into a blocked target, and says what waits for one.
-pub(in crate::plan) fn settle(plan: &mut Plan) {
-    let blocked: BTreeSet<TargetName> = plan
-        .targets
-        .iter()
-        .filter(|target| matches!(target.outcome, Outcome::Blocked { .. }))
-        .map(|target| target.name.clone())
-        .collect();
-    let of_blocked: BTreeSet<StepId> = plan
-        .targets
-        .iter()
-        .filter(|target| blocked.contains(&target.name))
-        .flat_map(|target| target.outcome.steps().iter().map(|step| step.id.clone()))
-        .collect();
-    for target in &mut plan.targets {
-        if let Some(found) = without(&mut target.outcome, &blocked) {
-            target.findings.extend(found);
-        }
-        waits(target, &of_blocked);
-    }
-}
-
-/// Removes the steps that write into blocked targets.
-fn without(outcome: &mut Outcome, blocked: &BTreeSet<TargetName>) -> Option<Vec<Finding>> {
-    let Outcome::Ready(applyable) = outcome else { return None };
-    let into = |step: &Step| step.action.other_target().filter(|target| blocked.contains(*target)).cloned();
-    let mut findings = Vec::new();
-    let mut kept: Vec<Step> = Vec::new();
-    let mut gone: BTreeMap<StepId, Vec<StepId>> = BTreeMap::new();
-    for mut step in std::mem::take(&mut applyable.steps) {
-        step.depends_on =
-            step.depends_on.iter().flat_map(|id| gone.get(id).cloned().unwrap_or(vec![id.clone()])).collect();
-        let Some(target) = into(&step) else {
-            kept.push(step);
-            continue;
-        };
-        findings.push(finding(
-            &step.owner,
-            format!("{} waits: target `{target}` is blocked", step.action.call()),
-            format!("mend target `{target}`, then plan again"),
-            &step,
-        ));
-        gone.insert(step.id.clone(), step.depends_on);
-    }
-    applyable.steps = kept;
-    if applyable.steps.is_empty() {
-        *outcome = Outcome::InSync;
-    }
-    Some(findings)
-}
-
-/// Says which keys have steps that wait for a blocked target.
-fn waits(target: &mut TargetPlan, of_blocked: &BTreeSet<StepId>) {
-    let Outcome::Ready(applyable) = &target.outcome else { return };
-    let waiting = applyable.steps().iter().filter_map(|step| {
-        let needed = step.depends_on.iter().find(|needed| of_blocked.contains(*needed))?;
-        let message = format!("{} and what follows it are not carried out: {needed} is of a blocked target", step.id);
-        Some(finding(&step.owner, message, "mend that target, then plan again".to_owned(), step))
-    });
-    let found: Vec<Finding> = waiting.collect();
-    let fresh: Vec<Finding> = found.into_iter().filter(|finding| !target.findings.contains(finding)).collect();
-    target.findings.extend(fresh);
-}
-
-fn finding(owner: &Owner, message: String, remedy: String, step: &Step) -> Finding {
-    Finding {
-        code: Code::ReplicaWaits,
-        severity: Severity::Warning,
-        owner: Some(owner.clone()),
-        message,
-        remedy,
-        position: Some(step.position.clone()),
-    }
 }

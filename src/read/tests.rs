@@ -290,3 +290,55 @@ fn an_account_is_read_role_by_role() {
     let error = run(read_account(&fake, &account)).unwrap_err().to_string();
     assert!(error.contains("role c") && error.contains(ACCOUNT), "{error}");
 }
+
+#[test]
+fn a_replica_is_found_by_its_primary_and_a_target_where_it_cannot_be_read_is_left_out() {
+    use std::sync::Arc;
+    let mut state = desired(&["a"]);
+    let here = Arc::new(fake());
+    let there = here.region(&"us-east-1".parse().unwrap());
+    let mut second = state.targets[0].clone();
+    second.name = "other".parse().unwrap();
+    second.region = "us-east-1".parse().unwrap();
+    second.keys.clear();
+    state.targets[0].keys[0].topology = Topology::Primary { replicas: std::collections::BTreeMap::new() };
+    state.targets.push(second);
+    let id = ours(&here, "a").key_id();
+    {
+        let mut keys = here.state();
+        let key = keys.key(&id).unwrap();
+        key.tags.insert("keywright:owner".to_owned(), "owner-0001".to_owned());
+        key.metadata.multi_region = true;
+        key.metadata.multi_region_type = Some(crate::live::MultiRegionType::Primary);
+        key.metadata.primary_region = Some("eu-west-1".parse().unwrap());
+    }
+    let replica = crate::ports::NewReplica {
+        region: "us-east-1".parse().unwrap(),
+        description: String::new(),
+        policy: crate::policy::PolicyDocument::new(Vec::new()),
+        tags: std::collections::BTreeMap::new(),
+        lockout_check: crate::ports::LockoutCheck::Keep,
+    };
+    run(crate::ports::KeyWriter::replicate_key(&*here, &id, &replica)).unwrap();
+    let go = |denied: Option<PortErrorKind>| {
+        let mut targets = std::collections::BTreeMap::new();
+        for (target, fake) in state.targets.iter().zip([&here, &there]) {
+            targets.insert(target.name.clone(), run(read_target(&**fake, target, &state, &options())).unwrap());
+        }
+        assert!(targets[&"other".parse().unwrap()].keys.is_empty(), "neither tag nor alias leads to it");
+        if let Some(kind) = denied {
+            there.fail("kms:GetKeyPolicy", Which::Every, Strike::Before, kind);
+        }
+        let connection = |name: &crate::ids::TargetName| Some(if name.as_str() == "other" { &*there } else { &*here });
+        let errors = run(read_replicas(connection, &state, &mut targets, &options()));
+        there.heal();
+        (targets, errors)
+    };
+    let (targets, errors) = go(None);
+    assert_eq!((ids(&targets[&"other".parse().unwrap()]), errors), (vec![id.clone()], vec![]));
+    let (targets, _) = go(Some(PortErrorKind::Denied));
+    assert_eq!(targets[&"other".parse().unwrap()].keys[0].policy.denied(), Some("kms:GetKeyPolicy"));
+    let (targets, errors) = go(Some(PortErrorKind::Unreachable));
+    assert_eq!(targets.len(), 1);
+    assert!(errors[0].to_string().contains("other"), "{}", errors[0]);
+}

@@ -7,7 +7,8 @@ use super::style::{Painter, Style};
 use crate::desired::tags::RESERVED_PREFIX;
 use crate::live::Backend;
 use crate::plan::{
-    AccountPlan, Action, Blocker, Cause, DriftKind, Outcome, Owner, Plan, PlanKind, Step, Summary, TargetPlan, Why,
+    AccountPlan, Action, Blocker, Cause, DriftKind, KeyRef, Outcome, Owner, Plan, PlanKind, Step, Summary, TargetPlan,
+    Why,
 };
 use crate::policy::{PolicyDocument, Statement};
 use crate::review::{AccessChange, Certainty, Risk};
@@ -35,6 +36,11 @@ pub fn render_plan(plan: &Plan, painter: Painter, policy_text: PolicyText) -> St
     }
     page.summary(plan);
     page.out
+}
+
+/// Whether an action works on a key that a step makes.
+fn is_planned(action: &Action) -> bool {
+    matches!(action.key_ref(), Some(KeyRef::Planned(_)))
 }
 
 /// The text as it grows. Writing to a `String` cannot fail, so results are dropped in one place.
@@ -136,12 +142,13 @@ impl Page {
         };
         let creates =
             steps.iter().any(|step| matches!(step.action, Action::CreateKey { .. } | Action::CreateRole { .. }));
+        let replicated = !creates && steps.iter().any(|step| is_planned(&step.action));
         let adopts = steps.iter().any(|step| step.why == Why::Adopted);
         let retires = steps.iter().any(|step| crate::plan::retires(&step.action));
         let (symbol, style, reason) = if !blockers.is_empty() {
             ("!", Style::Blocked, "blocked")
-        } else if creates {
-            ("+", Style::Added, "new")
+        } else if creates || replicated {
+            ("+", Style::Added, if replicated { "new replica" } else { "new" })
         } else if adopts {
             ("=", Style::Changed, "adopted: it exists, and becomes ours")
         } else if retires {
@@ -315,8 +322,11 @@ impl Page {
     }
 
     fn key_policy(&mut self, key: &crate::ids::KeyName, target: &TargetPlan, steps: &[&Step]) {
-        let Some(step) = steps.iter().find(|step| step.action.key_policy().is_some()) else { return };
-        let (Some(after), cause) = (step.action.key_policy(), self.cause(step)) else { return };
+        let written = steps.iter().find_map(|step| Some((step.action.key_policy()?, self.cause(step))));
+        // The policy of a replica is written by the step that makes it, in its primary's target.
+        let is_new = steps.iter().any(|step| is_planned(&step.action));
+        let replica = || Some((target.policies.get(key).filter(|_| is_new)?, String::new()));
+        let Some((after, cause)) = written.or_else(replica) else { return };
         let before = target.policies_before.get(key);
         match before {
             None => self.line(format!("    policy       {}{cause}", plural(after.statements.len(), "statement"))),

@@ -102,7 +102,7 @@ fn kind(world: &World, target: &str) -> Option<MultiRegionType> {
 
 fn result<'r>(report: &'r ApplyReport, call: &str) -> &'r StepResult {
     let steps = report.scopes.iter().flat_map(|scope| &scope.steps);
-    &steps.filter(|outcome| outcome.step.action.call() == call).last().unwrap().result
+    &steps.filter(|outcome| outcome.step.action.call() == call).next_back().unwrap().result
 }
 
 #[test]
@@ -211,11 +211,11 @@ fn each_fault(before: impl Fn() -> World, wanted: &DesiredState) {
     let already = whole.writes();
     assert_eq!(whole.converge().exit(), Exit::Done);
     let writes = whole.writes() - already;
-    assert!(writes > 1);
+    assert!(writes > 0);
     for number in 0..writes {
         for fault in FAULTS {
             let world = rewritten(&before(), wanted.clone());
-            let _ = world.apply_with(&world.plan(), Some((number, *fault)));
+            drop(world.apply_with(&world.plan(), Some((number, *fault))));
             assert_recovers(&world, &format!("{fault:?} at {number}"));
         }
     }
@@ -327,8 +327,8 @@ fn the_primary_moves_by_one_readable_step_and_rotation_follows_it() {
     let change = step.change.as_ref().unwrap();
     assert_eq!(change.before.as_deref(), Some("eu-west-1 (target eu)"));
     assert_eq!(change.after.as_deref(), Some("us-east-1 (target us)"));
-    assert_eq!(of(&plan, "us").outcome.steps()[0].depends_on, [step.id.clone()]);
-    assert_eq!(findings(&plan, "eu"), ["primary-moves"]);
+    assert_eq!(of(&plan, "us").outcome.steps()[0].depends_on, std::slice::from_ref(&step.id));
+    assert!(findings(&plan, "eu").contains(&"primary-moves"));
     for target in ["eu", "us"] {
         world.at(target).state().delay = Delay { hidden: 0, busy: 4 };
     }
@@ -397,7 +397,7 @@ fn a_part_of_the_targets_plans_what_it_can_and_says_what_it_cannot() {
     let part = narrow(&fresh, &["eu"]);
     let plan = part.plan();
     assert!(!calls(&plan, "eu").contains(&"ReplicateKey"));
-    assert_eq!(findings(&plan, "eu"), ["replica-waits"]);
+    assert!(findings(&plan, "eu").contains(&"replica-waits"));
     // The primary cannot move from a Region that is left out.
     let whole = rewritten(&settled("eu", &["us"]), family("us", &["eu"]));
     let part = narrow(&whole, &["us"]);
@@ -409,11 +409,11 @@ fn a_part_of_the_targets_plans_what_it_can_and_says_what_it_cannot() {
 #[test]
 fn a_region_without_a_target_is_a_finding() {
     let world = settled("eu", &["us"]);
-    with(&world, "eu", |key| drop(key.metadata.replica_regions.insert("sa-east-1".parse().unwrap())));
+    with(&world, "eu", |key| key.metadata.replica_regions.insert("sa-east-1".parse().unwrap()));
     let plan = world.plan();
     assert!(is_in_sync(&plan));
-    let found = &of(&plan, "eu").findings[0];
-    assert_eq!(found.code.name(), "replica-elsewhere");
+    let mut found = of(&plan, "eu").findings.iter();
+    let found = found.find(|finding| finding.code.name() == "replica-elsewhere").unwrap();
     assert!(found.message.contains("sa-east-1"));
 }
 
@@ -443,7 +443,7 @@ fn nothing_is_replicated_into_a_blocked_target_and_the_others_go_on() {
     let plan = world.plan();
     assert_eq!(codes(&plan, "us"), ["alias-foreign"]);
     let replicas = of(&plan, "eu").outcome.steps().iter().filter_map(|step| step.action.other_target());
-    assert_eq!(replicas.map(|target| target.as_str()).collect::<Vec<_>>(), ["ap"]);
+    assert_eq!(replicas.map(crate::ids::TargetName::as_str).collect::<Vec<_>>(), ["ap"]);
     assert!(findings(&plan, "eu").contains(&"replica-waits"));
     let report = world.apply(&plan);
     assert_eq!(report.exit(), Exit::Done, "{report:#?}");
@@ -512,6 +512,27 @@ fn a_replica_whose_policy_shuts_out_whoever_replicates_is_blocked() {
     let plan = world(state).plan();
     assert!(codes(&plan, "us").contains(&"lockout"), "{:?}", codes(&plan, "us"));
     assert!(!calls(&plan, "eu").contains(&"ReplicateKey"));
+}
+
+#[test]
+fn a_region_that_holds_a_replica_of_others_or_one_pending_deletion_is_reported() {
+    let cases: &[(&str, fn(&mut FakeKey))] = &[
+        ("another stack", |key| drop(key.tags.insert("keywright:stack".to_owned(), "other".to_owned()))),
+        ("waits to be deleted", |key| {
+            key.metadata.state = KeyState::PendingDeletion;
+            key.tags.clear();
+        }),
+    ];
+    for (what, change) in cases {
+        let world = settled("eu", &["us"]);
+        with(&world, "us", *change);
+        world.at("us").state().aliases.remove(&CLAIM.parse::<AliasName>().unwrap());
+        let plan = world.plan();
+        assert_eq!(codes(&plan, "us"), ["replica-waits"], "{what}");
+        let blockers = of(&plan, "us").outcome.blockers();
+        assert!(blockers[0].message.contains(what), "{:?}", blockers[0]);
+        assert!(is_quiet(&plan, "eu"));
+    }
 }
 
 #[test]
@@ -591,7 +612,7 @@ proptest! {
         fault in prop::option::of((0_usize..12, prop::sample::select(FAULTS.to_vec()))),
     ) {
         let before = world(of_shape(&earlier));
-        let _ = before.apply_with(&before.plan(), fault);
+        drop(before.apply_with(&before.plan(), fault));
         for (mishap, at) in &mishaps {
             happen(*mishap, &before, TARGETS[*at].0);
         }
@@ -600,7 +621,7 @@ proptest! {
             let plan = world.plan();
             assert_lawful(&plan, &world);
             prop_assert_eq!(&plan.digest, &world.plan().digest);
-            let _ = world.apply(&plan);
+            drop(world.apply(&plan));
             world.machine.advance(Duration::from_mins(6));
         }
         let plan = world.plan();
@@ -620,6 +641,6 @@ proptest! {
             prop_assert_eq!(kind(&world, primary), Some(MultiRegionType::Primary));
         }
         // What keywright alone did never ends blocked.
-        prop_assert!(!mishaps.is_empty() || blocked.is_empty(), "{:?}", blocked);
+        prop_assert!(!mishaps.is_empty() || blocked.is_empty(), "{:?} {:#}", blocked, plan_to_json(&plan));
     }
 }

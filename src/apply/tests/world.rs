@@ -208,7 +208,8 @@ impl World {
                 let slot = format!("{}/{}/{}/{}", target.account, target.region, self.state.stack, key.name);
                 Some((key.name.clone(), self.machine.load(&slot).unwrap()?.claim))
             };
-            claims.insert(target.name.clone(), target.keys.iter().filter_map(record).collect::<Claims>());
+            let keys = self.state.targets.iter().flat_map(|target| &target.keys);
+            claims.insert(target.name.clone(), keys.filter_map(record).collect::<Claims>());
         }
         let regions: BTreeMap<TargetName, Arc<FakeAws>> =
             self.state.targets.iter().map(|target| (target.name.clone(), self.in_region(&target.region))).collect();

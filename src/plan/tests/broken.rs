@@ -2,6 +2,7 @@
 
 use super::super::{Applyable, check};
 use super::{blocked_by, ledger, settled, touch, wanting};
+use crate::apply::tests::families;
 use crate::apply::tests::world::{World, block_on};
 use crate::desired::{DesiredKey, KeyLifecycle};
 use crate::live::LiveRotation;
@@ -104,6 +105,59 @@ fn a_plan_that_changes_is_checked() {
     ];
     for (name, damage) in cases {
         assert_found(name, &world, *damage);
+    }
+}
+
+#[test]
+fn what_targets_do_in_each_other_is_checked() {
+    type Break = fn(&mut Vec<Step>, &mut Vec<Step>);
+    let world = World::new(families::family("ap", &["eu"]));
+    let replicate = |steps: &mut Vec<Step>| {
+        steps.iter().position(|step| matches!(step.action, Action::ReplicateKey { .. })).unwrap()
+    };
+    let cases: &[(&str, Break)] = &[
+        ("another policy than shown", |steps, _| {
+            for step in steps {
+                if let Action::ReplicateKey { policy, .. } = &mut step.action {
+                    *policy = PolicyDocument::new(Vec::new());
+                }
+            }
+        }),
+        ("another Region than the target's", |steps, _| {
+            for step in steps {
+                if let Action::ReplicateKey { region, .. } = &mut step.action {
+                    *region = "sa-east-1".parse().unwrap();
+                }
+            }
+        }),
+        ("without the owner's tag", |steps, _| {
+            for step in steps {
+                if let Action::ReplicateKey { tags, .. } = &mut step.action {
+                    tags.remove("keywright:owner");
+                }
+            }
+        }),
+        ("waits for no step at all", |_, there| there.last_mut().unwrap().depends_on = vec![StepId("s99".into())]),
+        ("is not made", |_, there| there.iter_mut().for_each(|step| step.depends_on.clear())),
+        ("wait for each other", |steps, there| {
+            let last = there.last().unwrap().id.clone();
+            steps.first_mut().unwrap().depends_on.push(last);
+        }),
+    ];
+    for (name, damage) in cases {
+        let read = block_on(world.read());
+        let mut plan = world.plan_of(&read);
+        let [first, second, _] = &mut plan.targets[..] else { panic!("there are three") };
+        let (Outcome::Ready(Applyable { steps }), Outcome::Ready(Applyable { steps: there })) =
+            (&mut first.outcome, &mut second.outcome)
+        else {
+            panic!("{name}: they are ready")
+        };
+        assert!(replicate(steps) > 0);
+        damage(steps, there);
+        world.with_input(&read, |input| check::enforce(&mut plan, input));
+        let faults = plan.targets.iter().flat_map(|target| target.outcome.blockers());
+        assert!(faults.into_iter().any(|blocker| blocker.kind.0.name() == "plan-check"), "{name}");
     }
 }
 

@@ -137,11 +137,12 @@ fn active_primary<'s>(state: &'s mut FakeState, id: &KeyId) -> PortResult<&'s mu
     if key.metadata.multi_region_type != Some(MultiRegionType::Primary) {
         return Err(refused(PortErrorKind::NotSupported, format!("{id} is no primary")));
     }
-    match key.metadata.state {
-        KeyState::Enabled => Ok(key),
-        KeyState::Disabled => Err(refused(PortErrorKind::Disabled, format!("{id} is disabled"))),
-        other => Err(refused(PortErrorKind::InvalidState, format!("{id} is {other}"))),
+    let state = key.metadata.state;
+    if state == KeyState::Enabled {
+        return Ok(key);
     }
+    let kind = if state == KeyState::Disabled { PortErrorKind::Disabled } else { PortErrorKind::InvalidState };
+    Err(refused(kind, format!("{id} is {state}")))
 }
 
 impl FakeState {
