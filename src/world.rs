@@ -9,9 +9,9 @@ pub use live::{Identities, LiveWorld, of_live};
 pub use manifest::{key_under, of_manifest};
 
 use crate::access::{KeyFacts, PrincipalFacts};
-use crate::desired::{DesiredKey, DesiredState, DesiredTarget, Principal};
+use crate::desired::{DesiredKey, DesiredState, DesiredTarget, Principal, Topology};
 use crate::ids::{AccountId, KeyArn, KeyId, PrincipalKind, Region, TargetName};
-use crate::live::{Caller, LiveKey};
+use crate::live::{Caller, LiveKey, MultiRegionType};
 use crate::policy::PolicyDocument;
 use crate::source::Loc;
 use std::collections::BTreeMap;
@@ -69,11 +69,23 @@ pub fn key_facts(
     facts.tags.clone_from(tags);
     key.spec().name().clone_into(&mut facts.key_spec);
     key.usage().name().clone_into(&mut facts.key_usage);
+    key.origin().name().clone_into(&mut facts.key_origin);
+    facts.multi_region = key.shape().multi_region;
+    facts.multi_region_key_type = multi_region_key_type(&key.topology).map(str::to_owned);
     facts.grants = live
         .and_then(|key| key.grants.known())
         .map(|grants| grants.iter().map(|grant| grant.facts.clone()).collect())
         .unwrap_or_default();
     facts
+}
+
+/// Returns what `kms:MultiRegionKeyType` says of a key.
+fn multi_region_key_type(topology: &Topology) -> Option<&'static str> {
+    match topology {
+        Topology::Single => None,
+        Topology::Primary { .. } => Some(MultiRegionType::Primary.name()),
+        Topology::Replica { .. } => Some(MultiRegionType::Replica.name()),
+    }
 }
 
 /// Returns what stands for the ARN of a key that does not exist yet: its id is of zeros.

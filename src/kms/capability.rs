@@ -175,24 +175,39 @@ impl Capability {
     }
 
     /// Returns the exact actions of the capability on a key, sorted by name; empty if the key cannot have it.
-    ///
-    /// The deployer's list is fixed, so that a key's policy does not change with what the key can do; only
-    /// import and replication are added where the key needs them.
     pub fn actions(self, key: KeyShape) -> Vec<&'static KmsAction> {
         let mut names: Vec<&'static str> = self.all_actions().to_vec();
-        if matches!(self, Self::Administer | Self::Deploy) {
-            names.extend_from_slice(CHANGES);
-            names.extend(REPLICATION.iter().filter(|_| key.multi_region));
+        match self {
+            Self::Administer => names.extend(CHANGES.iter().chain(REPLICATION)),
+            Self::Deploy => names.extend(CHANGES.iter().chain(REPLICATION).chain(IMPORT)),
+            Self::Audit => names.push("GetPublicKey"),
+            Self::Encrypt
+            | Self::Decrypt
+            | Self::Reencrypt
+            | Self::GenerateDataKey
+            | Self::GenerateDataKeyPair
+            | Self::Sign
+            | Self::Verify
+            | Self::GenerateMac
+            | Self::VerifyMac
+            | Self::DeriveSharedSecret
+            | Self::Encapsulate
+            | Self::Decapsulate
+            | Self::GetPublicKey
+            | Self::Describe
+            | Self::Delete
+            | Self::Import => {}
         }
-        if self == Self::Deploy {
-            names.extend(IMPORT.iter().filter(|_| key.origin == Origin::External));
-        } else {
-            names.extend(Some("GetPublicKey").filter(|_| self == Self::Audit));
-            names.retain(|name| fits(name, key));
-        }
+        names.retain(|name| key.takes(name));
         let mut actions: Vec<&'static KmsAction> = names.into_iter().filter_map(KmsAction::find).collect();
         actions.sort_unstable_by_key(|action| action.name);
         actions
+    }
+
+    /// Returns what users of a key can be allowed at all.
+    pub fn possible_for(key: KeyShape) -> Vec<Self> {
+        let possible = |capability: &Self| capability.is_for_users() && !capability.actions(key).is_empty();
+        Self::ALL.iter().copied().filter(possible).collect()
     }
 
     /// Returns what a user of a key can do where the manifest does not say.
@@ -222,23 +237,30 @@ impl Capability {
     }
 }
 
-/// Returns whether an action works on a key of some shape at all.
-fn fits(name: &str, key: KeyShape) -> bool {
-    match name {
-        "Encrypt" | "Decrypt" | "ReEncryptFrom" | "ReEncryptTo" => key.usage == KeyUsage::EncryptDecrypt,
-        "GenerateDataKey"
-        | "GenerateDataKeyWithoutPlaintext"
-        | "GenerateDataKeyPair"
-        | "GenerateDataKeyPairWithoutPlaintext" => key.spec == KeySpec::SymmetricDefault,
-        "Sign" | "Verify" => key.usage == KeyUsage::SignVerify,
-        "GenerateMac" | "VerifyMac" => key.usage == KeyUsage::GenerateVerifyMac,
-        "DeriveSharedSecret" => key.usage == KeyUsage::KeyAgreement,
-        "Encapsulate" | "Decapsulate" => key.usage == KeyUsage::EncapsulateDecapsulate,
-        "EnableKeyRotation" | "DisableKeyRotation" => key.rotates_automatically(),
-        "RotateKeyOnDemand" => key.rotates_on_demand(),
-        "GetPublicKey" => key.spec.is_asymmetric(),
-        "GetParametersForImport" | "ImportKeyMaterial" | "DeleteImportedKeyMaterial" => key.origin == Origin::External,
-        _ => true,
+impl KeyShape {
+    /// Returns whether an action, named without prefix, works on a key of the shape in any state; reads do on each.
+    ///
+    /// <https://docs.aws.amazon.com/kms/latest/developerguide/symm-asymm-compare.html>
+    pub fn takes(self, action: &str) -> bool {
+        match action {
+            "Encrypt" | "Decrypt" | "ReEncryptFrom" | "ReEncryptTo" => self.usage == KeyUsage::EncryptDecrypt,
+            "GenerateDataKey"
+            | "GenerateDataKeyWithoutPlaintext"
+            | "GenerateDataKeyPair"
+            | "GenerateDataKeyPairWithoutPlaintext" => self.spec == KeySpec::SymmetricDefault,
+            "Sign" | "Verify" => self.usage == KeyUsage::SignVerify,
+            "GenerateMac" | "VerifyMac" => self.usage == KeyUsage::GenerateVerifyMac,
+            "DeriveSharedSecret" => self.usage == KeyUsage::KeyAgreement,
+            "Encapsulate" | "Decapsulate" => self.usage == KeyUsage::EncapsulateDecapsulate,
+            "EnableKeyRotation" | "DisableKeyRotation" => self.rotates_automatically(),
+            "RotateKeyOnDemand" => self.rotates_on_demand(),
+            "GetPublicKey" => self.spec.is_asymmetric(),
+            "ReplicateKey" | "UpdatePrimaryRegion" => self.multi_region,
+            "GetParametersForImport" | "ImportKeyMaterial" | "DeleteImportedKeyMaterial" => {
+                self.origin == Origin::External
+            }
+            _ => true,
+        }
     }
 }
 
@@ -292,8 +314,13 @@ mod tests {
         ];
         agreed.sort_unstable();
         assert_eq!(names(Capability::Deploy, KeyShape::default()), agreed);
+        // What no such key takes is left out; a key's shape never changes, so neither does its list.
         let signing = KeyShape::new(KeySpec::EccNistP256, KeyUsage::SignVerify);
+        agreed.retain(|name| !["EnableKeyRotation", "DisableKeyRotation", "RotateKeyOnDemand"].contains(name));
         assert_eq!(names(Capability::Deploy, signing), agreed);
+        agreed.extend(["ReplicateKey", "UpdatePrimaryRegion"]);
+        agreed.sort_unstable();
+        assert_eq!(names(Capability::Deploy, signing.in_many_regions()), agreed);
     }
 
     #[test]

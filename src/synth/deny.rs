@@ -27,6 +27,7 @@ pub(super) fn statements(target: &DesiredTarget, key: &DesiredKey) -> Vec<Writte
     let contexts = key
         .required_context
         .iter()
+        .filter(|_| key.shape().encrypts_symmetrically())
         .map(|context_key| from(required_context(context_key), key.places.required_context.get(context_key).copied()));
     let places = target.places.deployers.iter().copied().collect();
     let tags = Written { statement: reserved_tags(target), places };
