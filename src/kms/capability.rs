@@ -35,7 +35,7 @@ pub enum Capability {
     GetPublicKey,
     /// Reads the key's attributes.
     Describe,
-    /// Policy, aliases, tags, description, enabling, disabling, rotation, replication; never grants or deletion.
+    /// Policy, aliases, tags, description, enabling, disabling, rotation, moving the primary; never grants or deletion.
     Administer,
     /// Schedules and cancels deletion, deletes material.
     Delete,
@@ -89,7 +89,8 @@ const CHANGES: &[&str] = &[
     "UpdateKeyDescription",
 ];
 
-const REPLICATION: &[&str] = &["ReplicateKey", "UpdatePrimaryRegion"];
+/// `ReplicateKey` is not among them: policies fence it by `kms:ReplicaRegion`, in a statement of its own.
+const REPLICATION: &[&str] = &["UpdatePrimaryRegion"];
 const IMPORT: &[&str] = &["GetParametersForImport", "ImportKeyMaterial"];
 
 impl Capability {
@@ -244,10 +245,11 @@ impl KeyShape {
     pub fn takes(self, action: &str) -> bool {
         match action {
             "Encrypt" | "Decrypt" | "ReEncryptFrom" | "ReEncryptTo" => self.usage == KeyUsage::EncryptDecrypt,
-            "GenerateDataKey"
-            | "GenerateDataKeyWithoutPlaintext"
-            | "GenerateDataKeyPair"
-            | "GenerateDataKeyPairWithoutPlaintext" => self.spec == KeySpec::SymmetricDefault,
+            "GenerateDataKey" | "GenerateDataKeyWithoutPlaintext" => self.encrypts_symmetrically(),
+            // https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKeyPair.html
+            "GenerateDataKeyPair" | "GenerateDataKeyPairWithoutPlaintext" => {
+                self.encrypts_symmetrically() && matches!(self.origin, Origin::AwsKms | Origin::External)
+            }
             "Sign" | "Verify" => self.usage == KeyUsage::SignVerify,
             "GenerateMac" | "VerifyMac" => self.usage == KeyUsage::GenerateVerifyMac,
             "DeriveSharedSecret" => self.usage == KeyUsage::KeyAgreement,
@@ -318,7 +320,7 @@ mod tests {
         let signing = KeyShape::new(KeySpec::EccNistP256, KeyUsage::SignVerify);
         agreed.retain(|name| !["EnableKeyRotation", "DisableKeyRotation", "RotateKeyOnDemand"].contains(name));
         assert_eq!(names(Capability::Deploy, signing), agreed);
-        agreed.extend(["ReplicateKey", "UpdatePrimaryRegion"]);
+        agreed.push("UpdatePrimaryRegion");
         agreed.sort_unstable();
         assert_eq!(names(Capability::Deploy, signing.in_many_regions()), agreed);
     }
@@ -347,7 +349,21 @@ mod tests {
         assert!(!names(Capability::Audit, symmetric).contains(&"GetPublicKey"));
         assert!(!names(Capability::Administer, signing).contains(&"EnableKeyRotation"));
         assert!(names(Capability::Import, symmetric).is_empty());
-        assert!(names(Capability::Administer, symmetric.in_many_regions()).contains(&"ReplicateKey"));
+        let administers = names(Capability::Administer, symmetric.in_many_regions());
+        assert!(administers.contains(&"UpdatePrimaryRegion") && !administers.contains(&"ReplicateKey"));
+    }
+
+    #[test]
+    fn a_key_in_a_custom_store_makes_no_key_pairs_and_does_not_rotate() {
+        let stored = KeyShape::default().with_origin(Origin::AwsCloudHsm);
+        let possible = Capability::possible_for(stored);
+        assert_eq!(possible[..], [&Capability::defaults_for(stored)[..]].concat());
+        assert!(!possible.contains(&Capability::GenerateDataKeyPair));
+        assert!(
+            names(Capability::Deploy, stored)
+                .iter()
+                .all(|name| !name.ends_with("Rotation") && !name.starts_with("Rotate"))
+        );
     }
 
     #[test]

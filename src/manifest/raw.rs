@@ -290,7 +290,7 @@ pub(super) struct RawKey {
     #[schemars(extend("x-default" = "that of the class, else account"))]
     pub(super) iam_delegation: Option<Sp<Choice<Delegation>>>,
     /// Rotation, of symmetric encryption keys that KMS makes.
-    #[schemars(extend("x-default" = "the class's `max_rotation_days`, else 365 days"))]
+    #[schemars(extend("x-default" = "the class's `max_rotation_days`, else 365 days; none where the key cannot rotate"))]
     pub(super) rotation: Option<Sp<RawRotation>>,
     /// How long KMS waits once deletion is scheduled, 7 to 30 days.
     #[schemars(range(min = 7, max = 30), extend("x-default" = "30"))]

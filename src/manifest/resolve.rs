@@ -153,9 +153,10 @@ fn resolve_target(
     let tags = merged.tags.as_ref().map(|tags| &tags.value);
     let site = Site { values, book, tags, deployers: &deployers };
     let mut ledger = Ledger::default();
-    let here = keys.iter().filter_map(|(key, placement)| Some((key, placement.get(name.as_str())?)));
-    let keys: Vec<DesiredKey> =
-        here.map(|(key, topology)| key::resolve_key(key, topology, site, &mut ledger, found)).collect();
+    let here = keys.iter().filter_map(|(key, placement)| Some((key, placement, placement.targets.get(name.as_str())?)));
+    let keys: Vec<DesiredKey> = here
+        .map(|(key, family, one)| key::resolve_key(key, (one, &family.regions), site, &mut ledger, found))
+        .collect();
     ledger.claims.check_removed(found);
     DesiredTarget {
         name: name.clone(),

@@ -53,7 +53,11 @@ pub(super) fn resolve_removed(
 }
 
 /// Returns an alias, and reports one that is none or that is reserved.
-pub(super) fn resolve_alias(written: &Located<&str>, values: &Values, found: &mut Diagnostics) -> Option<Located<AliasName>> {
+pub(super) fn resolve_alias(
+    written: &Located<&str>,
+    values: &Values,
+    found: &mut Diagnostics,
+) -> Option<Located<AliasName>> {
     let expanded = values.expand(written, Passing::Nothing, found)?;
     let full = if expanded.starts_with("alias/") { expanded } else { format!("alias/{expanded}") };
     let reserved = [("alias/aws/", "AWS"), ("alias/keywright/", "keywright")];
@@ -61,7 +65,7 @@ pub(super) fn resolve_alias(written: &Located<&str>, values: &Values, found: &mu
         let message =
             format!("`{}` is reserved: aliases under `{prefix}` are made by {owner} alone", text::escape(&full));
         let diagnostic = Diagnostic::error(Code::AliasConflict, message).label(written.loc, "reserved");
-        found.push(diagnostic.help("choose another name"));
+        found.push(diagnostic.help("name another alias"));
         return None;
     }
     let alias = check::parse(&Located::new(full.as_str(), written.loc), found)?;

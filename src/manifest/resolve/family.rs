@@ -10,10 +10,16 @@ use crate::manifest::raw::{List, RawKey};
 use crate::manifest::read::Declared;
 use crate::source::{Loc, Located};
 use crate::text;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The targets that have a key, by name, each with what it has.
-pub(super) type Placement = BTreeMap<String, Topology>;
+/// Where a key goes.
+#[derive(Debug, Default)]
+pub(super) struct Placement {
+    /// The targets that have the key, by name, each with what it has.
+    pub(super) targets: BTreeMap<String, Topology>,
+    /// The Regions of its family; empty for single-Region keys, and for primaries that have no replicas.
+    pub(super) regions: BTreeSet<Region>,
+}
 
 /// Resolves where a key goes. Where its family is in error, each of its targets has something that stands for it, so
 /// that the rest of the key is checked.
@@ -35,22 +41,24 @@ pub(super) fn resolve_placement(
         } else {
             Topology::Single
         };
-        return own.into_iter().map(|target| (target, alone.clone())).collect();
+        let targets = own.into_iter().map(|target| (target, alone.clone())).collect();
+        return Placement { targets, regions: BTreeSet::new() };
     };
     check_wish(declared, raw, replicas, found);
     let primary = primary_of(declared, raw, replicas, found);
     let members = Members { declared, targets, primary }.resolve(replicas, found);
-    let mut placement = Placement::new();
+    let mut placement = Placement::default();
     let primary = primary.and_then(|primary| targets.get(primary.value)?.as_ref());
     if let Some(primary) = primary {
         let member = |target: &Target<'_>| (target.name.clone(), target.region.clone());
         let replicas: BTreeMap<TargetName, Region> = members.iter().map(|target| member(target)).collect();
         let (name, region) = member(primary);
-        placement.insert(name.to_string(), Topology::Primary { replicas });
+        placement.regions = replicas.values().chain([&region]).cloned().collect();
+        placement.targets.insert(name.to_string(), Topology::Primary { replicas });
         let of_primary = || Topology::Replica { primary: name.clone(), region: region.clone() };
-        placement.extend(members.iter().map(|target| (target.name.to_string(), of_primary())));
+        placement.targets.extend(members.iter().map(|target| (target.name.to_string(), of_primary())));
     } else {
-        placement.extend(own.into_iter().map(|target| (target, Topology::Single)));
+        placement.targets.extend(own.into_iter().map(|target| (target, Topology::Single)));
     }
     placement
 }
@@ -124,7 +132,8 @@ fn check_wish(declared: &Declared<RawKey>, raw: &RawKey, replicas: &List<String>
         found.push(check::invalid("`replicas` names no target", declared.at(replicas), "an empty list", help));
     }
     if let Some(wish) = raw.multi_region.as_ref().filter(|wish| !*wish.get()) {
-        let diagnostic = family_error("a key with `replicas` is a multi-Region key", declared.at(wish), "says it is not");
+        let diagnostic =
+            family_error("a key with `replicas` is a multi-Region key", declared.at(wish), "says it is not");
         found.push(diagnostic.label(declared.at(replicas), "has replicas").help("leave `multi_region` out"));
     }
 }
@@ -209,7 +218,9 @@ fn unfit(
     if let Some((loc, member)) = members.iter().find(|(_, member)| member.region == *region) {
         let message = format!("a family of multi-Region keys has one key in each Region, and two in {region}");
         let diagnostic = family_error(message, written.loc, format!("in {region}"));
-        return Some(diagnostic.label(*loc, format!("`{}` is in {region} too", member.name)).help("keep one of the two"));
+        return Some(
+            diagnostic.label(*loc, format!("`{}` is in {region} too", member.name)).help("keep one of the two"),
+        );
     }
     let primary = primary?;
     let (ours, theirs) = (&target.values, &primary.values);

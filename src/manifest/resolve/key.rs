@@ -14,7 +14,7 @@ use super::terms::{Terms, below_floor};
 use super::user::resolve_users;
 use crate::desired::{DesiredKey, KeyAdmin, KeyMaterial, KeyPlaces, Principal, Takeover, Topology};
 use crate::diag::Diagnostics;
-use crate::ids::{AccountId, KeyName};
+use crate::ids::{AccountId, KeyName, Region};
 use crate::manifest::raw::{List, RawKey};
 use crate::manifest::read::{Declared, tag_places};
 use crate::source::{Loc, Located};
@@ -56,10 +56,10 @@ pub(super) struct Site<'a> {
     pub(super) deployers: &'a [Located<Principal>],
 }
 
-/// Returns a key as wanted in a target, which has one of its family.
+/// Returns a key as wanted in a target, which has one of its family, in these Regions.
 pub(super) fn resolve_key(
     key: &Key<'_>,
-    topology: &Topology,
+    (topology, regions): (&Topology, &BTreeSet<Region>),
     site: Site<'_>,
     ledger: &mut Ledger,
     found: &mut Diagnostics,
@@ -123,6 +123,7 @@ pub(super) fn resolve_key(
         lifecycle: terms.lifecycle,
         soak_days: terms.soak_days,
         topology: topology.clone(),
+        family: regions.clone(),
         moved_from: resolve_moved_from(declared, raw, found),
         adopt,
         tag_reach: check::tag_reach(raw.tags_exclusive.as_ref()),

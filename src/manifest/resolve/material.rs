@@ -133,7 +133,8 @@ fn resolve_kind(declared: &Declared<RawKey>, raw: &RawKey, found: &mut Diagnosti
     let Some(written) = &raw.usage else {
         let only = spec.only_usage();
         if only.is_none() && !declared.suspect {
-            let message = format!("a key of {spec} needs a `usage`: the spec leaves a choice, and it is fixed for good");
+            let message =
+                format!("a key of {spec} needs a `usage`: the spec leaves a choice, and it is fixed for good");
             found.push(
                 Diagnostic::error(Code::UsageMissing, message)
                     .label(spec_loc, "says not what the key is for")

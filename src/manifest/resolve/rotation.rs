@@ -42,7 +42,8 @@ pub(super) fn resolve_rotation(
 fn unfit(declared: &Declared<RawKey>, rotation: &Sp<RawRotation>, shape: KeyShape) -> Diagnostic {
     let (why, help) = match shape.origin {
         Origin::External if shape.rotates_on_demand() => (
-            "KMS rotates imported material to newly imported material alone, which this version does not bring".to_owned(),
+            "KMS rotates imported material to newly imported material alone, which this version does not bring"
+                .to_owned(),
             "leave `rotation` out",
         ),
         Origin::AwsCloudHsm | Origin::ExternalKeyStore => {
