@@ -1,6 +1,6 @@
 //! Capabilities: what a person calls an ability, and the exact actions that it is made of.
 
-use super::{KeyShape, KeySpec, KeyUsage, KmsAction, Origin};
+use super::{KeyShape, KeyUsage, KmsAction, Origin};
 use std::fmt;
 use std::str::FromStr;
 
@@ -284,6 +284,7 @@ impl FromStr for Capability {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kms::KeySpec;
 
     fn names(capability: Capability, key: KeyShape) -> Vec<&'static str> {
         capability.actions(key).iter().map(|action| action.name).collect()
