@@ -12,9 +12,9 @@ use super::succession::{Adopted, resolve_adoption, resolve_moved_from};
 use super::tags::{WrittenTags, resolve_tags};
 use super::terms::{Terms, below_floor};
 use super::user::resolve_users;
-use crate::desired::{DesiredKey, KeyAdmin, KeyMaterial, KeyPlaces, Principal, Takeover, Topology};
+use crate::desired::{Adoption, DesiredKey, KeyAdmin, KeyMaterial, KeyPlaces, Principal, Takeover, Topology};
 use crate::diag::Diagnostics;
-use crate::ids::{AccountId, KeyName, Region};
+use crate::ids::{AccountId, AliasName, KeyName, Region};
 use crate::manifest::raw::{List, RawKey};
 use crate::manifest::read::{Declared, tag_places};
 use crate::source::{Loc, Located};
@@ -94,14 +94,7 @@ pub(super) fn resolve_key(
     }
     let spec = raw.spec.as_ref().map(|spec| declared.at(spec));
     terms.substance.check_place(spec, site.values, found);
-    let aliases = resolve_aliases(declared, raw, name, site.values, found);
-    ledger.claims.take(&aliases, found);
-    let removed = resolve_removed(declared, raw, site.values, found);
-    ledger.claims.give_up(&removed);
-    let adopt = resolve_adoption(declared, raw, topology, site.values, found);
-    if let Some(adopt) = &adopt {
-        ledger.adopted.take(adopt, found);
-    }
+    let Claimed { aliases, removed, adopt } = claim(key, topology, site.values, ledger, found);
     let own = raw.tags.as_ref().map(|tags| tag_places(declared.loc.source, tags.get())).unwrap_or_default();
     DesiredKey {
         name: name.clone(),
@@ -139,6 +132,27 @@ pub(super) fn resolve_key(
         deletion_window: terms.window,
         tags: resolve_tags(site.tags, &own, site.values, declared.loc, found),
     }
+}
+
+/// What a key claims in a target.
+struct Claimed {
+    aliases: Vec<Located<AliasName>>,
+    removed: Vec<Located<AliasName>>,
+    adopt: Option<Located<Adoption>>,
+}
+
+/// Enters what a key claims in the target's ledger.
+fn claim(key: &Key<'_>, topology: &Topology, values: &Values, ledger: &mut Ledger, found: &mut Diagnostics) -> Claimed {
+    let Key { name, declared, raw, .. } = key;
+    let aliases = resolve_aliases(declared, raw, name, values, found);
+    ledger.claims.take(&aliases, found);
+    let removed = resolve_removed(declared, raw, values, found);
+    ledger.claims.give_up(&removed);
+    let adopt = resolve_adoption(declared, raw, topology, values, found);
+    if let Some(adopt) = &adopt {
+        ledger.adopted.take(adopt, found);
+    }
+    Claimed { aliases, removed, adopt }
 }
 
 fn takeover(raw: &RawKey) -> Takeover {
