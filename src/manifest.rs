@@ -3,6 +3,7 @@
 //! Stages: limits on bytes, syntax, shape (against the JSON Schema), then the rules of the language on the files
 //! put together. A stage that cannot say anything sensible about what an earlier one refused stays silent on it.
 
+mod day;
 mod limits;
 mod nesting;
 mod raw;

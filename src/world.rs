@@ -69,8 +69,9 @@ pub fn key_facts(
     facts.tags.clone_from(tags);
     key.spec().name().clone_into(&mut facts.key_spec);
     key.usage().name().clone_into(&mut facts.key_usage);
-    facts.multi_region = key.topology != Topology::Single;
-    facts.multi_region_key_type = multi_region_type(&key.topology).map(|kind| kind.name().to_owned());
+    key.origin().name().clone_into(&mut facts.key_origin);
+    facts.multi_region = key.shape().multi_region;
+    facts.multi_region_key_type = multi_region_key_type(&key.topology).map(str::to_owned);
     facts.grants = live
         .and_then(|key| key.grants.known())
         .map(|grants| grants.iter().map(|grant| grant.facts.clone()).collect())
@@ -78,11 +79,12 @@ pub fn key_facts(
     facts
 }
 
-fn multi_region_type(topology: &Topology) -> Option<MultiRegionType> {
+/// Returns what `kms:MultiRegionKeyType` says of a key.
+fn multi_region_key_type(topology: &Topology) -> Option<&'static str> {
     match topology {
         Topology::Single => None,
-        Topology::Primary { .. } => Some(MultiRegionType::Primary),
-        Topology::Replica { .. } => Some(MultiRegionType::Replica),
+        Topology::Primary { .. } => Some(MultiRegionType::Primary.name()),
+        Topology::Replica { .. } => Some(MultiRegionType::Replica.name()),
     }
 }
 

@@ -32,6 +32,9 @@ pub struct DesiredKey {
     pub material: KeyMaterial,
     /// Whether it is a multi-Region key, and which one of its family this target has.
     pub topology: Topology,
+    /// The Regions of its family, its own among them: there alone it may be replicated. Empty where it
+    /// has no replicas.
+    pub family: BTreeSet<Region>,
     /// The name that it had in the manifest before.
     pub moved_from: Option<Located<KeyName>>,
     /// The existing key that it takes over; never a new one.

@@ -1,6 +1,6 @@
 //! Capabilities: what a person calls an ability, and the exact actions that it is made of.
 
-use super::{KeyShape, KeySpec, KeyUsage, KmsAction, Origin};
+use super::{KeyShape, KeyUsage, KmsAction, Origin};
 use std::fmt;
 use std::str::FromStr;
 
@@ -35,7 +35,7 @@ pub enum Capability {
     GetPublicKey,
     /// Reads the key's attributes.
     Describe,
-    /// Policy, aliases, tags, description, enabling, disabling, rotation, replication; never grants or deletion.
+    /// Policy, aliases, tags, description, enabling, disabling, rotation, moving the primary; never grants or deletion.
     Administer,
     /// Schedules and cancels deletion, deletes material.
     Delete,
@@ -89,7 +89,8 @@ const CHANGES: &[&str] = &[
     "UpdateKeyDescription",
 ];
 
-const REPLICATION: &[&str] = &["ReplicateKey", "UpdatePrimaryRegion"];
+/// `ReplicateKey` is not among them: policies fence it by `kms:ReplicaRegion`, in a statement of its own.
+const REPLICATION: &[&str] = &["UpdatePrimaryRegion"];
 const IMPORT: &[&str] = &["GetParametersForImport", "ImportKeyMaterial"];
 
 impl Capability {
@@ -175,24 +176,39 @@ impl Capability {
     }
 
     /// Returns the exact actions of the capability on a key, sorted by name; empty if the key cannot have it.
-    ///
-    /// The deployer's list is fixed, so that a key's policy does not change with what the key can do; only
-    /// import and replication are added where the key needs them.
     pub fn actions(self, key: KeyShape) -> Vec<&'static KmsAction> {
         let mut names: Vec<&'static str> = self.all_actions().to_vec();
-        if matches!(self, Self::Administer | Self::Deploy) {
-            names.extend_from_slice(CHANGES);
-            names.extend(REPLICATION.iter().filter(|_| key.multi_region));
+        match self {
+            Self::Administer => names.extend(CHANGES.iter().chain(REPLICATION)),
+            Self::Deploy => names.extend(CHANGES.iter().chain(REPLICATION).chain(IMPORT)),
+            Self::Audit => names.push("GetPublicKey"),
+            Self::Encrypt
+            | Self::Decrypt
+            | Self::Reencrypt
+            | Self::GenerateDataKey
+            | Self::GenerateDataKeyPair
+            | Self::Sign
+            | Self::Verify
+            | Self::GenerateMac
+            | Self::VerifyMac
+            | Self::DeriveSharedSecret
+            | Self::Encapsulate
+            | Self::Decapsulate
+            | Self::GetPublicKey
+            | Self::Describe
+            | Self::Delete
+            | Self::Import => {}
         }
-        if self == Self::Deploy {
-            names.extend(IMPORT.iter().filter(|_| key.origin == Origin::External));
-        } else {
-            names.extend(Some("GetPublicKey").filter(|_| self == Self::Audit));
-            names.retain(|name| fits(name, key));
-        }
+        names.retain(|name| key.takes(name));
         let mut actions: Vec<&'static KmsAction> = names.into_iter().filter_map(KmsAction::find).collect();
         actions.sort_unstable_by_key(|action| action.name);
         actions
+    }
+
+    /// Returns what users of a key can be allowed at all.
+    pub fn possible_for(key: KeyShape) -> Vec<Self> {
+        let possible = |capability: &Self| capability.is_for_users() && !capability.actions(key).is_empty();
+        Self::ALL.iter().copied().filter(possible).collect()
     }
 
     /// Returns what a user of a key can do where the manifest does not say.
@@ -222,23 +238,31 @@ impl Capability {
     }
 }
 
-/// Returns whether an action works on a key of some shape at all.
-fn fits(name: &str, key: KeyShape) -> bool {
-    match name {
-        "Encrypt" | "Decrypt" | "ReEncryptFrom" | "ReEncryptTo" => key.usage == KeyUsage::EncryptDecrypt,
-        "GenerateDataKey"
-        | "GenerateDataKeyWithoutPlaintext"
-        | "GenerateDataKeyPair"
-        | "GenerateDataKeyPairWithoutPlaintext" => key.spec == KeySpec::SymmetricDefault,
-        "Sign" | "Verify" => key.usage == KeyUsage::SignVerify,
-        "GenerateMac" | "VerifyMac" => key.usage == KeyUsage::GenerateVerifyMac,
-        "DeriveSharedSecret" => key.usage == KeyUsage::KeyAgreement,
-        "Encapsulate" | "Decapsulate" => key.usage == KeyUsage::EncapsulateDecapsulate,
-        "EnableKeyRotation" | "DisableKeyRotation" => key.rotates_automatically(),
-        "RotateKeyOnDemand" => key.rotates_on_demand(),
-        "GetPublicKey" => key.spec.is_asymmetric(),
-        "GetParametersForImport" | "ImportKeyMaterial" | "DeleteImportedKeyMaterial" => key.origin == Origin::External,
-        _ => true,
+impl KeyShape {
+    /// Returns whether an action, named without prefix, works on a key of the shape in any state; reads do on each.
+    ///
+    /// <https://docs.aws.amazon.com/kms/latest/developerguide/symm-asymm-compare.html>
+    pub fn takes(self, action: &str) -> bool {
+        match action {
+            "Encrypt" | "Decrypt" | "ReEncryptFrom" | "ReEncryptTo" => self.usage == KeyUsage::EncryptDecrypt,
+            "GenerateDataKey" | "GenerateDataKeyWithoutPlaintext" => self.encrypts_symmetrically(),
+            // https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKeyPair.html
+            "GenerateDataKeyPair" | "GenerateDataKeyPairWithoutPlaintext" => {
+                self.encrypts_symmetrically() && matches!(self.origin, Origin::AwsKms | Origin::External)
+            }
+            "Sign" | "Verify" => self.usage == KeyUsage::SignVerify,
+            "GenerateMac" | "VerifyMac" => self.usage == KeyUsage::GenerateVerifyMac,
+            "DeriveSharedSecret" => self.usage == KeyUsage::KeyAgreement,
+            "Encapsulate" | "Decapsulate" => self.usage == KeyUsage::EncapsulateDecapsulate,
+            "EnableKeyRotation" | "DisableKeyRotation" => self.rotates_automatically(),
+            "RotateKeyOnDemand" => self.rotates_on_demand(),
+            "GetPublicKey" => self.spec.is_asymmetric(),
+            "ReplicateKey" | "UpdatePrimaryRegion" => self.multi_region,
+            "GetParametersForImport" | "ImportKeyMaterial" | "DeleteImportedKeyMaterial" => {
+                self.origin == Origin::External
+            }
+            _ => true,
+        }
     }
 }
 
@@ -260,6 +284,7 @@ impl FromStr for Capability {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kms::KeySpec;
 
     fn names(capability: Capability, key: KeyShape) -> Vec<&'static str> {
         capability.actions(key).iter().map(|action| action.name).collect()
@@ -292,8 +317,13 @@ mod tests {
         ];
         agreed.sort_unstable();
         assert_eq!(names(Capability::Deploy, KeyShape::default()), agreed);
+        // What no such key takes is left out; a key's shape never changes, so neither does its list.
         let signing = KeyShape::new(KeySpec::EccNistP256, KeyUsage::SignVerify);
+        agreed.retain(|name| !["EnableKeyRotation", "DisableKeyRotation", "RotateKeyOnDemand"].contains(name));
         assert_eq!(names(Capability::Deploy, signing), agreed);
+        agreed.push("UpdatePrimaryRegion");
+        agreed.sort_unstable();
+        assert_eq!(names(Capability::Deploy, signing.in_many_regions()), agreed);
     }
 
     #[test]
@@ -320,7 +350,21 @@ mod tests {
         assert!(!names(Capability::Audit, symmetric).contains(&"GetPublicKey"));
         assert!(!names(Capability::Administer, signing).contains(&"EnableKeyRotation"));
         assert!(names(Capability::Import, symmetric).is_empty());
-        assert!(names(Capability::Administer, symmetric.in_many_regions()).contains(&"ReplicateKey"));
+        let administers = names(Capability::Administer, symmetric.in_many_regions());
+        assert!(administers.contains(&"UpdatePrimaryRegion") && !administers.contains(&"ReplicateKey"));
+    }
+
+    #[test]
+    fn a_key_in_a_custom_store_makes_no_key_pairs_and_does_not_rotate() {
+        let stored = KeyShape::default().with_origin(Origin::AwsCloudHsm);
+        let possible = Capability::possible_for(stored);
+        assert_eq!(possible[..], [&Capability::defaults_for(stored)[..]].concat());
+        assert!(!possible.contains(&Capability::GenerateDataKeyPair));
+        assert!(
+            names(Capability::Deploy, stored)
+                .iter()
+                .all(|name| !name.ends_with("Rotation") && !name.starts_with("Rotate"))
+        );
     }
 
     #[test]

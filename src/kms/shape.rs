@@ -248,6 +248,14 @@ impl KeyShape {
         self.spec == KeySpec::SymmetricDefault && matches!(self.origin, Origin::AwsKms | Origin::External)
     }
 
+    /// Returns whether the key encrypts symmetrically: the only keys whose use carries an encryption context, and that
+    /// AWS services take.
+    ///
+    /// <https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html>
+    pub fn encrypts_symmetrically(self) -> bool {
+        self.spec == KeySpec::SymmetricDefault
+    }
+
     /// Returns whether a key can be made in this shape: custom key stores hold single-Region symmetric
     /// encryption keys only.
     ///

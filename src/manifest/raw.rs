@@ -3,9 +3,10 @@
 //! The doc comments are the descriptions in the JSON Schema and in the field table of `docs/manifest.md`;
 //! `x-default` says what an absent field means, `x-not-yet-supported` names the fields that this version refuses.
 
+use super::day::Day;
 use super::spanned::{Choice, OneOrMany, Sp};
 use crate::desired::{Delegation, Enforcement, KeyLifecycle, RoleKind, Separation};
-use crate::kms::{Capability, KeySpec};
+use crate::kms::{Capability, KeySpec, KeyUsage, Origin};
 use crate::services::Service;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -93,7 +94,7 @@ pub(super) struct RawTarget {
 /// A data class: a floor that its keys may be stricter than, never looser. An absent field is no limit.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "Class", extend("x-not-yet-supported" = ["origins", "multi_region", "soak_days"]))]
+#[schemars(rename = "Class")]
 pub(super) struct RawClass {
     /// What the class is for.
     #[schemars(extend("x-default" = "none"))]
@@ -116,6 +117,16 @@ pub(super) struct RawClass {
     /// Encryption-context keys that each direct use must carry.
     #[schemars(extend("x-default" = "none"))]
     pub(super) required_context: Option<List<String>>,
+    /// Where the material of its keys may come from; an empty list allows nothing.
+    #[schemars(extend("x-default" = "no limit"))]
+    pub(super) origins: Option<List<Choice<Origin>>>,
+    /// Whether its keys may be multi-Region keys.
+    #[schemars(extend("x-default" = "true"))]
+    pub(super) multi_region: Option<Sp<bool>>,
+    /// The shortest rest of a retired key before its deletion may be scheduled, 0 to 3650 days; keys that state none
+    /// rest as long.
+    #[schemars(range(min = 0, max = 3650), extend("x-default" = "no limit"))]
+    pub(super) soak_days: Option<Sp<i64>>,
     /// Whether key policies deny administrators every cryptographic action: `advised` or `enforced`.
     #[schemars(extend("x-default" = "no limit"))]
     pub(super) separation: Option<Sp<Choice<Separation>>>,
@@ -149,6 +160,9 @@ pub(super) struct RawRole {
     /// Tags of the role, besides those of the manifest.
     #[schemars(extend("x-default" = "none"))]
     pub(super) tags: Option<Sp<Strings>>,
+    /// Whether tags that the manifest does not declare are removed; never those of AWS.
+    #[schemars(extend("x-default" = "false"))]
+    pub(super) tags_exclusive: Option<Sp<bool>>,
     /// Whether the `[verify]` principal may assume the role for the self-test.
     #[schemars(extend("x-default" = "false"))]
     pub(super) verifiable: Option<Sp<bool>>,
@@ -198,10 +212,7 @@ pub(super) struct RawVerify {
 /// A KMS key.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "Key", extend("x-not-yet-supported" = [
-    "usage", "replicas", "origin", "import", "key_store", "xks_key_id", "grant", "statement", "open_to_account",
-    "moved_from", "adopt", "remove_aliases", "multi_region", "soak_days",
-]))]
+#[schemars(rename = "Key", extend("x-not-yet-supported" = ["import", "grant", "statement", "open_to_account"]))]
 pub(super) struct RawKey {
     /// The data class that the key belongs to.
     #[schemars(extend("x-default" = "none"))]
@@ -212,15 +223,48 @@ pub(super) struct RawKey {
     /// The aliases, with or without `alias/`; at most 49.
     #[schemars(extend("x-default" = "`alias/<stack>/<key>`"))]
     pub(super) aliases: Option<List<String>>,
-    /// The targets that have the key.
+    /// Aliases that are taken off the key, with or without `alias/`; others that are not declared are left alone.
+    #[schemars(extend("x-default" = "none"))]
+    pub(super) remove_aliases: Option<List<String>>,
+    /// Whether a declared alias that names a key of somebody else is moved to this one.
+    #[schemars(extend("x-default" = "false"))]
+    pub(super) takeover: Option<Sp<bool>>,
+    /// The targets that have the key; of a key with `replicas`, the one that has the primary.
     #[schemars(extend("x-default" = "every target"))]
     pub(super) targets: Option<List<String>>,
-    /// The kind of key material.
+    /// The targets that have replicas: the same account, other Regions. Makes it a multi-Region key.
+    #[schemars(extend("x-default" = "none"))]
+    pub(super) replicas: Option<List<String>>,
+    /// Whether it is a multi-Region key; `true` without `replicas` makes a primary that has none yet.
+    #[schemars(extend("x-default" = "true with `replicas`, else false"))]
+    pub(super) multi_region: Option<Sp<bool>>,
+    /// The kind of key material; fixed for good.
     #[schemars(extend("x-default" = "SYMMETRIC_DEFAULT"))]
     pub(super) spec: Option<Sp<Choice<KeySpec>>>,
-    /// Whether the key is in use.
+    /// What the key is for; fixed for good.
+    #[schemars(extend("x-default" = "the only usage of the spec; required where it has several"))]
+    pub(super) usage: Option<Sp<Choice<KeyUsage>>>,
+    /// Where the key material comes from; fixed for good.
+    #[schemars(extend("x-default" = "aws-kms"))]
+    pub(super) origin: Option<Sp<Choice<Origin>>>,
+    /// The id of the custom key store, which exists: with the origins `aws-cloudhsm` and `external-key-store`.
+    #[schemars(extend("x-default" = "required with these origins"))]
+    pub(super) key_store: Option<Sp<String>>,
+    /// The id that the key has in the store outside AWS: with the origin `external-key-store`.
+    #[schemars(extend("x-default" = "required with this origin"))]
+    pub(super) xks_key_id: Option<Sp<String>>,
+    /// Whether the key is in use: `enabled`, `disabled`, or `retired`, which leads to its deletion.
     #[schemars(extend("x-default" = "enabled"))]
     pub(super) state: Option<Sp<Choice<KeyLifecycle>>>,
+    /// How many days a retired key rests disabled before its deletion may be scheduled, 0 to 3650.
+    #[schemars(range(min = 0, max = 3650), extend("x-default" = "that of the class, else 30"))]
+    pub(super) soak_days: Option<Sp<i64>>,
+    /// The name that the key had in the manifest before: it is renamed, and nothing else changes.
+    #[schemars(extend("x-default" = "none"))]
+    pub(super) moved_from: Option<Sp<String>>,
+    /// An existing key that becomes this one, by an alias or by its ARN; then no key is created.
+    #[schemars(extend("x-default" = "none"))]
+    pub(super) adopt: Option<Sp<String>>,
     /// Who administers the key: policy, aliases, tags, rotation; no cryptography, no deletion.
     pub(super) admins: List<String>,
     /// Who schedules and cancels its deletion; never implied by `admins`.
@@ -245,8 +289,8 @@ pub(super) struct RawKey {
     /// Whether the account's IAM policies can grant access: `none`, `root-user` or `account`.
     #[schemars(extend("x-default" = "that of the class, else account"))]
     pub(super) iam_delegation: Option<Sp<Choice<Delegation>>>,
-    /// Automatic rotation: `every_days` or `off = true`.
-    #[schemars(extend("x-default" = "the class's `max_rotation_days`, else 365 days"))]
+    /// Rotation, of symmetric encryption keys that KMS makes.
+    #[schemars(extend("x-default" = "the class's `max_rotation_days`, else 365 days; none where the key cannot rotate"))]
     pub(super) rotation: Option<Sp<RawRotation>>,
     /// How long KMS waits once deletion is scheduled, 7 to 30 days.
     #[schemars(range(min = 7, max = 30), extend("x-default" = "30"))]
@@ -254,19 +298,25 @@ pub(super) struct RawKey {
     /// Tags of the key, besides those of the manifest.
     #[schemars(extend("x-default" = "none"))]
     pub(super) tags: Option<Sp<Strings>>,
+    /// Whether tags that the manifest does not declare are removed; never those of AWS.
+    #[schemars(extend("x-default" = "false"))]
+    pub(super) tags_exclusive: Option<Sp<bool>>,
 }
 
-/// Automatic rotation: one of the two.
+/// Rotation: `every_days` or `off`, and `newer_than` beside either or alone.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "Rotation", extend("x-not-yet-supported" = ["newer_than"]))]
+#[schemars(rename = "Rotation")]
 pub(super) struct RawRotation {
-    /// The period, 90 to 2560 days.
-    #[schemars(range(min = 90, max = 2560), extend("x-default" = "one of the two"))]
+    /// The period of automatic rotation, 90 to 2560 days.
+    #[schemars(range(min = 90, max = 2560), extend("x-default" = "the class's `max_rotation_days`, else 365"))]
     pub(super) every_days: Option<Sp<i64>>,
     /// No automatic rotation: `true`, where the class allows it.
-    #[schemars(extend("x-default" = "one of the two", "const" = true))]
+    #[schemars(extend("x-default" = "automatic rotation", "const" = true))]
     pub(super) off: Option<Sp<bool>>,
+    /// The day since which the current material must have been made, else it is rotated on demand; not in the future.
+    #[schemars(extend("x-default" = "any age"))]
+    pub(super) newer_than: Option<Sp<Day>>,
 }
 
 /// Someone who uses a key.
@@ -277,7 +327,7 @@ pub(super) struct RawUser {
     /// Who: a role's name, an ARN, `sso:PermissionSet`, `account:222233334444` or `org:o-a1b2c3d4e5`.
     pub(super) principal: Sp<String>,
     /// For what.
-    #[schemars(extend("x-default" = "encrypt, decrypt, reencrypt, generate-data-key, describe"))]
+    #[schemars(extend("x-default" = "the usual set for the key's usage"))]
     pub(super) can: Option<List<Choice<Capability>>>,
     /// Only through these services, which the key's `services` name too.
     #[schemars(extend("x-default" = "by calling KMS directly"))]

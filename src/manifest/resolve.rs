@@ -5,10 +5,14 @@ mod alias;
 mod check;
 mod class;
 mod duties;
+mod family;
 mod key;
+mod material;
 mod placeholder;
 mod principal;
 mod role;
+mod rotation;
+mod succession;
 mod tags;
 mod target;
 mod terms;
@@ -18,14 +22,14 @@ mod user;
 use crate::desired::{DesiredKey, DesiredState, DesiredTarget, Principal, TargetPlaces};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::ids::{KeyName, OwnerId, StackName};
-use crate::manifest::raw::{List, RawKey, RawTarget};
+use crate::manifest::raw::{List, RawTarget};
 use crate::manifest::read::{Declared, Merged};
 use crate::source::{Loc, Located, SourceMap};
 use account::{AccountBook, Accounts};
-use alias::Claims;
 use class::Classes;
 use duties::{Keeper, check_verifier};
-use key::{Key, Site};
+use family::{Placement, resolve_placement};
+use key::{Key, Ledger, Site};
 use principal::{Home, Position};
 use target::{Target, Targets};
 
@@ -105,19 +109,20 @@ fn check_verifiable(merged: &Merged, found: &mut Diagnostics) {
     }
 }
 
-/// Resolves what holds for keys in every target, with the targets that each goes to.
+/// Resolves what holds for keys in every target, and where each of them goes.
 fn resolve_keys<'a>(
     merged: &'a Merged,
     classes: &'a Classes,
     targets: &Targets<'_>,
     found: &mut Diagnostics,
-) -> Vec<(Key<'a>, Vec<String>)> {
+) -> Vec<(Key<'a>, Placement)> {
+    succession::check_successions(&merged.keys, found);
     let mut keys = Vec::new();
     for (name, declared) in &merged.keys {
         let name = check::parse::<KeyName>(&Located::new(name, declared.loc), found);
         let Some(raw) = &declared.raw else { continue };
         let terms = terms::resolve_terms(declared, raw, classes, found);
-        let to = key_targets(declared, raw, targets, found);
+        let to = resolve_placement(declared, raw, terms.class, targets, found);
         if let Some(name) = name {
             keys.push((Key { name, declared, raw, terms }, to));
         }
@@ -125,33 +130,10 @@ fn resolve_keys<'a>(
     keys
 }
 
-fn key_targets(
-    declared: &Declared<RawKey>,
-    raw: &RawKey,
-    targets: &Targets<'_>,
-    found: &mut Diagnostics,
-) -> Vec<String> {
-    let Some(list) = &raw.targets else { return targets.keys().cloned().collect() };
-    if list.get().is_empty() {
-        let help = "leave the field out for every target";
-        found.push(check::invalid("`targets` names no target", declared.at(list), "an empty list", help));
-    }
-    let mut names = Vec::new();
-    for target in list.get() {
-        if targets.contains_key(target.get()) {
-            names.push(target.get().clone());
-        } else {
-            found.push(check::unknown_name("target", &declared.text(target), targets.keys()));
-        }
-    }
-    // Nothing is made of it, but the rest of the key is checked.
-    if names.is_empty() { targets.keys().cloned().collect() } else { names }
-}
-
 fn resolve_target(
     target: &Target<'_>,
     book: &AccountBook,
-    keys: &[(Key<'_>, Vec<String>)],
+    keys: &[(Key<'_>, Placement)],
     merged: &Merged,
     found: &mut Diagnostics,
 ) -> DesiredTarget {
@@ -170,9 +152,12 @@ fn resolve_target(
     check_verifier(book.verifier.as_ref(), &keepers, found);
     let tags = merged.tags.as_ref().map(|tags| &tags.value);
     let site = Site { values, book, tags, deployers: &deployers };
-    let mut claims = Claims::default();
-    let here = keys.iter().filter(|(_, targets)| targets.iter().any(|target| target == name.as_str()));
-    let keys: Vec<DesiredKey> = here.map(|(key, _)| key::resolve_key(key, site, &mut claims, found)).collect();
+    let mut ledger = Ledger::default();
+    let here = keys.iter().filter_map(|(key, placement)| Some((key, placement, placement.targets.get(name.as_str())?)));
+    let keys: Vec<DesiredKey> = here
+        .map(|(key, family, one)| key::resolve_key(key, (one, &family.regions), site, &mut ledger, found))
+        .collect();
+    ledger.claims.check_removed(found);
     DesiredTarget {
         name: name.clone(),
         account: values.account.clone(),

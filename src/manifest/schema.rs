@@ -118,6 +118,7 @@ fn type_name(root: &Value, field: &Value) -> String {
     match field.get("type").and_then(Value::as_str).unwrap_or_default() {
         "array" => list_name(root, field.get("items").unwrap_or(&Value::Null)),
         "object" => table_name(root, field),
+        "string" if field.get("format").is_some() => "date".to_owned(),
         scalar => scalar.to_owned(),
     }
 }

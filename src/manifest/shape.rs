@@ -5,6 +5,7 @@
 //! value of a wrong type takes the table that a name stands for with it, so that nothing is blamed for what is
 //! missing only because of it.
 
+use super::day::{Day, FORMAT};
 use super::schema::{LATER, follow, strings};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::source::{Loc, SourceId};
@@ -13,6 +14,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use toml::value::Datetime;
 
 /// What became of a file's tables.
 #[derive(Debug, Default)]
@@ -134,7 +136,8 @@ impl Walk<'_> {
                 let item = schema.get("items").unwrap_or(&Value::Null);
                 items.iter_mut().fold(Verdict::Readable, |verdict, value| verdict.and(self.check(value, item)))
             }
-            ("string", DeValue::String(word)) => self.check_word(word, schema, loc),
+            ("string", DeValue::Datetime(value)) if is_day(schema) => self.check_day(value, loc),
+            ("string", DeValue::String(word)) if !is_day(schema) => self.check_word(word, schema, loc),
             ("integer", DeValue::Integer(digits)) => self.check_integer(digits, loc),
             ("boolean", DeValue::Boolean(_)) => Verdict::Readable,
             (wanted, found) => {
@@ -251,6 +254,8 @@ impl Walk<'_> {
             diagnostic = diagnostic.help(format!("write `[[{header}]]`, once for each"));
         } else if wanted == "array" && found == "string" {
             diagnostic = diagnostic.help("put the value in brackets");
+        } else if is_day(schema) {
+            diagnostic = diagnostic.help("write the day without quotes, like 2026-11-01");
         }
         self.found.push(diagnostic);
         Verdict::Broken
@@ -262,6 +267,16 @@ impl Walk<'_> {
         }
         let message = format!("the number of {} is out of range", self.header());
         self.found.push(Diagnostic::error(Code::InvalidValue, message).label(loc, "too large"));
+        Verdict::Broken
+    }
+
+    fn check_day(&mut self, value: &Datetime, loc: Loc) -> Verdict {
+        if Day::of(value).is_some() {
+            return Verdict::Readable;
+        }
+        let message = format!("{} takes a day, without a time", self.header());
+        let diagnostic = Diagnostic::error(Code::InvalidValue, message).label(loc, "not a day alone");
+        self.found.push(diagnostic.help("write it like 2026-11-01"));
         Verdict::Broken
     }
 
@@ -298,12 +313,18 @@ fn kind(schema: &Value) -> &str {
     schema.get("type").and_then(Value::as_str).unwrap_or_default()
 }
 
+/// Returns whether a schema's text is a day, which TOML writes without quotes.
+fn is_day(schema: &Value) -> bool {
+    schema.get("format").and_then(Value::as_str) == Some(FORMAT)
+}
+
 fn describe(root: &Value, wanted: &str, schema: &Value) -> String {
     let items = schema.get("items").map(|items| kind(follow(root, items)));
     match (wanted, items) {
         ("array", Some("object")) => "a list of tables".to_owned(),
         ("array", Some("string")) => "a list of strings".to_owned(),
         ("object", _) => "a table".to_owned(),
+        ("string", _) if is_day(schema) => "a day".to_owned(),
         (other, _) => format!("{} {other}", article(other)),
     }
 }

@@ -1,5 +1,7 @@
 //! Fixtures, generated files and properties of the manifest module.
 
+mod kinds;
+
 use super::*;
 use crate::diag::{Code, Diagnostic, Severity};
 use proptest::prelude::*;

@@ -2,7 +2,7 @@
 
 use super::spanned::Word;
 use crate::desired::{Delegation, Enforcement, KeyLifecycle, RoleKind, Separation};
-use crate::kms::{Capability, KeySpec};
+use crate::kms::{Capability, KeySpec, KeyUsage, Origin};
 use crate::services::Service;
 
 impl Word for RoleKind {
@@ -46,11 +46,7 @@ impl Word for KeyLifecycle {
     const NAME: &'static str = "KeyState";
 
     fn words() -> Vec<(&'static str, Self)> {
-        vec![("enabled", Self::Enabled), ("disabled", Self::Disabled)]
-    }
-
-    fn later() -> Vec<&'static str> {
-        vec!["retired"]
+        vec![("enabled", Self::Enabled), ("disabled", Self::Disabled), ("retired", Self::Retired)]
     }
 }
 
@@ -101,10 +97,32 @@ impl Word for KeySpec {
     const NAME: &'static str = "KeySpec";
 
     fn words() -> Vec<(&'static str, Self)> {
-        vec![(Self::SymmetricDefault.name(), Self::SymmetricDefault)]
+        Self::ALL.iter().map(|spec| (spec.name(), *spec)).collect()
     }
+}
 
-    fn later() -> Vec<&'static str> {
-        Self::ALL.iter().filter(|spec| **spec != Self::SymmetricDefault).map(|spec| spec.name()).collect()
+impl Word for KeyUsage {
+    const NAME: &'static str = "KeyUsage";
+
+    fn words() -> Vec<(&'static str, Self)> {
+        Self::ALL.iter().map(|usage| (usage.name(), *usage)).collect()
+    }
+}
+
+impl Word for Origin {
+    const NAME: &'static str = "Origin";
+
+    fn words() -> Vec<(&'static str, Self)> {
+        Self::ALL.iter().map(|origin| (origin_word(*origin), *origin)).collect()
+    }
+}
+
+/// Returns the word that manifests use for an origin.
+pub(super) fn origin_word(origin: Origin) -> &'static str {
+    match origin {
+        Origin::AwsKms => "aws-kms",
+        Origin::External => "external",
+        Origin::AwsCloudHsm => "aws-cloudhsm",
+        Origin::ExternalKeyStore => "external-key-store",
     }
 }

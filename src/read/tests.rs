@@ -33,6 +33,7 @@ fn desired_key(name: &str) -> DesiredKey {
         lifecycle: KeyLifecycle::Enabled,
         soak_days: 30,
         topology: Topology::Single,
+        family: [].into(),
         moved_from: None,
         adopt: None,
         tag_reach: TagReach::Declared,

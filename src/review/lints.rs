@@ -86,9 +86,10 @@ fn help(finding: &LintFinding) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::desired::Principal;
-    use crate::kms::Capability;
-    use crate::synth::sample::{direct, key, state, target, user};
+    use crate::desired::{KeyKind, KeyMaterial, KeyStore, Principal, Topology};
+    use crate::kms::{Capability, KeySpec, KeyUsage};
+    use crate::synth::sample::{direct, key, role, state, target, user};
+    use std::collections::BTreeMap;
 
     fn lints(key: DesiredKey) -> Vec<KeyLints> {
         key_lints(&state(vec![target("prod", "eu-west-1", vec![key])], Vec::new()))
@@ -105,6 +106,37 @@ mod tests {
         assert_eq!(warnings[0].message, "key `ledger`, the key: it is not rotated automatically");
         assert!(warnings[0].help.as_ref().unwrap().contains("Security Hub KMS.4"));
         assert_eq!(warnings[0].labels[0].loc, only.loc);
+    }
+
+    /// Keys that cannot rotate, and replicas, which their primary rotates, are not blamed for it; no policy of any kind
+    /// has statements that are vain.
+    #[test]
+    fn keys_of_other_kinds_are_not_blamed_for_what_they_cannot_do() {
+        let kind = |spec, usage| KeyKind::new(spec, usage).unwrap();
+        let signing = kind(KeySpec::EccNistP256, KeyUsage::SignVerify);
+        let store = KeyStore::CloudHsm { id: "cks-1234567890abcdef0".parse().unwrap() };
+        let (primary, region) = ("prod".parse().unwrap(), "us-east-1".parse().unwrap());
+        let replica = Topology::Replica { primary, region };
+        let symmetric = KeyMaterial::Symmetric { rotation: Rotation::Off, newer_than: None };
+        for (material, topology) in [
+            (KeyMaterial::Generated(signing), Topology::Primary { replicas: BTreeMap::new() }),
+            (KeyMaterial::Generated(kind(KeySpec::Rsa2048, KeyUsage::EncryptDecrypt)), Topology::Single),
+            (KeyMaterial::Imported { kind: KeyKind::SYMMETRIC }, Topology::Single),
+            (KeyMaterial::Imported { kind: kind(KeySpec::Hmac256, KeyUsage::GenerateVerifyMac) }, Topology::Single),
+            (KeyMaterial::Stored(store), Topology::Single),
+            (symmetric, replica),
+        ] {
+            let family = ["eu-west-1".parse().unwrap(), "us-east-1".parse().unwrap()];
+            let mut declared = DesiredKey { material, topology, ..key("ledger") };
+            if declared.topology != Topology::Single {
+                declared.family = family.into();
+            }
+            declared.users = vec![user(role("api"), &Capability::defaults_for(declared.shape()), direct(&[]))];
+            let shape = declared.shape();
+            let lints = lints(declared);
+            let codes: Vec<Code> = lints[0].findings.iter().map(|finding| finding.code).collect();
+            assert_eq!(codes, [Code::IamDelegated], "{shape:?}");
+        }
     }
 
     #[test]

@@ -6,7 +6,6 @@ use crate::desired::{
     Separation,
 };
 use crate::ids::AliasName;
-use crate::kms::Origin as Material;
 use crate::source::SourceMap;
 use crate::{synth, world};
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,8 +73,8 @@ fn properties(key: &DesiredKey) -> BTreeMap<Property, String> {
         (Property::State, state),
         (Property::Spec, key.spec().name()),
         (Property::Usage, key.usage().name()),
-        (Property::Material, Material::AwsKms.name()),
-        (Property::MultiRegion, "no"),
+        (Property::Material, key.origin().name()),
+        (Property::MultiRegion, if key.shape().multi_region { "yes" } else { "no" }),
         (Property::Separation, separation),
         (Property::Delegation, delegation),
     ]

@@ -24,10 +24,10 @@ const USES_WITH_CONTEXT: [&str; 8] = [
 pub(super) fn statements(target: &DesiredTarget, key: &DesiredKey) -> Vec<Written> {
     let from = |statement, place: Option<Loc>| Written { statement, places: place.into_iter().collect() };
     let separation = separation(target, key).map(|statement| from(statement, key.places.separation));
-    let contexts = key
-        .required_context
-        .iter()
-        .map(|context_key| from(required_context(context_key), key.places.required_context.get(context_key).copied()));
+    let contexts =
+        key.required_context.iter().filter(|_| key.shape().encrypts_symmetrically()).map(|context_key| {
+            from(required_context(context_key), key.places.required_context.get(context_key).copied())
+        });
     let places = target.places.deployers.iter().copied().collect();
     let tags = Written { statement: reserved_tags(target), places };
     separation.into_iter().chain(contexts).chain([tags]).collect()

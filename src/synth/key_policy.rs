@@ -3,7 +3,7 @@
 use super::clause::{Named, Place, Written, add, named, written};
 use super::{deny, user};
 use crate::desired::{Delegation, DesiredKey, DesiredTarget};
-use crate::ids::PrincipalArn;
+use crate::ids::{PrincipalArn, Region};
 use crate::kms::{Capability, KeyShape};
 use crate::policy::{PolicyDocument, PrincipalEntry, Statement};
 use crate::source::Loc;
@@ -80,9 +80,27 @@ fn staff(target: &DesiredTarget, key: &DesiredKey) -> Vec<Written> {
     ];
     let group = |(sid, capability, principals): (&str, Capability, Named<'_>)| {
         let actions = capability.actions(shape(key)).into_iter().map(|action| action.full);
-        written(&Statement::allow(sid, actions), &principals, Place::of(target))
+        let own = Some(Statement::allow(sid, actions));
+        let replication = replication(sid, key).filter(|_| replicates(capability));
+        let both = own.into_iter().chain(replication);
+        both.flat_map(|statement| written(&statement, &principals, Place::of(target))).collect::<Vec<Written>>()
     };
     groups.into_iter().flat_map(group).collect()
+}
+
+/// Returns whether those who have a capability may replicate the key in its family.
+fn replicates(capability: Capability) -> bool {
+    matches!(capability, Capability::Deploy | Capability::Administer)
+}
+
+/// Returns the statement for replicating a key, if it has replicas: in the Regions of its family alone, because a
+/// replica has a policy of its own. Each of the family has it, so that each may become the primary.
+///
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/multi-region-keys-auth.html>
+fn replication(sid: &str, key: &DesiredKey) -> Option<Statement> {
+    let regions: BTreeSet<&str> = key.family.iter().map(Region::as_str).collect();
+    let statement = Statement::allow(&format!("{sid}Replicate"), ["kms:ReplicateKey"]);
+    (!regions.is_empty()).then(|| statement.when("StringEquals", "kms:ReplicaRegion", regions))
 }
 
 /// Makes Sids unique: a repeated one gets a number.

@@ -64,6 +64,7 @@ pub(crate) fn key(name: &str) -> DesiredKey {
         lifecycle: KeyLifecycle::Enabled,
         soak_days: 30,
         topology: Topology::Single,
+        family: [].into(),
         moved_from: None,
         adopt: None,
         tag_reach: TagReach::Declared,

@@ -4,10 +4,10 @@ use super::sample::*;
 use super::*;
 use crate::desired::tags::{TAG_KEY, TAG_ROLE, TAG_STACK};
 use crate::desired::{
-    DataKeyUse, Delegation, DesiredKey, DesiredTarget, DesiredUser, KeyAdmin, OidcTrust, Principal, RoleKind,
-    Separation, Trust,
+    DataKeyUse, Delegation, DesiredKey, DesiredTarget, DesiredUser, KeyAdmin, KeyKind, KeyMaterial, KeyStore,
+    OidcTrust, Principal, RoleKind, Separation, Topology, Trust,
 };
-use crate::kms::{Capability, KmsAction};
+use crate::kms::{Capability, KeySpec, KeyUsage, KmsAction};
 use crate::policy::{Actions, Effect, PrincipalEntry, Principals, Statement};
 use crate::services::Service;
 use proptest::prelude::*;
@@ -67,6 +67,67 @@ fn every_way_to_name_a_principal_has_this_policy() {
         ..key("shared")
     };
     insta::assert_json_snapshot!(policy_of(many).to_json_value());
+}
+
+/// Keys of every usage, origin and family, each with a user of the usual set.
+fn of_every_kind() -> Vec<(&'static str, DesiredKey)> {
+    let kind = |spec, usage| KeyKind::new(spec, usage).unwrap();
+    let signing = kind(KeySpec::EccNistP256, KeyUsage::SignVerify);
+    let store = "cks-1234567890abcdef0".parse().unwrap();
+    let of = |name: &'static str, material: KeyMaterial, topology: Topology| {
+        let mut key = DesiredKey {
+            material,
+            topology,
+            deleters: vec![role("key-deleter")],
+            auditors: vec![role("compliance")],
+            // Those of a class that holds symmetric keys too.
+            required_context: BTreeSet::from(["tenant".to_owned()]),
+            ..key(name)
+        };
+        if let Topology::Primary { replicas } = &key.topology {
+            key.family = replicas.values().cloned().chain(["eu-west-1".parse().unwrap()]).collect();
+        }
+        let can = Capability::defaults_for(key.shape());
+        key.users = vec![user(role("api"), &can, direct(&[]))];
+        (name, key)
+    };
+    let there = ("prod-us".parse().unwrap(), "us-east-1".parse().unwrap());
+    let primary = Topology::Primary { replicas: BTreeMap::from([there]) };
+    let generated = |spec, usage| KeyMaterial::Generated(kind(spec, usage));
+    vec![
+        of("signing", KeyMaterial::Generated(signing), primary),
+        of("sealing", generated(KeySpec::Rsa4096, KeyUsage::EncryptDecrypt), Topology::Single),
+        of("agreement", generated(KeySpec::EccNistP384, KeyUsage::KeyAgreement), Topology::Single),
+        of("encapsulation", generated(KeySpec::MlKem768, KeyUsage::EncapsulateDecapsulate), Topology::Single),
+        of(
+            "imported-mac",
+            KeyMaterial::Imported { kind: kind(KeySpec::Hmac256, KeyUsage::GenerateVerifyMac) },
+            Topology::Single,
+        ),
+        of("imported", KeyMaterial::Imported { kind: KeyKind::SYMMETRIC }, Topology::Single),
+        of("stored", KeyMaterial::Stored(KeyStore::CloudHsm { id: store }), Topology::Single),
+    ]
+}
+
+/// What the statements of each kind allow and deny: nothing that such a key does not take, but for the denies.
+#[test]
+fn each_kind_of_key_has_a_policy_of_its_own() {
+    let mut seen: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (name, key) in of_every_kind() {
+        let shape = key.shape();
+        let policy = policy_of(key);
+        let allowed = policy.statements.iter().filter(|s| s.effect == Effect::Allow).flat_map(actions);
+        for action in allowed.filter(|action| *action != "kms:*") {
+            assert!(shape.takes(KmsAction::find(action).unwrap().name), "{name} {action}");
+        }
+        let line = |s: &Statement| {
+            let actions: Vec<&str> = actions(s).iter().map(|action| action.trim_start_matches("kms:")).collect();
+            let keys: Vec<&str> = s.conditions.iter().map(|condition| condition.key.as_str()).collect();
+            format!("{}: {} [{}]", s.sid.as_deref().unwrap(), actions.join(" "), keys.join(" "))
+        };
+        seen.insert(name, policy.statements.iter().map(line).collect());
+    }
+    insta::assert_json_snapshot!(seen);
 }
 
 #[test]

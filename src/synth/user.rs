@@ -42,7 +42,7 @@ pub(super) fn statements(target: &DesiredTarget, key: &DesiredKey) -> Vec<Writte
         groups.entry((terrain, permit.actions)).or_default().insert(principal, permit.places);
     }
     let statement = |((terrain, actions), principals): ((Terrain, ActionSet), Named<'_>)| {
-        written(&terrain.statement(&actions), &principals, Place::of(target))
+        written(&terrain.statement(&actions, shape(key)), &principals, Place::of(target))
     };
     groups.into_iter().flat_map(statement).collect()
 }
@@ -67,7 +67,7 @@ pub fn far_side_policy(
     let users = key.users.iter().filter(|user| abroad && user.principal == *principal);
     let statements: Vec<Statement> = permits(target, key, users)
         .into_iter()
-        .map(|((_, terrain), permit)| terrain.statement(&permit.actions).resources([key_arn.as_str()]))
+        .map(|((_, terrain), permit)| terrain.statement(&permit.actions, shape(key)).resources([key_arn.as_str()]))
         .collect();
     (!statements.is_empty()).then(|| PolicyDocument::new(statements))
 }
@@ -113,7 +113,8 @@ fn direct(
     let mut found: BTreeMap<Terrain, ActionSet> = BTreeMap::new();
     for action in actions_of(capabilities, shape(key)) {
         let purpose = if action.full == "kms:DescribeKey" { Purpose::Describe } else { Purpose::Use };
-        let terms = if action.takes_encryption_context { terms.clone() } else { Terms::new() };
+        let carries = action.takes_encryption_context && shape(key).encrypts_symmetrically();
+        let terms = if carries { terms.clone() } else { Terms::new() };
         let terrain = Terrain { purpose, services: BTreeSet::new(), terms };
         found.entry(terrain).or_default().insert(action.full);
     }
@@ -200,18 +201,18 @@ pub(super) fn equals_or_like<'v>(values: impl IntoIterator<Item = &'v String>) -
 }
 
 impl Terrain {
-    fn statement(&self, actions: &ActionSet) -> Statement {
-        let statement = Statement::allow(&self.sid(actions), actions.iter().copied());
+    fn statement(&self, actions: &ActionSet, key: KeyShape) -> Statement {
+        let statement = Statement::allow(&self.sid(actions, key), actions.iter().copied());
         self.terms.iter().fold(statement, |statement, ((operator, key), values)| {
             statement.when(operator, key, values.iter().cloned())
         })
     }
 
     /// Returns a Sid that says what the statement allows, through what, and where.
-    fn sid(&self, actions: &ActionSet) -> String {
+    fn sid(&self, actions: &ActionSet, key: KeyShape) -> String {
         let what = match self.purpose {
             Purpose::Describe => "Describe".to_owned(),
-            Purpose::Use => action_words(actions),
+            Purpose::Use => action_words(actions, key),
             Purpose::Grant => "Grant".to_owned(),
         };
         let through: String = self.services.iter().map(|service| capital_name(*service)).collect();
@@ -228,11 +229,11 @@ fn capital_name(service: Service) -> String {
 }
 
 /// Returns actions in few words: capabilities where they are whole, else the actions' names.
-fn action_words(actions: &ActionSet) -> String {
+fn action_words(actions: &ActionSet, key: KeyShape) -> String {
     let mut left = actions.clone();
     let mut words = String::new();
     for capability in Capability::ALL.iter().filter(|capability| capability.is_for_users()) {
-        let own: ActionSet = capability.actions(KeyShape::default()).into_iter().map(|action| action.full).collect();
+        let own: ActionSet = capability.actions(key).into_iter().map(|action| action.full).collect();
         if !own.is_empty() && own.is_subset(&left) {
             words.push_str(&camel(capability.name()));
             left.retain(|action| !own.contains(action));

@@ -61,8 +61,24 @@ fn a_duplicate_shows_both_places() {
 
 #[test]
 fn a_field_of_a_later_version_is_refused_by_name() {
-    let manifest = edited("[key.orders]", "[key.orders]\nmulti_region = true");
-    refused(&manifest, &["not-yet-supported", "multi_region", "keywright.toml:37"]);
+    let manifest = edited("[key.orders]", "[key.orders]\nopen_to_account = ['s3']");
+    refused(&manifest, &["not-yet-supported", "open_to_account", "keywright.toml:37"]);
+}
+
+#[test]
+fn a_key_that_kms_cannot_make_is_refused_before_any_call() {
+    let cases = [
+        ("spec = 'RSA_2048'", ["usage-missing", "set `usage` to ENCRYPT_DECRYPT or SIGN_VERIFY"]),
+        ("spec = 'HMAC_256'\nusage = 'SIGN_VERIFY'", ["usage-unfit", "no key of HMAC_256 is for SIGN_VERIFY"]),
+        ("spec = 'SM2'\nusage = 'SIGN_VERIFY'", ["spec-region", "KMS has no SM2 keys in eu-west-1"]),
+        ("origin = 'aws-cloudhsm'", ["key-store-fields", "`key_store`"]),
+        ("replicas = ['prod']\ntargets = ['prod']", ["multi-region-targets", "has the key twice"]),
+        ("adopt = 'arn:aws:kms:eu-west-1:444455556666:key/k'", ["adoption-unfit", "444455556666"]),
+        ("moved_from = 'notes'", ["succession-conflict", "remove `[key.notes]`"]),
+    ];
+    for (lines, words) in cases {
+        refused(&edited("[key.orders]", &format!("[key.orders]\n{lines}")), &words);
+    }
 }
 
 #[test]

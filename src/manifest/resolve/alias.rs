@@ -37,7 +37,27 @@ pub(super) fn resolve_aliases(
     each.collect()
 }
 
-fn resolve_alias(written: &Located<&str>, values: &Values, found: &mut Diagnostics) -> Option<Located<AliasName>> {
+/// Returns the aliases that are to be taken off a key in one target.
+pub(super) fn resolve_removed(
+    declared: &Declared<RawKey>,
+    raw: &RawKey,
+    values: &Values,
+    found: &mut Diagnostics,
+) -> Vec<Located<AliasName>> {
+    let Some(list) = &raw.remove_aliases else { return Vec::new() };
+    if list.get().is_empty() {
+        let help = "leave the field out: aliases that are not declared are left alone";
+        found.push(check::invalid("`remove_aliases` names nothing", declared.at(list), "an empty list", help));
+    }
+    list.get().iter().filter_map(|alias| resolve_alias(&declared.text(alias), values, found)).collect()
+}
+
+/// Returns an alias, and reports one that is none or that is reserved.
+pub(super) fn resolve_alias(
+    written: &Located<&str>,
+    values: &Values,
+    found: &mut Diagnostics,
+) -> Option<Located<AliasName>> {
     let expanded = values.expand(written, Passing::Nothing, found)?;
     let full = if expanded.starts_with("alias/") { expanded } else { format!("alias/{expanded}") };
     let reserved = [("alias/aws/", "AWS"), ("alias/keywright/", "keywright")];
@@ -45,17 +65,18 @@ fn resolve_alias(written: &Located<&str>, values: &Values, found: &mut Diagnosti
         let message =
             format!("`{}` is reserved: aliases under `{prefix}` are made by {owner} alone", text::escape(&full));
         let diagnostic = Diagnostic::error(Code::AliasConflict, message).label(written.loc, "reserved");
-        found.push(diagnostic.help("choose another name"));
+        found.push(diagnostic.help("name another alias"));
         return None;
     }
     let alias = check::parse(&Located::new(full.as_str(), written.loc), found)?;
     Some(Located::new(alias, written.loc))
 }
 
-/// The aliases that the keys of one target claim.
+/// The aliases that the keys of one target claim, and those that they give up.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
     taken: BTreeMap<AliasName, Loc>,
+    removed: Vec<Located<AliasName>>,
 }
 
 impl Claims {
@@ -74,6 +95,25 @@ impl Claims {
             } else {
                 self.taken.insert(alias.value.clone(), alias.loc);
             }
+        }
+    }
+
+    /// Takes the aliases that a key gives up.
+    pub(super) fn give_up(&mut self, aliases: &[Located<AliasName>]) {
+        self.removed.extend(aliases.iter().cloned());
+    }
+
+    /// Reports aliases that are given up and claimed as well, by whatever key of the target.
+    pub(super) fn check_removed(&self, found: &mut Diagnostics) {
+        for removed in &self.removed {
+            let Some(claimed) = self.taken.get(&removed.value) else { continue };
+            let message = format!("`{}` is declared and to be removed", removed.value);
+            found.push(
+                Diagnostic::error(Code::AliasConflict, message)
+                    .label(removed.loc, "removed here")
+                    .label(*claimed, "declared here")
+                    .help("keep one of the two: an alias that another key declares is moved, not removed"),
+            );
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Checks that several tables share: names, numbers, lengths, context keys, references.
 
-use crate::desired::{Delegation, DeletionWindow, RotationPeriod, Separation};
+use crate::desired::{Delegation, DeletionWindow, RotationPeriod, Separation, TagReach};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::ids::IdError;
 use crate::manifest::raw::List;
@@ -55,6 +55,24 @@ pub(super) fn window(days: i64, loc: Loc, found: &mut Diagnostics) -> Option<Del
         found.push(Diagnostic::error(Code::DeletionWaitRange, message).label(loc, "out of range"));
     }
     window
+}
+
+/// The longest rest of a retired key: ten years.
+const LONGEST_SOAK: u16 = 3_650;
+
+/// Returns the rest of a retired key in days, and reports a number that is none.
+pub(super) fn soak(days: i64, loc: Loc, found: &mut Diagnostics) -> Option<u16> {
+    let soak = u16::try_from(days).ok().filter(|days| *days <= LONGEST_SOAK);
+    if soak.is_none() {
+        let message = format!("a retired key rests 0 to {LONGEST_SOAK} days, not {days}");
+        found.push(Diagnostic::error(Code::SoakRange, message).label(loc, "out of range"));
+    }
+    soak
+}
+
+/// Returns which tags are removed, as `tags_exclusive` says.
+pub(super) fn tag_reach(exclusive: Option<&Sp<bool>>) -> TagReach {
+    if exclusive.is_some_and(|exclusive| *exclusive.get()) { TagReach::All } else { TagReach::Declared }
 }
 
 /// Returns the context keys of a list with their places, and reports empty ones.

@@ -4,6 +4,7 @@ use super::check;
 use crate::desired::{Delegation, DeletionWindow, RotationPeriod, Separation};
 use crate::diag::Diagnostics;
 use crate::ids::{AccountId, ClassName};
+use crate::kms::Origin;
 use crate::manifest::raw::RawClass;
 use crate::manifest::read::{Declarations, Declared};
 use crate::services::Service;
@@ -29,6 +30,12 @@ pub(super) struct Class {
     pub(super) required_context: BTreeMap<String, Loc>,
     /// The separation.
     pub(super) separation: Option<Located<Separation>>,
+    /// The origins of key material.
+    pub(super) origins: Option<Located<BTreeSet<Origin>>>,
+    /// Whether keys may be multi-Region keys.
+    pub(super) multi_region: Option<Located<bool>>,
+    /// The shortest rest of a retired key, in days.
+    pub(super) soak_days: Option<Located<u16>>,
 }
 
 impl Class {
@@ -70,6 +77,14 @@ fn resolve_class(name: &str, declared: &Declared<RawClass>, found: &mut Diagnost
         let each = accounts.get().iter().filter_map(|account| check::parse(&declared.text(account), found));
         Located::new(each.collect(), declared.at(accounts))
     });
+    let origins = raw.origins.as_ref().map(|origins| {
+        let set = origins.get().iter().map(|origin| origin.get().0).collect();
+        Located::new(set, declared.at(origins))
+    });
+    let soak_days = raw.soak_days.as_ref().and_then(|days| {
+        let loc = declared.at(days);
+        check::soak(*days.get(), loc, found).map(|days| Located::new(days, loc))
+    });
     let class = Class {
         name,
         delegation: raw.iam_delegation.as_ref().map(|value| Located::new(value.get().0, declared.at(value))),
@@ -79,6 +94,9 @@ fn resolve_class(name: &str, declared: &Declared<RawClass>, found: &mut Diagnost
         accounts,
         required_context: check::context_keys(declared, raw.required_context.as_ref(), found),
         separation: raw.separation.as_ref().map(|value| Located::new(value.get().0, declared.at(value))),
+        origins,
+        multi_region: raw.multi_region.as_ref().map(|value| Located::new(*value.get(), declared.at(value))),
+        soak_days,
     };
     if let (Some(separation), Some(delegation)) = (&class.separation, &class.delegation) {
         check::enforceable(*separation, delegation.value, delegation.loc, found);

@@ -1,24 +1,34 @@
 //! Keys in one target: who administers, deletes, reads and uses them, their aliases and tags.
 
 use super::account::AccountBook;
-use super::alias::{Claims, resolve_aliases};
+use super::alias::{Claims, resolve_aliases, resolve_removed};
 use super::check;
 use super::class::Class;
 use super::duties::{Keeper, check_admins, check_separation, check_verifier};
 use super::placeholder::{Passing, Values};
 use super::places;
 use super::principal::{Home, Position};
+use super::succession::{Adopted, resolve_adoption, resolve_moved_from};
 use super::tags::{WrittenTags, resolve_tags};
 use super::terms::{Terms, below_floor};
 use super::user::resolve_users;
-use crate::desired::{DesiredKey, KeyAdmin, KeyMaterial, KeyPlaces, Principal, TagReach, Takeover, Topology};
+use crate::desired::{Adoption, DesiredKey, KeyAdmin, KeyMaterial, KeyPlaces, Principal, Takeover, Topology};
 use crate::diag::Diagnostics;
-use crate::ids::{AccountId, KeyName};
+use crate::ids::{AccountId, AliasName, KeyName, Region};
 use crate::manifest::raw::{List, RawKey};
 use crate::manifest::read::{Declared, tag_places};
 use crate::source::{Loc, Located};
 use crate::text;
 use std::collections::BTreeSet;
+
+/// What the keys of one target claim, so that no two of them claim the same.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    /// Aliases.
+    pub(super) claims: Claims,
+    /// Existing keys.
+    pub(super) adopted: Adopted,
+}
 
 /// A key, before it is looked at in a target.
 #[derive(Debug)]
@@ -46,8 +56,14 @@ pub(super) struct Site<'a> {
     pub(super) deployers: &'a [Located<Principal>],
 }
 
-/// Returns a key as wanted in a target.
-pub(super) fn resolve_key(key: &Key<'_>, site: Site<'_>, claims: &mut Claims, found: &mut Diagnostics) -> DesiredKey {
+/// Returns a key as wanted in a target, which has one of its family, in these Regions.
+pub(super) fn resolve_key(
+    key: &Key<'_>,
+    (topology, regions): (&Topology, &BTreeSet<Region>),
+    site: Site<'_>,
+    ledger: &mut Ledger,
+    found: &mut Diagnostics,
+) -> DesiredKey {
     let Key { name, declared, raw, terms } = key;
     let home = Home { values: site.values, roles: &site.book.roles };
     let list = |list: &List<String>, position, found: &mut Diagnostics| {
@@ -76,8 +92,9 @@ pub(super) fn resolve_key(key: &Key<'_>, site: Site<'_>, claims: &mut Claims, fo
         let guests = users.chain(auditors.iter().map(|auditor| (&auditor.value, auditor.loc)));
         check_accounts(guests, &site.values.account, class, found);
     }
-    let aliases = resolve_aliases(declared, raw, name, site.values, found);
-    claims.take(&aliases, found);
+    let spec = raw.spec.as_ref().map(|spec| declared.at(spec));
+    terms.substance.check_place(spec, site.values, found);
+    let Claimed { aliases, removed, adopt } = claim(key, topology, site.values, ledger, found);
     let own = raw.tags.as_ref().map(|tags| tag_places(declared.loc.source, tags.get())).unwrap_or_default();
     DesiredKey {
         name: name.clone(),
@@ -94,15 +111,16 @@ pub(super) fn resolve_key(key: &Key<'_>, site: Site<'_>, claims: &mut Claims, fo
         class: terms.class.get().map(|class| class.name.clone()),
         description: resolve_description(key, site.values, found),
         aliases,
-        remove_aliases: BTreeSet::new(),
-        takeover: Takeover::Never,
+        remove_aliases: removed.into_iter().map(|alias| alias.value).collect(),
+        takeover: takeover(raw),
         lifecycle: terms.lifecycle,
-        soak_days: 30,
-        topology: Topology::Single,
-        moved_from: None,
-        adopt: None,
-        tag_reach: TagReach::Declared,
-        material: KeyMaterial::Symmetric { rotation: terms.rotation, newer_than: None },
+        soak_days: terms.soak_days,
+        topology: topology.clone(),
+        family: regions.clone(),
+        moved_from: resolve_moved_from(declared, raw, found),
+        adopt,
+        tag_reach: check::tag_reach(raw.tags_exclusive.as_ref()),
+        material: material_in(&terms.material, topology),
         admins: admins.into_iter().map(|admin| KeyAdmin(admin.value)).collect(),
         deleters: deleters.into_iter().map(|deleter| deleter.value).collect(),
         auditors: auditors.into_iter().map(|auditor| auditor.value).collect(),
@@ -113,6 +131,42 @@ pub(super) fn resolve_key(key: &Key<'_>, site: Site<'_>, claims: &mut Claims, fo
         delegation: terms.delegation.value,
         deletion_window: terms.window,
         tags: resolve_tags(site.tags, &own, site.values, declared.loc, found),
+    }
+}
+
+/// What a key claims in a target.
+struct Claimed {
+    aliases: Vec<Located<AliasName>>,
+    removed: Vec<Located<AliasName>>,
+    adopt: Option<Located<Adoption>>,
+}
+
+/// Enters what a key claims in the target's ledger.
+fn claim(key: &Key<'_>, topology: &Topology, values: &Values, ledger: &mut Ledger, found: &mut Diagnostics) -> Claimed {
+    let Key { name, declared, raw, .. } = key;
+    let aliases = resolve_aliases(declared, raw, name, values, found);
+    ledger.claims.take(&aliases, found);
+    let removed = resolve_removed(declared, raw, values, found);
+    ledger.claims.give_up(&removed);
+    let adopt = resolve_adoption(declared, raw, topology, values, found);
+    if let Some(adopt) = &adopt {
+        ledger.adopted.take(adopt, found);
+    }
+    Claimed { aliases, removed, adopt }
+}
+
+fn takeover(raw: &RawKey) -> Takeover {
+    let asked = raw.takeover.as_ref().is_some_and(|asked| *asked.get());
+    if asked { Takeover::Asked } else { Takeover::Never }
+}
+
+/// Returns the material as one of a family has it: KMS rotates the primary alone.
+fn material_in(material: &KeyMaterial, topology: &Topology) -> KeyMaterial {
+    match (material, topology) {
+        (KeyMaterial::Symmetric { rotation, .. }, Topology::Replica { .. }) => {
+            KeyMaterial::Symmetric { rotation: *rotation, newer_than: None }
+        }
+        (material, Topology::Single | Topology::Primary { .. } | Topology::Replica { .. }) => material.clone(),
     }
 }
 

@@ -49,7 +49,7 @@ impl Position {
     fn kinds(self) -> &'static [RoleKind] {
         match self {
             Self::Admin => &[RoleKind::KeyAdmin],
-            // Deletion is never implied by administration, but an administrator may be named for it.
+            // Deletion is never implied by administration or deployment, but whoever does either may be named for it.
             Self::Deleter => &[RoleKind::KeyDeleter, RoleKind::KeyAdmin, RoleKind::Deployer],
             Self::Auditor | Self::Planner => &[RoleKind::KeyAuditor],
             Self::User => &[RoleKind::KeyUser],

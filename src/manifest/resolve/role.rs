@@ -158,6 +158,7 @@ fn refuse_unmanaged_fields(declared: &Declared<RawRole>, raw: &RawRole, arn: &Sp
         ("max_session_minutes", raw.max_session_minutes.as_ref().map(|value| declared.at(value))),
         ("permissions_boundary", raw.permissions_boundary.as_ref().map(|value| declared.at(value))),
         ("tags", raw.tags.as_ref().map(|value| declared.at(value))),
+        ("tags_exclusive", raw.tags_exclusive.as_ref().map(|value| declared.at(value))),
         ("accounts", raw.accounts.as_ref().map(|value| declared.at(value))),
     ];
     for (field, loc) in fields {

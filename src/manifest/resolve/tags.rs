@@ -9,8 +9,8 @@ use crate::source::{Loc, Located};
 use crate::text;
 use std::collections::BTreeMap;
 
-/// The tags that keywright writes itself: stack, key, owner, claim.
-const RESERVED: usize = 4;
+/// The tags that keywright writes itself: stack, key, owner, claim, and on a retired key the day.
+const RESERVED: usize = 5;
 
 /// Tags as written, by key.
 pub(super) type WrittenTags = BTreeMap<String, TagPlace>;

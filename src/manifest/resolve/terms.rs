@@ -2,21 +2,21 @@
 
 use super::check;
 use super::class::{Class, Classes};
-use crate::desired::{Delegation, DeletionWindow, KeyLifecycle, Rotation, RotationPeriod, Separation};
+use super::family::multi_region;
+use super::material::{Substance, resolve_substance};
+use super::rotation::resolve_rotation;
+use crate::desired::{Delegation, DeletionWindow, KeyLifecycle, KeyMaterial, Separation};
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::kms::{KeyShape, KeySpec, KeyUsage};
-use crate::manifest::raw::{RawKey, RawRotation};
+use crate::kms::KeyShape;
+use crate::manifest::raw::RawKey;
 use crate::manifest::read::Declared;
-use crate::manifest::spanned::Sp;
 use crate::services::Service;
 use crate::source::{Loc, Located};
 use crate::text;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How often a key rotates where neither it nor its class says so.
-///
-/// <https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html>
-const USUAL_ROTATION: i64 = crate::kms::ROTATION_DAYS_DEFAULT as i64;
+/// How many days a retired key rests where neither it nor its class says so.
+const USUAL_SOAK: u16 = 30;
 
 /// The class that a key names.
 #[derive(Debug, Clone, Copy)]
@@ -44,8 +44,12 @@ impl<'a> ClassOf<'a> {
 pub(super) struct Terms<'a> {
     /// The class.
     pub(super) class: ClassOf<'a>,
-    /// What the key is, which decides what its users can do.
-    pub(super) shape: KeyShape,
+    /// What the key is, which decides what its users can do; `None` where that is reported already.
+    pub(super) shape: Option<KeyShape>,
+    /// What it is made of.
+    pub(super) substance: Substance,
+    /// The same with its rotation, as wanted.
+    pub(super) material: KeyMaterial,
     /// The delegation and the place that decides it.
     pub(super) delegation: Located<Delegation>,
     /// The separation.
@@ -56,10 +60,10 @@ pub(super) struct Terms<'a> {
     pub(super) services: Located<BTreeSet<Service>>,
     /// The context keys that direct use must carry, each with its place.
     pub(super) required_context: BTreeMap<String, Loc>,
-    /// Automatic rotation.
-    pub(super) rotation: Rotation,
     /// The wait before deletion.
     pub(super) window: DeletionWindow,
+    /// How long it rests once retired, in days.
+    pub(super) soak_days: u16,
     /// Whether it is in use.
     pub(super) lifecycle: KeyLifecycle,
 }
@@ -79,19 +83,22 @@ pub(super) fn resolve_terms<'a>(
     if let Some(separation) = separation.filter(|_| !contradiction) {
         check::enforceable(separation, delegation.value, delegation.loc, found);
     }
-    let mut required_context = class.get().map(|class| class.required_context.clone()).unwrap_or_default();
-    required_context.extend(check::context_keys(declared, raw.required_context.as_ref(), found));
-    let spec = raw.spec.as_ref().map_or(KeySpec::SymmetricDefault, |spec| spec.get().0);
+    let substance = resolve_substance(declared, raw, class, found);
+    substance.check_regions(multi_region(declared, raw), found);
+    let shape = substance.shape();
+    let (rotation, newer_than) = resolve_rotation(declared, raw, class, shape, found);
     Terms {
         class,
-        shape: KeyShape::new(spec, spec.only_usage().unwrap_or(KeyUsage::EncryptDecrypt)),
+        shape,
+        material: substance.material(rotation, newer_than),
+        substance,
         delegation,
         separation: separation.map_or(Separation::Advised, |separation| separation.value),
         separation_place: separation.map(|separation| separation.loc),
-        services: resolve_services(declared, raw, class, found),
-        required_context,
-        rotation: resolve_rotation(declared, raw, class, found),
+        services: resolve_services(declared, raw, class, shape, found),
+        required_context: resolve_required_context(declared, raw, class, shape, found),
         window: resolve_window(declared, raw, class, found),
+        soak_days: resolve_soak(declared, raw, class, found),
         lifecycle: raw.state.as_ref().map_or(KeyLifecycle::Enabled, |state| state.get().0),
     }
 }
@@ -177,9 +184,14 @@ fn resolve_services(
     declared: &Declared<RawKey>,
     raw: &RawKey,
     class: ClassOf<'_>,
+    shape: Option<KeyShape>,
     found: &mut Diagnostics,
 ) -> Located<BTreeSet<Service>> {
     let Some(services) = &raw.services else { return Located::new(BTreeSet::new(), declared.loc) };
+    if let Some(shape) = shape.filter(|shape| !shape.encrypts_symmetrically()) {
+        found.push(service_unfit("services", declared.at(services), shape));
+        return Located::new(BTreeSet::new(), declared.at(services));
+    }
     if let Some((class, floor)) = class.get().and_then(|class| Some((class, class.services.as_ref()?))) {
         for service in services.get().iter().filter(|service| !floor.value.contains(&service.get().0)) {
             let name = service.get().0;
@@ -191,64 +203,43 @@ fn resolve_services(
     Located::new(services.get().iter().map(|service| service.get().0).collect(), declared.at(services))
 }
 
-fn resolve_rotation(
+/// Returns the context keys that direct use must carry: those of the key, which must be able to carry one, and those of
+/// the class, which bind symmetric use alone.
+fn resolve_required_context(
     declared: &Declared<RawKey>,
     raw: &RawKey,
     class: ClassOf<'_>,
+    shape: Option<KeyShape>,
     found: &mut Diagnostics,
-) -> Rotation {
-    let floor = class.get().and_then(|class| Some((class, class.rotation?)));
-    let own = raw.rotation.as_ref().and_then(|rotation| own_rotation(declared, rotation, found));
-    let usual = floor.map(|(_, floor)| floor.value).or(RotationPeriod::from_days(USUAL_ROTATION));
-    let Some(own) = own else { return usual.map_or(Rotation::Off, Rotation::Every) };
-    if let Some((class, floor)) = floor {
-        let label = match own.value {
-            Rotation::Off => Some("never rotates".to_owned()),
-            Rotation::Every(period) if period > floor.value => Some(text::plural(usize::from(period.days()), "day")),
-            Rotation::Every(_) => None,
-        };
-        if let Some(label) = label {
-            let message = format!("the key rotates less often than class `{}` demands", class.name);
-            let limit = format!("every {} at least", text::plural(usize::from(floor.value.days()), "day"));
-            found.push(below_floor(message, (own.loc, label), (floor.loc, limit), class));
+) -> BTreeMap<String, Loc> {
+    let own = check::context_keys(declared, raw.required_context.as_ref(), found);
+    if let Some(shape) = shape.filter(|shape| !shape.encrypts_symmetrically()) {
+        if let Some(list) = &raw.required_context {
+            found.push(context_unfit("required_context", declared.at(list), shape));
         }
+        return BTreeMap::new();
     }
-    own.value
+    let mut required = class.get().map(|class| class.required_context.clone()).unwrap_or_default();
+    required.extend(own);
+    required
 }
 
-/// Returns the rotation that a key states: exactly one of the alternatives.
-fn own_rotation(
-    declared: &Declared<RawKey>,
-    rotation: &Sp<RawRotation>,
-    found: &mut Diagnostics,
-) -> Option<Located<Rotation>> {
-    let alternatives = "write `{ every_days = 365 }` or `{ off = true }`";
-    match (&rotation.get().every_days, &rotation.get().off) {
-        (Some(days), None) => {
-            let loc = declared.at(days);
-            check::rotation(*days.get(), loc, found).map(|period| Located::new(Rotation::Every(period), loc))
-        }
-        (None, Some(off)) if *off.get() => Some(Located::new(Rotation::Off, declared.at(off))),
-        (None, Some(off)) => {
-            found.push(check::invalid("`off` can only be `true`", declared.at(off), "says nothing", alternatives));
-            None
-        }
-        (Some(days), Some(off)) => {
-            let diagnostic = Diagnostic::error(Code::InvalidValue, "`rotation` takes one of `every_days` and `off`")
-                .label(declared.at(days), "this one")
-                .label(declared.at(off), "or this one");
-            found.push(diagnostic.help(alternatives));
-            None
-        }
-        (None, None) => {
-            if !declared.suspect {
-                let message = "`rotation` says nothing";
-                let diagnostic = Diagnostic::error(Code::MissingField, message);
-                found.push(diagnostic.label(declared.at(rotation), "an empty table").help(alternatives));
-            }
-            None
-        }
-    }
+/// Returns the error for an encryption context of a key whose use carries none.
+///
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html>
+pub(super) fn context_unfit(field: &str, loc: Loc, shape: KeyShape) -> Diagnostic {
+    let message = format!("the use of a key of {} carries no encryption context", shape.spec);
+    Diagnostic::error(Code::ContextUnfit, message)
+        .label(loc, "could never match")
+        .help(format!("leave `{field}` out: only symmetric encryption keys have an encryption context"))
+}
+
+/// Returns the error for AWS services at a key that they do not take.
+pub(super) fn service_unfit(field: &str, loc: Loc, shape: KeyShape) -> Diagnostic {
+    let message = format!("AWS services do not take keys of {}", shape.spec);
+    Diagnostic::error(Code::ServiceUnfit, message)
+        .label(loc, "cannot use the key")
+        .help(format!("leave `{field}` out: services encrypt with symmetric encryption keys alone"))
 }
 
 fn resolve_window(
@@ -269,4 +260,19 @@ fn resolve_window(
         found.push(below_floor(message, own, (floor.loc, limit), class));
     }
     window
+}
+
+fn resolve_soak(declared: &Declared<RawKey>, raw: &RawKey, class: ClassOf<'_>, found: &mut Diagnostics) -> u16 {
+    let floor = class.get().and_then(|class| Some((class, class.soak_days?)));
+    let usual = floor.map_or(USUAL_SOAK, |(_, floor)| floor.value);
+    let Some(days) = &raw.soak_days else { return usual };
+    let loc = declared.at(days);
+    let Some(soak) = check::soak(*days.get(), loc, found) else { return usual };
+    if let Some((class, floor)) = floor.filter(|(_, floor)| soak < floor.value) {
+        let message = format!("a retired key would rest for less time than class `{}` demands", class.name);
+        let limit = format!("at least {}", text::plural(usize::from(floor.value), "day"));
+        let own = (loc, text::plural(usize::from(soak), "day"));
+        found.push(below_floor(message, own, (floor.loc, limit), class));
+    }
+    soak
 }

@@ -38,7 +38,7 @@ pub(super) fn make_role(
     let own = raw.tags.as_ref().map(|tags| tag_places(role.declared.loc.source, tags.get())).unwrap_or_default();
     let minutes = raw.max_session_minutes.as_ref().map_or(60, |minutes| *minutes.get());
     Some(DesiredRole {
-        tag_reach: crate::desired::TagReach::Declared,
+        tag_reach: check::tag_reach(raw.tags_exclusive.as_ref()),
         name: role.name.clone(),
         arn: here.known.arn.clone(),
         kind: here.known.kind,

@@ -3,7 +3,7 @@
 use super::check;
 use super::placeholder::Passing;
 use super::principal::{Home, Position};
-use super::terms::Terms;
+use super::terms::{Terms, context_unfit, service_unfit};
 use crate::desired::{DataKeyUse, DesiredUser};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::kms::{Capability, KeyShape};
@@ -39,6 +39,10 @@ fn resolve_user(
     let principal = home.resolve(&declared.text(&user.principal), Position::User, found);
     let capabilities = resolve_capabilities(declared, user, terms.shape, found);
     let context = resolve_context(declared, user, home, found);
+    let unfit = terms.shape.filter(|shape| !shape.encrypts_symmetrically());
+    if let (Some(shape), Some(key)) = (unfit, user.context.iter().flat_map(BTreeMap::keys).next()) {
+        found.push(context_unfit("context", declared.at(key), shape));
+    }
     let access = match &user.via {
         None => {
             require_context(loc, &capabilities, &context, terms, found);
@@ -51,8 +55,12 @@ fn resolve_user(
             }
             let services: BTreeMap<Service, Loc> =
                 via.get().iter().map(|service| (service.get().0, declared.at(service))).collect();
-            check_services(&services, terms, found);
-            check_sent(declared, user, &services, found);
+            if let Some(shape) = unfit {
+                found.push(service_unfit("via", declared.at(via), shape));
+            } else {
+                check_services(&services, terms, found);
+                check_sent(declared, user, &services, found);
+            }
             DataKeyUse::Via { services: services.into_keys().collect(), context }
         }
     };
@@ -62,10 +70,12 @@ fn resolve_user(
 fn resolve_capabilities(
     declared: &Declared<RawKey>,
     user: &RawUser,
-    shape: KeyShape,
+    shape: Option<KeyShape>,
     found: &mut Diagnostics,
 ) -> BTreeSet<Capability> {
-    let Some(can) = &user.can else { return Capability::defaults_for(shape).into_iter().collect() };
+    let Some(can) = &user.can else {
+        return shape.map(Capability::defaults_for).unwrap_or_default().into_iter().collect();
+    };
     if can.get().is_empty() {
         let help = "name capabilities, or leave `can` out for the usual ones";
         found.push(check::invalid("`can` names nothing", declared.at(can), "an empty list", help));
@@ -76,7 +86,7 @@ fn resolve_capabilities(
     can.get().iter().map(|capability| capability.get().0).collect()
 }
 
-fn check_capability(capability: &Located<Capability>, shape: KeyShape, found: &mut Diagnostics) {
+fn check_capability(capability: &Located<Capability>, shape: Option<KeyShape>, found: &mut Diagnostics) {
     let name = capability.value.name();
     if !capability.value.is_for_users() {
         let field = [
@@ -92,13 +102,13 @@ fn check_capability(capability: &Located<Capability>, shape: KeyShape, found: &m
         };
         let diagnostic = Diagnostic::error(Code::CapabilityUnfit, format!("`{name}` is not for users"));
         found.push(diagnostic.label(capability.loc, "not a use of the key").help(help));
-    } else if capability.value.actions(shape).is_empty() {
-        let message = format!("a symmetric encryption key cannot `{name}`");
-        let usual: Vec<&str> = Capability::defaults_for(shape).into_iter().map(Capability::name).collect();
+    } else if let Some(shape) = shape.filter(|shape| capability.value.actions(*shape).is_empty()) {
+        let message = format!("a key of {} for {} cannot `{name}`", shape.spec, shape.usage);
+        let possible: Vec<&str> = Capability::possible_for(shape).into_iter().map(Capability::name).collect();
         found.push(
             Diagnostic::error(Code::CapabilityUnfit, message)
-                .label(capability.loc, "not with SYMMETRIC_DEFAULT")
-                .help(format!("the usual capabilities are {}", text::and_list(&usual))),
+                .label(capability.loc, "not with such a key")
+                .help(format!("it can {}", text::and_list(&possible))),
         );
     }
 }
