@@ -222,7 +222,7 @@ fn source(call: &mut Call<'_>, named: Option<&str>, blob: Option<&[u8]>) -> Resu
     if let Some(named) = named {
         return call.find(named, Naming::Alias);
     }
-    let arn = in_this_region(call, in_blob.ok_or_else(invalid_ciphertext)?);
+    let arn = in_this_region(call, &in_blob.ok_or_else(invalid_ciphertext)?);
     let reachable = arn.region() == call.caller.region && call.state.keys.get(arn.as_str()).is_some();
     if !reachable {
         let message = "The ciphertext refers to a customer master key that does not exist, does not exist in this \
@@ -233,10 +233,10 @@ fn source(call: &mut Call<'_>, named: Option<&str>, blob: Option<&[u8]>) -> Resu
 }
 
 /// Returns the key that a ciphertext names, or its relative in the Region of the call.
-fn in_this_region(call: &Call<'_>, arn: KeyArn) -> KeyArn {
+fn in_this_region(call: &Call<'_>, arn: &KeyArn) -> KeyArn {
     let caller = call.caller;
     let here = KeyArn::new(caller.partition(), &caller.region, &arn.account(), &arn.key_id());
-    related(&arn, &here)
+    related(arn, &here)
 }
 
 /// Returns the ciphertext of a request; an ignored one may be missing or nonsense.

@@ -38,11 +38,12 @@ fn of(bytes: &[u8], since: Timestamp, origin: MaterialOrigin) -> Material {
 /// [`Material::hex`]: crate::sandbox::state::Material::hex
 pub(super) fn bytes(spec: KeySpec) -> Option<Vec<u8>> {
     match spec {
-        KeySpec::SymmetricDefault | KeySpec::Hmac256 => Some(random::bytes(32)),
+        KeySpec::SymmetricDefault | KeySpec::Hmac256 | KeySpec::MlDsa44 | KeySpec::MlDsa65 | KeySpec::MlDsa87 => {
+            Some(random::bytes(32))
+        }
         KeySpec::Hmac224 => Some(random::bytes(28)),
         KeySpec::Hmac384 => Some(random::bytes(48)),
         KeySpec::Hmac512 | KeySpec::MlKem512 | KeySpec::MlKem768 | KeySpec::MlKem1024 => Some(random::bytes(64)),
-        KeySpec::MlDsa44 | KeySpec::MlDsa65 | KeySpec::MlDsa87 => Some(random::bytes(32)),
         KeySpec::Rsa2048 => rsa(KeySize::Rsa2048),
         KeySpec::Rsa3072 => rsa(KeySize::Rsa3072),
         KeySpec::Rsa4096 => rsa(KeySize::Rsa4096),

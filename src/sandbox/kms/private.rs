@@ -5,6 +5,7 @@ use super::find::{Found, Naming};
 use crate::kms::KeySpec;
 use crate::sandbox::call::{Call, with};
 use crate::sandbox::error::ApiError;
+use crate::sandbox::state::Material;
 use std::fmt;
 
 /// A key whose use was admitted.
@@ -26,7 +27,7 @@ pub(super) fn admit(call: &mut Call<'_>, operation: &str, conditions: &[(&str, &
     }
     call.admit(&request, &found)?;
     let key = call.key(&found)?;
-    let (spec, private) = (key.spec, key.current_material().and_then(|material| material.bytes()));
+    let (spec, private) = (key.spec, key.current_material().and_then(Material::bytes));
     Ok(Admitted { spec, private: private.ok_or_else(damaged)?, found })
 }
 
