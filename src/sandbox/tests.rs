@@ -7,6 +7,7 @@ mod grants;
 mod iam;
 mod identities;
 mod import;
+mod key_states;
 mod keys;
 mod pairs;
 mod places;

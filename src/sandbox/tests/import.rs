@@ -25,7 +25,7 @@ fn oaep(public: &[u8], algorithm: &str, plaintext: &[u8]) -> Vec<u8> {
 }
 
 /// Encrypts key material as its owner would.
-fn wrapped(public: &[u8], algorithm: &str, material: &[u8]) -> Blob {
+pub(super) fn wrapped(public: &[u8], algorithm: &str, material: &[u8]) -> Blob {
     if !algorithm.starts_with("RSA_AES_KEY_WRAP") {
         return Blob::new(oaep(public, algorithm, material));
     }
@@ -40,6 +40,18 @@ async fn parameters(client: &Client, key: &str, algorithm: &str, size: &str) -> 
     get.wrapping_algorithm(algorithm.into()).wrapping_key_spec(size.into()).send().await.unwrap()
 }
 
+/// What was given to import with.
+pub(super) struct Given {
+    pub(super) token: Blob,
+    pub(super) public: Vec<u8>,
+}
+
+/// Returns what is needed to import material with the shortest wrapping key.
+pub(super) async fn given(client: &Client, key: &str) -> Given {
+    let given = parameters(client, key, OAEP, "RSA_2048").await;
+    Given { token: given.import_token.unwrap(), public: given.public_key.unwrap().into_inner() }
+}
+
 /// Returns a request that imports material for ever.
 async fn request(client: &Client, key: &str, material: &[u8], algorithm: &str) -> Import {
     let given = parameters(client, key, algorithm, "RSA_3072").await;
@@ -49,7 +61,7 @@ async fn request(client: &Client, key: &str, material: &[u8], algorithm: &str) -
 }
 
 /// Returns a request that imports material of a symmetric or HMAC key for ever.
-pub(super) async fn bringing(client: &Client, key: &str, material: &[u8]) -> Import {
+async fn bringing(client: &Client, key: &str, material: &[u8]) -> Import {
     request(client, key, material, OAEP).await
 }
 
@@ -62,7 +74,7 @@ async fn external(client: &Client, spec: &str, usage: &str) -> String {
     create.send().await.unwrap().key_metadata.unwrap().key_id
 }
 
-pub(super) async fn symmetric(client: &Client) -> String {
+async fn symmetric(client: &Client) -> String {
     external(client, "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT").await
 }
 
