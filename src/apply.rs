@@ -210,6 +210,8 @@ fn not_done(error: &PortError) -> StepResult {
         | PortErrorKind::Invalid
         | PortErrorKind::InvalidCiphertext
         | PortErrorKind::IncorrectKey
+        | PortErrorKind::InvalidSignature
+        | PortErrorKind::InvalidMac
         | PortErrorKind::NotSupported
         | PortErrorKind::Protocol => failed(error),
     }
@@ -241,6 +243,8 @@ fn help(error: &PortError) -> &'static str {
         | PortErrorKind::Invalid
         | PortErrorKind::InvalidCiphertext
         | PortErrorKind::IncorrectKey
+        | PortErrorKind::InvalidSignature
+        | PortErrorKind::InvalidMac
         | PortErrorKind::NotSupported
         | PortErrorKind::Protocol => "run apply again: it continues where this run stopped",
     }

@@ -1,6 +1,7 @@
 //! What AWS KMS is made of, as data: actions, capabilities, specs, states, limits and quotas.
 
 mod action;
+mod algorithm;
 mod capability;
 mod condition;
 mod limit;
@@ -10,6 +11,9 @@ mod state;
 mod table;
 
 pub use action::{Access, ActionScope, GRANT_OPERATIONS, KmsAction, RESOURCE_CONDITION_KEYS, Reach};
+pub use algorithm::{
+    EncapsulationAlgorithm, EncryptionAlgorithm, KeyAgreementAlgorithm, MacAlgorithm, SigningAlgorithm,
+};
 pub use capability::{Capability, UnknownCapability};
 pub use condition::{
     GLOBAL_CONDITION_KEYS, MULTI_VALUED_CONDITION_KEYS, OLD_CONDITION_KEYS, UNPLACED_CONDITION_KEYS,
