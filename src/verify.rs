@@ -152,8 +152,7 @@ where
     let mut probes = Vec::new();
     for target in &targets {
         let probing: Vec<_> = target.job.keys().into_iter().map(|key| probe_key(target, key, &targets)).collect();
-        let found: Vec<Vec<Probe>> =
-            futures::stream::iter(probing).buffered(job.parallel.max(1)).collect().await;
+        let found: Vec<Vec<Probe>> = futures::stream::iter(probing).buffered(job.parallel.max(1)).collect().await;
         probes.extend(target.canary.iter().cloned().chain(found.into_iter().flatten()));
     }
     VerifyReport { probes }
@@ -169,11 +168,7 @@ where
     Prepared { job, assumer, enforced, canary }
 }
 
-async fn probe_key<C, M>(
-    prepared: &Prepared<'_, C, M>,
-    key: &DesiredKey,
-    all: &[Prepared<'_, C, M>],
-) -> Vec<Probe>
+async fn probe_key<C, M>(prepared: &Prepared<'_, C, M>, key: &DesiredKey, all: &[Prepared<'_, C, M>]) -> Vec<Probe>
 where
     C: Crypto + KeyReader + CallerReader + RoleAssumer<Assumed = C> + Forwarding + Sync,
     M: Clock + Randomness + Sync,

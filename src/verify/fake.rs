@@ -1,9 +1,9 @@
 //! A KMS in memory that decides by `access`, and can be made to err in the ways that the self-test must notice.
 
-use crate::access::{Guardrails, KeyFacts, PrincipalFacts, PrincipalType, Request, decide};
-use crate::ids::{AliasName, KeyArn, KeyId, KeyStoreId, PrincipalArn, RoleArn};
 use super::local::{self, Opinion, Signer};
+use crate::access::{Guardrails, KeyFacts, PrincipalFacts, PrincipalType, Request, decide};
 use crate::desired::KeyKind;
+use crate::ids::{AliasName, KeyArn, KeyId, KeyStoreId, PrincipalArn, RoleArn};
 use crate::kms::{EncryptionAlgorithm, KeySpec, KeyState, KeyUsage, MacAlgorithm, SigningAlgorithm};
 use crate::live::{Caller, KeyMetadata, LiveGrant, LiveKeyStore, LiveRotation, LiveRotations, LiveUsage};
 use crate::policy::PolicyDocument;
@@ -71,13 +71,17 @@ pub(super) struct Shared {
     wrapped: Mutex<BTreeMap<Vec<u8>, Wrapped>>,
     /// What was derived, encapsulated and generated.
     secrets: Mutex<Vec<Vec<u8>>>,
+    /// Tells the ciphertexts of one world from those of another.
+    salt: [u8; 8],
     count: AtomicU64,
 }
 
 impl Shared {
     pub(super) fn new(kinds: impl IntoIterator<Item = (KeyId, KeyKind)>) -> Arc<Self> {
         let materials = kinds.into_iter().map(|(id, kind)| (id, material(kind))).collect();
-        Arc::new(Self { materials, ..Self::default() })
+        let mut salt = [0; 8];
+        aws_lc_rs::rand::fill(&mut salt).unwrap();
+        Arc::new(Self { materials, salt, ..Self::default() })
     }
 
     fn keep(&self, secret: &[u8]) -> SecretBytes {
@@ -90,6 +94,8 @@ fn material(kind: KeyKind) -> Material {
     use aws_lc_rs::rsa::KeySize;
     let spec = kind.spec();
     match kind.usage() {
+        // No library here has it: every use of such a key is refused.
+        _ if spec == KeySpec::Sm2 => Material::Symmetric,
         KeyUsage::EncryptDecrypt if spec.is_asymmetric() => {
             let size = match spec {
                 KeySpec::Rsa2048 => KeySize::Rsa2048,
@@ -104,7 +110,7 @@ fn material(kind: KeyKind) -> Material {
         KeyUsage::SignVerify => Material::Signer(Signer::generate(spec).unwrap()),
         KeyUsage::GenerateVerifyMac => {
             let algorithm = local::hmac_of(spec.mac_algorithms()[0]);
-            Material::Hmac(hmac::Key::new(algorithm, b"the key of the fake"))
+            Material::Hmac(hmac::Key::generate(algorithm, &aws_lc_rs::rand::SystemRandom::new()).unwrap())
         }
         KeyUsage::KeyAgreement => {
             let curve = match spec {
@@ -196,7 +202,8 @@ impl Fake {
     fn wrap(&self, key: &KeyId, plaintext: &[u8], context: &EncryptionContext) -> Vec<u8> {
         let count = self.world.shared.count.fetch_add(1, Ordering::SeqCst);
         let mut ciphertext = count.to_be_bytes().to_vec();
-        ciphertext.extend([0x5a; 24]);
+        ciphertext.extend(self.world.shared.salt);
+        ciphertext.extend([0x5a; 16]);
         let wrapped = Wrapped { key: key.clone(), context: context.clone(), plaintext: plaintext.to_vec() };
         self.world.shared.wrapped.lock().unwrap().insert(ciphertext.clone(), wrapped);
         ciphertext
@@ -260,9 +267,7 @@ impl Crypto for Fake {
     async fn encrypt(&self, key: &KeyId, plaintext: &SecretBytes, cipher: Cipher<'_>) -> PortResult<Vec<u8>> {
         self.admit("kms:Encrypt", key, context(cipher))?;
         match (cipher, &self.world.shared.materials[key]) {
-            (Cipher::Symmetric(context), Material::Symmetric) => {
-                Ok(self.wrap(key, plaintext.expose_secret(), context))
-            }
+            (Cipher::Symmetric(context), Material::Symmetric) => Ok(self.wrap(key, plaintext.expose_secret(), context)),
             (Cipher::Public(algorithm), Material::Rsa(_, public)) => {
                 Ok(local::encrypt(public, algorithm, plaintext.expose_secret()).unwrap())
             }
@@ -336,11 +341,8 @@ impl Crypto for Fake {
             return error(PortErrorKind::NotSupported, "kms:Verify");
         };
         let spec: KeySpec = self.world.keys[key].key_spec.parse().unwrap();
-        let pure = if algorithm == SigningAlgorithm::Ed25519PhSha512 {
-            SigningAlgorithm::Ed25519Sha512
-        } else {
-            algorithm
-        };
+        let pure =
+            if algorithm == SigningAlgorithm::Ed25519PhSha512 { SigningAlgorithm::Ed25519Sha512 } else { algorithm };
         let message = signed(algorithm, message);
         let valid = local::check(spec, pure, &signer.public(), (&message, signature)) == Opinion::Valid;
         if valid || self.world.fault == Fault::VerifiesAll {

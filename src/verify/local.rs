@@ -5,7 +5,9 @@ use crate::ports::Encapsulated;
 use crate::secret::SecretBytes;
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, PublicEncryptingKey};
-use aws_lc_rs::signature::{self, EcdsaKeyPair, ECDSA_P256_SHA256_ASN1_SIGNING, UnparsedPublicKey, VerificationAlgorithm};
+use aws_lc_rs::signature::{
+    self, ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, UnparsedPublicKey, VerificationAlgorithm,
+};
 use aws_lc_rs::{agreement, hmac, kem, rand};
 
 mod signer;
@@ -187,10 +189,7 @@ pub(super) fn encapsulate(spec: KeySpec, public: &[u8]) -> Result<Encapsulated, 
 
 fn encapsulated(key: &kem::EncapsulationKey) -> Option<Encapsulated> {
     let (ciphertext, secret) = key.encapsulate().ok()?;
-    Some(Encapsulated {
-        secret: SecretBytes::new(secret.as_ref().to_vec()),
-        ciphertext: ciphertext.as_ref().to_vec(),
-    })
+    Some(Encapsulated { secret: SecretBytes::new(secret.as_ref().to_vec()), ciphertext: ciphertext.as_ref().to_vec() })
 }
 
 /// Encapsulates a new secret for somebody else, whose private half is gone at once.

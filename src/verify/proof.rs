@@ -1,7 +1,7 @@
 //! Proofs: each kind of key does what it is for, and this side comes to the same; what is altered does not pass.
 
-use super::notes::{Notes, Question};
 use super::cast::Assumer;
+use super::notes::{Notes, Question};
 use super::round_trip;
 use super::specimen::Specimens;
 use super::stage::Stage;

@@ -14,23 +14,25 @@ use std::collections::BTreeMap;
 mod across;
 
 /// Tests a key from its own Region to all others.
-pub(super) async fn run<'a, C, M>(
-    notes: &mut Notes<'_, M>,
-    here: &Stage<'_, 'a, C, M>,
-    all: &[Prepared<'a, C, M>],
-) where
+pub(super) async fn run<'a, C, M>(notes: &mut Notes<'_, M>, here: &Stage<'_, 'a, C, M>, all: &[Prepared<'a, C, M>])
+where
     C: Crypto + KeyReader + CallerReader + RoleAssumer<Assumed = C> + Forwarding + Sync,
     M: Clock + Randomness + Sync,
 {
     let job = here.job;
     for (name, region) in others(job.desired, job.target, here.subject.desired) {
         let prepared = all.iter().find(|prepared| prepared.job.target.name == name);
-        let found = prepared.ok_or_else(|| not_checked(format!("target {name} is not part of this run, or was not read")));
+        let found =
+            prepared.ok_or_else(|| not_checked(format!("target {name} is not part of this run, or was not read")));
         let counterpart = found.and_then(|prepared| Ok((prepared, counterpart(prepared, here.subject)?)));
         match counterpart {
             Err(result) => {
                 let scenario = format!("regions: {} to {region}", job.target.region);
-                notes.note(Question { identity: "caller", scenario: &scenario, expected: Expectation::Allowed }, result, None);
+                notes.note(
+                    Question { identity: "caller", scenario: &scenario, expected: Expectation::Allowed },
+                    result,
+                    None,
+                );
             }
             Ok((prepared, subject)) => {
                 let members = cast::members(&prepared.job, &subject, &prepared.assumer, Wanted::Everybody).await;
@@ -67,7 +69,9 @@ fn counterpart<'a, C, M>(prepared: &Prepared<'a, C, M>, own: &Subject<'_>) -> Re
         return Err(not_checked(format!("target {name} does not declare the key")));
     };
     let subject = subject::find(job.desired, key, job.live).map_err(|unusable| match unusable.result {
-        ProbeResult::Failed { observed } => ProbeResult::Failed { observed: format!("in {}: {observed}", job.target.region) },
+        ProbeResult::Failed { observed } => {
+            ProbeResult::Failed { observed: format!("in {}: {observed}", job.target.region) }
+        }
         ProbeResult::NotChecked { reason } | ProbeResult::Evaluated { reason } => {
             not_checked(format!("in {}: {reason}", job.target.region))
         }

@@ -7,9 +7,7 @@ use super::specimen::Specimens;
 use super::subject::Subject;
 use super::uses::Use;
 use super::{Enforced, TargetJob};
-use crate::ports::{
-    Clock, Crypto, EncryptionContext, Forwarding, KeyReader, PortErrorKind, PortResult, RoleAssumer,
-};
+use crate::ports::{Clock, Crypto, EncryptionContext, Forwarding, KeyReader, PortErrorKind, PortResult, RoleAssumer};
 use crate::report::{Expectation, ProbeResult};
 
 /// Asks about every use of those who would have it, were the key enabled.

@@ -127,7 +127,9 @@ fn check_state(desired: &DesiredKey, metadata: &KeyMetadata, live: &LiveTarget) 
     let later = |what: &str| Standing::Out(ProbeResult::NotChecked { reason: format!("{what} ({state})") });
     match (state, desired.lifecycle) {
         (KeyState::Enabled, KeyLifecycle::Enabled) => Standing::Usable,
-        (KeyState::Disabled, KeyLifecycle::Disabled) => Standing::Resting("the key is disabled, as declared".to_owned()),
+        (KeyState::Disabled, KeyLifecycle::Disabled) => {
+            Standing::Resting("the key is disabled, as declared".to_owned())
+        }
         (KeyState::Disabled, KeyLifecycle::Retired) => {
             Standing::Resting("the key is retired and disabled, as declared".to_owned())
         }
@@ -145,10 +147,7 @@ fn check_state(desired: &DesiredKey, metadata: &KeyMetadata, live: &LiveTarget) 
             Standing::Out(failed(&format!("the state of the key is {state}{}", store(desired, live))))
         }
         (
-            KeyState::Disabled
-            | KeyState::PendingDeletion
-            | KeyState::PendingImport
-            | KeyState::PendingReplicaDeletion,
+            KeyState::Disabled | KeyState::PendingDeletion | KeyState::PendingImport | KeyState::PendingReplicaDeletion,
             _,
         ) => Standing::Out(failed(&format!("the state of the key is {state}"))),
     }

@@ -66,11 +66,16 @@ fn desired() -> DesiredState {
     let mut files = key("files");
     files.users = vec![user(role("app"), usual, direct(&[]))];
     files.delegation = Delegation::RootUser;
-    let mut target = target("prod", "eu-west-1", vec![files, ledger]);
-    target.verifier = Some(role("keywright-verifier"));
-    target.planners.clear();
-    let mut state =
-        state(vec![target], ROLES.iter().map(|(name, kind)| managed(name, *kind, Trust::default())).collect());
+    stated(vec![target("prod", "eu-west-1", vec![files, ledger])])
+}
+
+/// A stack of some targets, all of whose roles are verifiable.
+fn stated(mut targets: Vec<DesiredTarget>) -> DesiredState {
+    for target in &mut targets {
+        target.verifier = Some(role("keywright-verifier"));
+        target.planners.clear();
+    }
+    let mut state = state(targets, ROLES.iter().map(|(name, kind)| managed(name, *kind, Trust::default())).collect());
     for known in state.accounts[0].known_roles.values_mut() {
         known.verifiable = Verifiable::Yes;
     }
@@ -170,12 +175,19 @@ impl Scene {
         let shared = Shared::new(kinds());
         let world = |live: &LiveTarget| {
             let shared = if self.apart { Shared::new(kinds()) } else { Arc::clone(&shared) };
-            Fake { world: Arc::new(self.world(live, shared)), who: PrincipalFacts::from_arn(&live.caller.arn), via: None }
+            Fake {
+                world: Arc::new(self.world(live, shared)),
+                who: PrincipalFacts::from_arn(&live.caller.arn),
+                via: None,
+            }
         };
         let connections: Vec<Fake> = lives.iter().map(world).collect();
         let targets: Vec<VerifyTarget<'_, Fake>> = (self.state.targets.iter().zip(lives).zip(&connections))
-            .map(|((target, live), connection)| {
-                VerifyTarget { target, live, connection, enforcement: self.enforcement.clone() }
+            .map(|((target, live), connection)| VerifyTarget {
+                target,
+                live,
+                connection,
+                enforcement: self.enforcement.clone(),
             })
             .collect();
         let told = Mutex::new(0_usize);
@@ -457,7 +469,8 @@ async fn keys_that_are_missing_resting_or_not_ours_are_said_to_be() {
     let mut foreign = live(&scene.state, &[]);
     foreign.keys[0].tags = Observed::Known(BTreeMap::new());
     let mut resting = live(&scene.state, &[]);
-    resting.keys[0].metadata = Observed::Known(KeyMetadata { state: KeyState::PendingDeletion, ..metadata(KeyKind::SYMMETRIC) });
+    resting.keys[0].metadata =
+        Observed::Known(KeyMetadata { state: KeyState::PendingDeletion, ..metadata(KeyKind::SYMMETRIC) });
     let mut unreadable = live(&scene.state, &[]);
     unreadable.keys[0].metadata = Observed::Denied { action: "kms:DescribeKey".to_owned(), message: "no".to_owned() };
     for (live, text, fails) in [

@@ -197,13 +197,7 @@ impl Connection {
         self.gate.send(GENERATE_MAC, request).await.map(drop)
     }
 
-    async fn dry_verify_mac(
-        &self,
-        key: &str,
-        algorithm: MacAlgorithm,
-        message: &[u8],
-        mac: &[u8],
-    ) -> PortResult<()> {
+    async fn dry_verify_mac(&self, key: &str, algorithm: MacAlgorithm, message: &[u8], mac: &[u8]) -> PortResult<()> {
         let request = || {
             self.kms
                 .verify_mac()

@@ -84,6 +84,7 @@ async fn unequal<C: Crypto + Sync, M: Clock + Sync>(
         Ok(answer) => negative(answer, PortErrorKind::InvalidCiphertext, SAME),
         Err(result) => result.clone(),
     };
-    let question = crate::verify::notes::Question { identity: &asked.identity, scenario, expected: Expectation::Refused };
+    let question =
+        crate::verify::notes::Question { identity: &asked.identity, scenario, expected: Expectation::Refused };
     notes.note(question, result, asked.latency);
 }

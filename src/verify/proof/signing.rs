@@ -93,6 +93,10 @@ fn on_this_side<C, M: Clock + Sync>(
                 }
             },
         };
+        let untold = matches!(result, ProbeResult::NotChecked { .. });
         here(notes, identity, (&format!("signing: {what} ({algorithm})"), expected), result);
+        if untold {
+            return;
+        }
     }
 }

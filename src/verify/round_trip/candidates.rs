@@ -1,6 +1,6 @@
 //! In whose name the envelope can run: the caller, then the declared users by name, directly or through a service.
 
-use super::{Delegation, Enforced, Member, PrincipalFacts, Subject, Use, TargetJob, context, judge};
+use super::{Delegation, Enforced, Member, PrincipalFacts, Subject, TargetJob, Use, context, judge};
 use crate::access::KeyFacts;
 use crate::desired::DataKeyUse;
 use crate::ports::{EncryptionContext, Forwarding};
@@ -135,7 +135,8 @@ fn callers<'a, C, M>(
     let contexts = own.map(|member| picked(&member.duty, subject)).filter(|contexts| !contexts.is_empty());
     let candidate = |context: EncryptionContext| {
         let certain = way(aim, &context, None, &facts, subject).map(|making| (Certainty::Certain, making));
-        let (certainty, making) = certain.or_else(|| aim.ways().first().filter(|_| open).map(|way| (Certainty::Perhaps, *way)))?;
+        let (certainty, making) =
+            certain.or_else(|| aim.ways().first().filter(|_| open).map(|way| (Certainty::Perhaps, *way)))?;
         let identity = own.map_or_else(|| "caller".to_owned(), |member| member.duty.identity.clone());
         let line = Line::Direct(job.connection);
         Some(Candidate { identity, line, facts: facts.clone(), context, certainty, making })
@@ -172,7 +173,11 @@ fn way(
 }
 
 /// Returns what is to be said of a round trip that nobody could run, and in whose name.
-pub(in crate::verify) fn judged<C, M>(job: &TargetJob<'_, C, M>, subject: &Subject<'_>, aim: Aim) -> (String, ProbeResult) {
+pub(in crate::verify) fn judged<C, M>(
+    job: &TargetJob<'_, C, M>,
+    subject: &Subject<'_>,
+    aim: Aim,
+) -> (String, ProbeResult) {
     let all = duties(job.target, subject.desired);
     let users = all.iter().filter(|duty| duty.is_user());
     let users: Vec<(&Duty<'_>, PrincipalFacts)> =

@@ -1,7 +1,7 @@
 //! A ciphertext that another key of the target made, for the key under test to refuse.
 
 use super::candidates::{Aim, Candidate, candidates};
-use super::{Delegation, Enforced, Subject, Use, TargetJob, words};
+use super::{Delegation, Enforced, Subject, TargetJob, Use, words};
 use crate::desired::DesiredKey;
 use crate::ports::{Cipher, Crypto, EncryptionContext, Forwarding, PortResult, RoleAssumer};
 use crate::secret::SecretBytes;

@@ -145,7 +145,8 @@ async fn small_text<C: Crypto + Sync, M: Clock + Sync>(notes: &mut Notes<'_, M>,
     let (context, text) = (&scene.sealed.context, SecretBytes::new(TEXT.to_vec()));
     let (answer, latency) = notes
         .timed(async {
-            let ciphertext = scene.candidate.connection().encrypt(&scene.subject.id, &text, Cipher::Symmetric(context)).await?;
+            let ciphertext =
+                scene.candidate.connection().encrypt(&scene.subject.id, &text, Cipher::Symmetric(context)).await?;
             scene.decrypt(&ciphertext, context).await
         })
         .await;
