@@ -4,7 +4,7 @@ use super::auth::Caller;
 use super::error::ApiError;
 use super::faults::Lag;
 use super::identity;
-use super::state::{Grant, Key, State};
+use super::state::{Grant, Key, MultiRegion, State};
 use super::wire_json::Params;
 use crate::access::{
     ContextValue, Decision, Evaluation, GrantConstraints, GrantFacts, Grantee, Guardrails, KeyFacts, Layer, Request,
@@ -83,11 +83,17 @@ pub(super) fn key_facts(state: &State, key: &Key) -> KeyFacts {
         grants: key.grants.iter().map(grant_facts).collect(),
         aliases: aliases.map(|(_, alias)| alias.name.clone()).collect(),
         tags: key.tags.clone(),
-        multi_region: false,
-        multi_region_key_type: None,
-        key_spec: "SYMMETRIC_DEFAULT".to_owned(),
-        key_usage: "ENCRYPT_DECRYPT".to_owned(),
-        key_origin: "AWS_KMS".to_owned(),
+        multi_region: key.multi_region.is_some(),
+        multi_region_key_type: key.multi_region.as_ref().map(|of| {
+            match of {
+                MultiRegion::Primary { .. } => "PRIMARY",
+                MultiRegion::Replica { .. } => "REPLICA",
+            }
+            .to_owned()
+        }),
+        key_spec: key.spec.name().to_owned(),
+        key_usage: key.usage.name().to_owned(),
+        key_origin: key.origin.name().to_owned(),
         aws_managed: key.aws_managed,
         org_id: None,
     }

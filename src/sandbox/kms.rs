@@ -1,23 +1,37 @@
 //! KMS: the table of operations, and what the passing of time does to keys.
 
+mod agreement;
 mod aliases;
 mod cipher;
 mod crypto;
 mod data_keys;
+mod der;
 mod find;
+mod fit;
 mod grants;
+mod kem;
 mod keys;
+mod mac;
 mod managed;
+mod material;
+mod metadata;
+mod mu;
+mod oaep;
 mod paging;
+mod pairs;
 mod policies;
+mod private;
+mod public_key;
 mod rotation;
+mod sign;
+mod signature;
 mod tags;
 
 pub(super) use paging::{after, page};
 pub(super) use tags::{Change as TagChange, key_tag_change};
 
 use super::call::Handler;
-use super::state::{MaterialOrigin, State};
+use super::state::{Deletion, Key, MaterialOrigin, State, StoreLink};
 use crate::kms::KeyState;
 use jiff::{SignedDuration, Timestamp};
 
@@ -57,7 +71,17 @@ pub(super) const OPERATIONS: &[(&str, Handler)] = &[
     ("ReEncrypt", crypto::re_encrypt),
     ("GenerateDataKey", data_keys::generate),
     ("GenerateDataKeyWithoutPlaintext", data_keys::generate_without_plaintext),
+    ("GenerateDataKeyPair", pairs::generate),
+    ("GenerateDataKeyPairWithoutPlaintext", pairs::generate_without_plaintext),
     ("GenerateRandom", data_keys::random),
+    ("GetPublicKey", public_key::get),
+    ("Sign", sign::sign),
+    ("Verify", sign::verify),
+    ("GenerateMac", mac::generate),
+    ("VerifyMac", mac::verify),
+    ("DeriveSharedSecret", agreement::derive),
+    ("Encapsulate", kem::encapsulate),
+    ("Decapsulate", kem::decapsulate),
 ];
 
 /// Returns so many days.
@@ -67,15 +91,15 @@ pub(super) fn days(count: i64) -> SignedDuration {
 
 /// Lets time pass: deletes keys whose window ended, rotates those that are due, forgets old sessions.
 pub(super) fn pass_time(state: &mut State, now: Timestamp) {
-    for arn in state.keys.names_where(|key| key.deletion.is_some_and(|date| date <= now)) {
+    for arn in state.keys.names_where(|key| matches!(key.deletion, Some(Deletion::At(date)) if date <= now)) {
         for alias in state.aliases.names_where(|alias| alias.target.as_str() == arn) {
             state.aliases.remove(&alias);
         }
         state.keys.remove(&arn);
     }
-    let due = |key: &super::state::Key| {
-        key.state() == KeyState::Enabled && key.rotation.as_ref().is_some_and(|rotation| rotation.next <= now)
-    };
+    // No key in a custom key store rotates.
+    let enabled = |key: &Key| key.state(now, StoreLink::Connected) == KeyState::Enabled;
+    let due = |key: &Key| enabled(key) && key.rotation.as_ref().is_some_and(|rotation| rotation.next <= now);
     for arn in state.keys.names_where(due) {
         let Some(key) = state.keys.get_mut(&arn) else { continue };
         while let Some(rotation) = &mut key.rotation
@@ -83,7 +107,7 @@ pub(super) fn pass_time(state: &mut State, now: Timestamp) {
         {
             let at = rotation.next;
             rotation.next = at.saturating_add(days(rotation.period_days.max(1))).unwrap_or(Timestamp::MAX);
-            key.materials.push(keys::material(at, MaterialOrigin::Automatic));
+            key.materials.push(material::symmetric(at, MaterialOrigin::Automatic));
         }
     }
     // Expired credentials are told apart from unknown ones for a while.

@@ -2,6 +2,10 @@
 //!
 //! Key material and session secrets stand here in plain text: the sandbox is a development and test tool.
 
+mod key;
+
+pub(super) use key::*;
+
 use super::table::Table;
 use crate::ids::{AccountId, KeyArn, Partition};
 use crate::kms::KeyState;
@@ -16,6 +20,8 @@ pub(super) struct State {
     pub(super) keys: Table<Key>,
     /// Aliases by ARN.
     pub(super) aliases: Table<Alias>,
+    /// Custom key stores by id.
+    pub(super) stores: Table<KeyStore>,
     /// Roles by [`entity`].
     pub(super) roles: Table<Entity>,
     /// Users by [`entity`].
@@ -37,73 +43,6 @@ pub(super) fn entity(account: &AccountId, name: &str) -> String {
     format!("{account}/{name}")
 }
 
-/// A KMS key.
-#[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Key {
-    pub(super) arn: KeyArn,
-    pub(super) created: Timestamp,
-    pub(super) description: String,
-    pub(super) enabled: bool,
-    pub(super) deletion: Option<Timestamp>,
-    pub(super) policy: String,
-    pub(super) tags: BTreeMap<String, String>,
-    pub(super) rotation: Option<Rotation>,
-    pub(super) materials: Vec<Material>,
-    pub(super) grants: Vec<Grant>,
-    pub(super) last_use: Option<LastUse>,
-    pub(super) aws_managed: bool,
-}
-
-/// Automatic rotation.
-#[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Rotation {
-    pub(super) period_days: i64,
-    pub(super) next: Timestamp,
-}
-
-/// How key material came to be.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum MaterialOrigin {
-    Creation,
-    Automatic,
-    OnDemand,
-}
-
-/// 256 bits of key material; the last one of a key is current.
-#[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Material {
-    pub(super) id: String,
-    pub(super) hex: String,
-    pub(super) since: Timestamp,
-    pub(super) origin: MaterialOrigin,
-}
-
-/// The last cryptographic use of a key.
-#[derive(Clone, Serialize, Deserialize)]
-pub(super) struct LastUse {
-    pub(super) operation: String,
-    pub(super) at: Timestamp,
-    pub(super) request_id: String,
-}
-
-/// A grant.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Grant {
-    pub(super) id: String,
-    pub(super) token: String,
-    pub(super) name: Option<String>,
-    pub(super) created: Timestamp,
-    pub(super) issuing_account: String,
-    pub(super) grantee: Option<String>,
-    pub(super) grantee_service: Option<String>,
-    pub(super) retiring: Option<String>,
-    pub(super) retiring_service: Option<String>,
-    pub(super) operations: Vec<String>,
-    pub(super) equals: Option<BTreeMap<String, String>>,
-    pub(super) subset: Option<BTreeMap<String, String>>,
-    pub(super) source_arn: Option<String>,
-}
-
 /// An alias.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Alias {
@@ -112,6 +51,15 @@ pub(super) struct Alias {
     pub(super) target: KeyArn,
     pub(super) created: Timestamp,
     pub(super) updated: Timestamp,
+}
+
+/// A custom key store.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct KeyStore {
+    /// Whether its keys can be used.
+    pub(super) connected: bool,
+    /// The cluster of a store of the kind `AWS_CLOUDHSM`.
+    pub(super) cluster: Option<String>,
 }
 
 /// A role, a user or a group.
@@ -197,27 +145,12 @@ pub(super) enum SessionOf {
     User { name: String },
 }
 
-impl Key {
-    /// Returns the key's state.
-    pub(super) fn state(&self) -> KeyState {
-        match (self.deletion, self.enabled) {
-            (Some(_), _) => KeyState::PendingDeletion,
-            (None, true) => KeyState::Enabled,
-            (None, false) => KeyState::Disabled,
-        }
-    }
-
-    /// Returns the id of the material that encrypts.
-    pub(super) fn current_material(&self) -> Option<&Material> {
-        self.materials.last()
-    }
-}
-
 impl State {
     /// Returns whether nothing was touched since the last [`State::keep`] or [`State::undo`].
     pub(super) fn is_clean(&self) -> bool {
         self.keys.is_clean()
             && self.aliases.is_clean()
+            && self.stores.is_clean()
             && self.roles.is_clean()
             && self.users.is_clean()
             && self.groups.is_clean()
@@ -231,6 +164,7 @@ impl State {
     pub(super) fn keep(&mut self) {
         self.keys.keep();
         self.aliases.keep();
+        self.stores.keep();
         self.roles.keep();
         self.users.keep();
         self.groups.keep();
@@ -244,6 +178,7 @@ impl State {
     pub(super) fn undo(&mut self) {
         self.keys.undo();
         self.aliases.undo();
+        self.stores.undo();
         self.roles.undo();
         self.users.undo();
         self.groups.undo();
@@ -251,6 +186,31 @@ impl State {
         self.policies.undo();
         self.providers.undo();
         self.sessions.undo();
+    }
+
+    /// Returns a key's state.
+    pub(super) fn key_state(&self, key: &Key, now: Timestamp) -> KeyState {
+        let store = key.store.as_ref().map(|id| self.stores.get(id));
+        let link = match store {
+            Some(store) if store.is_none_or(|store| !store.connected) => StoreLink::Cut,
+            Some(_) | None => StoreLink::Connected,
+        };
+        key.state(now, link)
+    }
+
+    /// Returns the primary of a multi-Region key and its replicas; none for other keys.
+    pub(super) fn relatives(&self, key: &Key) -> Option<(KeyArn, Vec<KeyArn>)> {
+        match key.multi_region.as_ref()? {
+            MultiRegion::Primary { replicas } => Some((key.arn.clone(), replicas.clone())),
+            MultiRegion::Replica { primary } => {
+                let of_primary = self.keys.get(primary.as_str()).and_then(|primary| primary.multi_region.as_ref());
+                let replicas = match of_primary {
+                    Some(MultiRegion::Primary { replicas }) => replicas.clone(),
+                    Some(MultiRegion::Replica { .. }) | None => vec![key.arn.clone()],
+                };
+                Some((primary.clone(), replicas))
+            }
+        }
     }
 
     /// Returns whether the account has been used, or seeded.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// How long to wait for another process that uses the folder.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The layout of the rows; another one is refused.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -54,6 +54,7 @@ impl Store {
         Ok(State {
             keys: Table::loaded(rows(database, "keys")?),
             aliases: Table::loaded(rows(database, "aliases")?),
+            stores: Table::loaded(rows(database, "stores")?),
             roles: Table::loaded(rows(database, "roles")?),
             users: Table::loaded(rows(database, "users")?),
             groups: Table::loaded(rows(database, "groups")?),
@@ -74,6 +75,7 @@ impl Store {
         }
         write(&transaction, "keys", &state.keys)?;
         write(&transaction, "aliases", &state.aliases)?;
+        write(&transaction, "stores", &state.stores)?;
         write(&transaction, "roles", &state.roles)?;
         write(&transaction, "users", &state.users)?;
         write(&transaction, "groups", &state.groups)?;

@@ -1,12 +1,15 @@
 //! The sandbox as the real SDK sees it, over loopback.
 
+mod agreement;
 mod crypto;
 mod enforcement;
 mod grants;
 mod iam;
 mod identities;
 mod keys;
+mod pairs;
 mod places;
+mod signatures;
 mod wire;
 
 use super::*;
@@ -140,6 +143,17 @@ sdk!(kms aws_sdk_kms, iam aws_sdk_iam, sts aws_sdk_sts, tagging aws_sdk_resource
 impl Client {
     pub(super) fn region(&self, region: &str) -> Self {
         Self { region: region.to_owned(), ..self.clone() }
+    }
+
+    /// Creates a key of a spec and a usage and returns its id.
+    pub(super) async fn key_of(&self, spec: &str, usage: &str) -> String {
+        let create = self.kms().create_key().key_spec(spec.into()).key_usage(usage.into());
+        create.send().await.unwrap().key_metadata.unwrap().key_id
+    }
+
+    /// Returns the public half of a key: its `SubjectPublicKeyInfo`.
+    pub(super) async fn public(&self, key: &str) -> Vec<u8> {
+        self.kms().get_public_key().key_id(key).send().await.unwrap().public_key.unwrap().into_inner()
     }
 
     /// Creates a key and returns its id.

@@ -156,6 +156,20 @@ impl Params {
         }
     }
 
+    /// Returns an optional name that must be one of AWS's.
+    pub(super) fn named<T: Copy + std::fmt::Display>(&self, name: &str, all: &[T]) -> Result<Option<T>, ApiError> {
+        let names: Vec<String> = all.iter().map(ToString::to_string).collect();
+        let choices: Vec<&str> = names.iter().map(String::as_str).collect();
+        let text = self.choice(name, &choices)?;
+        let at = text.and_then(|text| names.iter().position(|known| known == text));
+        Ok(at.and_then(|at| all.get(at)).copied())
+    }
+
+    /// Returns a name that must be given and be one of AWS's.
+    pub(super) fn required_name<T: Copy + std::fmt::Display>(&self, name: &str, all: &[T]) -> Result<T, ApiError> {
+        self.named(name, all)?.ok_or_else(|| self.missing(name))
+    }
+
     /// Returns a map of strings, empty if absent.
     pub(super) fn map(&self, name: &str) -> Result<BTreeMap<String, String>, ApiError> {
         let Some(value) = self.get(name) else { return Ok(BTreeMap::new()) };

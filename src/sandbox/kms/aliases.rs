@@ -5,7 +5,7 @@
 use super::find::{Found, Naming};
 use super::paging;
 use crate::ids::AliasName;
-use crate::kms::ALIASES_PER_KEY;
+use crate::kms::{ALIASES_PER_KEY, KeySpec};
 use crate::sandbox::call::Call;
 use crate::sandbox::error::ApiError;
 use crate::sandbox::state::Alias;
@@ -83,6 +83,20 @@ fn check_number(call: &Call<'_>, found: &Found) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// Refuses to move an alias to a key of another type or usage.
+///
+/// <https://docs.aws.amazon.com/kms/latest/APIReference/API_UpdateAlias.html>
+fn check_same_kind(call: &Call<'_>, old: &Found, new: &Found) -> Result<(), ApiError> {
+    let kind = |found: &Found| {
+        call.key(found).map(|key| (key.usage, key.spec == KeySpec::SymmetricDefault, key.spec.is_asymmetric()))
+    };
+    if kind(old)? == kind(new)? {
+        return Ok(());
+    }
+    let message = format!("{} and {} are keys of different types, or their usages differ", old.arn, new.arn);
+    Err(ApiError::validation(message))
+}
+
 /// `UpdateAlias`.
 pub(super) fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let (_, arn) = named(call)?;
@@ -92,6 +106,7 @@ pub(super) fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
     // Away from a key that is pending deletion an alias may go: the state of the old key does not matter.
     call.authorize_on_key(&call.key_request("kms:UpdateAlias", &old), call.key(&old)?)?;
     let found = target(call, "kms:UpdateAlias")?;
+    check_same_kind(call, &old, &found)?;
     if found.arn != old.arn {
         check_number(call, &found)?;
     }

@@ -44,8 +44,7 @@ fn authenticated(header: &[u8], context: &Context) -> Vec<u8> {
 }
 
 fn cipher(material: &Material) -> Option<LessSafeKey> {
-    let bytes = hex::decode(&material.hex).ok()?;
-    UnboundKey::new(&AES_256_GCM, &bytes).ok().map(LessSafeKey::new)
+    UnboundKey::new(&AES_256_GCM, &material.bytes()?).ok().map(LessSafeKey::new)
 }
 
 /// Encrypts; `None` if the stored material is damaged.
@@ -85,7 +84,7 @@ pub(super) fn open(sealed: &Sealed<'_>, material: &Material, context: &Context) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::kms::keys;
+    use crate::sandbox::kms::material;
     use crate::sandbox::state::MaterialOrigin;
     use jiff::Timestamp;
     use proptest::prelude::*;
@@ -98,7 +97,7 @@ mod tests {
         #[test]
         fn any_flipped_bit_is_noticed(plaintext in proptest::collection::vec(any::<u8>(), 0..64), bit in 0_usize..2000) {
             let key: KeyArn = "arn:aws:kms:eu-west-1:111122223333:key/k".parse().unwrap();
-            let material = keys::material(Timestamp::UNIX_EPOCH, MaterialOrigin::Creation);
+            let material = material::symmetric(Timestamp::UNIX_EPOCH, MaterialOrigin::Creation);
             let mut blob = seal(&key, &material, &context(), &plaintext).unwrap();
             let sealed = parse(&blob).unwrap();
             prop_assert_eq!(&sealed.material, &material.id);

@@ -2,6 +2,7 @@
 
 use super::crypto;
 use super::find::Naming;
+use crate::kms::EncryptionAlgorithm;
 use crate::sandbox::call::Call;
 use crate::sandbox::error::ApiError;
 use crate::sandbox::random;
@@ -15,13 +16,17 @@ fn data_key(call: &mut Call<'_>, operation: &str) -> Result<(Value, Vec<u8>), Ap
     let length = length(call)?;
     let context = params.map("EncryptionContext")?;
     let found = call.named(Naming::Alias)?;
-    let request = crypto::request(call, &format!("kms:{operation}"), &found, &context);
+    let how = (EncryptionAlgorithm::SymmetricDefault, &context);
+    let request = crypto::request(call, &format!("kms:{operation}"), &found, how);
     call.admit(&request, &found)?;
     crypto::is_dry_run(call)?;
     let plaintext = random::bytes(length);
-    let (sealed, material) = crypto::seal(call, &found, &context, &plaintext)?;
+    let sealed = crypto::seal(call, &found, &context, &plaintext)?;
     call.used(&found, operation)?;
-    Ok((json!({ "CiphertextBlob": blob(&sealed), "KeyId": found.arn, "KeyMaterialId": material }), plaintext))
+    Ok((
+        json!({ "CiphertextBlob": blob(&sealed.bytes), "KeyId": found.arn, "KeyMaterialId": sealed.material }),
+        plaintext,
+    ))
 }
 
 fn length(call: &Call<'_>) -> Result<usize, ApiError> {

@@ -1,6 +1,6 @@
 //! Which key a call means: by id, ARN, alias or alias ARN, in the caller's account or another; and its state.
 
-use super::managed;
+use super::{fit, managed};
 use crate::access::Request;
 use crate::ids::{Arn, KeyArn, KeyId};
 use crate::kms::{KeyState, StateError, StateVerdict, state_allows};
@@ -29,8 +29,7 @@ pub(super) struct Found {
 /// Checks that a key's state allows an operation.
 ///
 /// <https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html>
-fn check_state(key: &Key, operation: &str) -> Result<(), ApiError> {
-    let state = key.state();
+fn check_state(key: &Key, state: KeyState, operation: &str) -> Result<(), ApiError> {
     let Some(StateVerdict::Refused(reason)) = state_allows(operation, state) else { return Ok(()) };
     let message = match (reason, state) {
         (StateError::Disabled, _) => format!("{} is disabled.", key.arn),
@@ -138,11 +137,13 @@ impl Call<'_> {
         self.find(params.required("KeyId")?, naming)
     }
 
-    /// Checks that the caller may, and that the key's state allows it.
+    /// Checks that the caller may, that the operation fits the key, and that the key's state allows it.
     pub(super) fn admit(&self, request: &Request, found: &Found) -> Result<(), ApiError> {
         let key = self.key(found)?;
         self.authorize_on_key(request, key)?;
-        check_state(key, request.action.trim_start_matches("kms:"))
+        let operation = request.action.trim_start_matches("kms:");
+        fit::check(key, operation)?;
+        check_state(key, self.state.key_state(key, self.now), operation)
     }
 
     /// Finds the key that `KeyId` names without an alias, and checks that the caller may and the state allows it.

@@ -4,10 +4,10 @@
 
 use super::crypto::is_dry_run;
 use super::find::{Found, Naming};
-use super::{keys, paging};
+use super::{fit, keys, paging};
 use crate::access::{CreateGrantRequest, GrantConstraints};
 use crate::ids::{Arn, PrincipalArn};
-use crate::kms::{CONSTRAINT_PAIRS, CONSTRAINT_VALUE_CHARS, GRANT_OPERATIONS};
+use crate::kms::{CONSTRAINT_PAIRS, CONSTRAINT_VALUE_CHARS, GRANT_OPERATIONS, KeyShape, KeySpec};
 use crate::sandbox::call::Call;
 use crate::sandbox::error::ApiError;
 use crate::sandbox::principals;
@@ -17,13 +17,10 @@ use crate::sandbox::wire_json::{Params, epoch};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// What only grants on other than symmetric encryption keys can allow.
-const OF_OTHER_KEYS: &[&str] =
-    &["Sign", "Verify", "GetPublicKey", "GenerateMac", "VerifyMac", "DeriveSharedSecret", "Encapsulate", "Decapsulate"];
-
 /// Returns the grant that a call describes, with an id of its own.
-fn described(call: &Call<'_>) -> Result<Grant, ApiError> {
+fn described(call: &Call<'_>, found: &Found) -> Result<Grant, ApiError> {
     let params = call.params;
+    let shape = call.key(found)?.shape();
     let text = |name: &str| Ok::<_, ApiError>(params.text(name)?.map(str::to_owned));
     let grant = Grant {
         id: random::hex(32),
@@ -35,7 +32,7 @@ fn described(call: &Call<'_>) -> Result<Grant, ApiError> {
         grantee_service: text("GranteeServicePrincipal")?,
         retiring: text("RetiringPrincipal")?,
         retiring_service: text("RetiringServicePrincipal")?,
-        operations: operations(params)?,
+        operations: operations(params, shape)?,
         equals: None,
         subset: None,
         source_arn: None,
@@ -52,27 +49,30 @@ fn described(call: &Call<'_>) -> Result<Grant, ApiError> {
             return Err(ApiError::new("InvalidArnException", message));
         }
     }
-    with_constraints(grant, params)
+    with_constraints(grant, params, shape)
 }
 
-fn operations(params: &Params) -> Result<Vec<String>, ApiError> {
+fn operations(params: &Params, shape: KeyShape) -> Result<Vec<String>, ApiError> {
     let operations = params.texts("Operations")?;
     if operations.is_empty() {
         return Err(params.constraint("Operations", "[]", "Member must have length greater than or equal to 1"));
     }
     for operation in &operations {
-        if OF_OTHER_KEYS.contains(&operation.as_str()) {
-            return Err(params.invalid(format!("Operation {operation} is not fit for a symmetric encryption key")));
-        }
         if !GRANT_OPERATIONS.contains(&operation.as_str()) {
             let rule = format!("Member must satisfy enum value set: [{}]", GRANT_OPERATIONS.join(", "));
             return Err(params.constraint("Operations", operation, &rule));
+        }
+        if fit::misfit(shape, operation).is_some() {
+            let KeyShape { spec, usage, .. } = shape;
+            let message =
+                format!("Operation {operation} is not fit for a key with KeySpec {spec} and KeyUsage {usage}");
+            return Err(params.invalid(message));
         }
     }
     Ok(operations)
 }
 
-fn with_constraints(mut grant: Grant, params: &Params) -> Result<Grant, ApiError> {
+fn with_constraints(mut grant: Grant, params: &Params, shape: KeyShape) -> Result<Grant, ApiError> {
     let pattern = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b":/_-".contains(&b));
     if let Some(name) = &grant.name
         && (name.is_empty() || name.len() > 256 || !pattern(name))
@@ -90,6 +90,12 @@ fn with_constraints(mut grant: Grant, params: &Params) -> Result<Grant, ApiError
         }
         Ok(constraints.has(name).then_some(map))
     };
+    let of_context = ["EncryptionContextEquals", "EncryptionContextSubset"];
+    if let Some(name) = of_context.into_iter().find(|name| constraints.has(name))
+        && shape.spec != KeySpec::SymmetricDefault
+    {
+        return Err(params.invalid(format!("{name} is not fit for a key with KeySpec {}", shape.spec)));
+    }
     grant.equals = pairs("EncryptionContextEquals")?;
     grant.subset = pairs("EncryptionContextSubset")?;
     grant.source_arn = constraints.text("SourceArn")?.map(str::to_owned);
@@ -99,7 +105,7 @@ fn with_constraints(mut grant: Grant, params: &Params) -> Result<Grant, ApiError
 /// `CreateGrant`. With a name, the same parameters give the same grant.
 pub(super) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let found = call.named(Naming::KeyOnly)?;
-    let grant = described(call)?;
+    let grant = described(call, &found)?;
     let mut request = call.key_request("kms:CreateGrant", &found);
     request.grant_is_for_aws_resource = Some(call.caller.via.is_some());
     request.grant = Some(CreateGrantRequest {

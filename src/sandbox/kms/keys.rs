@@ -1,41 +1,46 @@
 //! Keys as such: create, describe, list, enable, disable, delete.
 
 use super::find::{Found, Naming};
-use super::{days, paging, policies, tags};
+use super::metadata::metadata;
+use super::{crypto, days, material, paging, policies, tags};
 use crate::ids::KeyArn;
 use crate::kms::{
-    DELETION_DAYS_DEFAULT, DELETION_DAYS_MAX, DELETION_DAYS_MIN, DESCRIPTION_CHARS, KeySpec, KeyUsage, Origin,
+    DELETION_DAYS_DEFAULT, DELETION_DAYS_MAX, DELETION_DAYS_MIN, DESCRIPTION_CHARS, KeyShape, KeySpec, KeyState,
+    KeyUsage, Origin,
 };
 use crate::sandbox::auth::Caller;
 use crate::sandbox::call::{Call, with, with_tags};
 use crate::sandbox::error::ApiError;
 use crate::sandbox::random;
-use crate::sandbox::state::{Key, Material, MaterialOrigin};
+use crate::sandbox::state::{Deletion, Key, MultiRegion};
 use crate::sandbox::wire_json::{Params, epoch};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Returns new key material.
-pub(super) fn material(since: Timestamp, origin: MaterialOrigin) -> Material {
-    Material { id: random::hex(32), hex: random::hex(32), since, origin }
-}
-
-/// Returns a new key of the caller's account and Region, with the default policy.
-pub(super) fn new(call: &Call<'_>) -> Key {
+/// Returns a new key of the caller's account and Region, with the default policy and without material.
+pub(super) fn new(call: &Call<'_>, shape: KeyShape) -> Key {
     let Caller { account, region, .. } = call.caller;
-    #[expect(clippy::expect_used, reason = "a UUID consists of hexadecimal digits and hyphens")]
-    let id = random::uuid().parse().expect("a UUID is a legal key id");
+    let id = if shape.multi_region { format!("mrk-{}", random::hex(16)) } else { random::uuid() };
+    #[expect(clippy::expect_used, reason = "both forms consist of letters, digits and hyphens")]
+    let id = id.parse().expect("the id is a legal key id");
     Key {
         arn: KeyArn::new(region.partition(), region, account, &id),
         created: call.now,
         description: String::new(),
+        spec: shape.spec,
+        usage: shape.usage,
+        origin: shape.origin,
+        multi_region: shape.multi_region.then(|| MultiRegion::Primary { replicas: Vec::new() }),
+        store: None,
+        xks_key_id: None,
         enabled: true,
         deletion: None,
+        transition: None,
         policy: policies::default(call.caller.partition(), account),
         tags: BTreeMap::new(),
         rotation: None,
-        materials: vec![material(call.now, MaterialOrigin::Creation)],
+        materials: Vec::new(),
         grants: Vec::new(),
         last_use: None,
         aws_managed: false,
@@ -45,11 +50,11 @@ pub(super) fn new(call: &Call<'_>) -> Key {
 /// `CreateKey`.
 pub(super) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let params = call.params;
-    check_spec(params)?;
+    let shape = shape(call)?;
     let description = params.bounded("Description", DESCRIPTION_CHARS)?.unwrap_or_default();
     let tags = tags::given(&params.structures("Tags")?)?;
     tags::check(&tags, &BTreeMap::new())?;
-    let mut key = new(call);
+    let mut key = new(call, shape);
     description.clone_into(&mut key.description);
     authorize_create(call, &key, &tags)?;
     if let Some(policy) = params.text("Policy")? {
@@ -57,7 +62,11 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     }
     policies::check_lockout(call, &key)?;
     key.tags = tags.into_iter().collect();
-    let answer = json!({ "KeyMetadata": metadata(&key) });
+    if shape.origin == Origin::AwsKms {
+        key.materials
+            .push(material::new(shape.spec, call.now).ok_or_else(|| crypto::unsupported_spec(call, shape.spec))?);
+    }
+    let answer = json!({ "KeyMetadata": metadata(call.state, &key, call.now) });
     let arn = key.arn.as_str().to_owned();
     call.lag.hide("key", &arn);
     call.lag.hide("tags", &arn);
@@ -65,30 +74,40 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(answer)
 }
 
-/// Refuses what does not exist, and by name what this sandbox does not have.
-fn check_spec(params: &Params) -> Result<(), ApiError> {
-    let specs: Vec<&str> = KeySpec::ALL.iter().map(|spec| spec.name()).collect();
-    let usages: Vec<&str> = KeyUsage::ALL.iter().map(|usage| usage.name()).collect();
-    let origins: Vec<&str> = Origin::ALL.iter().map(|origin| origin.name()).collect();
-    let old_name = params.choice("CustomerMasterKeySpec", &specs)?;
-    let spec = params.choice("KeySpec", &specs)?.or(old_name).and_then(|spec| spec.parse().ok());
-    let spec = spec.unwrap_or(KeySpec::SymmetricDefault);
-    let usage = params.choice("KeyUsage", &usages)?.and_then(|usage| usage.parse().ok());
-    let usage = usage.unwrap_or(KeyUsage::EncryptDecrypt);
+/// Returns what kind of key is asked for; refuses what does not exist, and by name what this sandbox does not have.
+fn shape(call: &Call<'_>) -> Result<KeyShape, ApiError> {
+    let params = call.params;
+    let old_name: Option<KeySpec> = params.named("CustomerMasterKeySpec", KeySpec::ALL)?;
+    let spec = params.named("KeySpec", KeySpec::ALL)?.or(old_name).unwrap_or(KeySpec::SymmetricDefault);
+    let usage = match params.named("KeyUsage", KeyUsage::ALL)? {
+        Some(usage) => usage,
+        None if spec == KeySpec::SymmetricDefault => KeyUsage::EncryptDecrypt,
+        None => return Err(ApiError::validation(format!("You must specify a KeyUsage value for KeySpec {spec}."))),
+    };
     if !spec.allows(usage) {
         return Err(ApiError::validation(format!("KeyUsage {usage} is not compatible with KeySpec {spec}")));
     }
+    if spec.only_in_china() {
+        return Err(crypto::unsupported_spec(call, spec));
+    }
+    let origin = params.named("Origin", Origin::ALL)?.unwrap_or(Origin::AwsKms);
+    let shape = KeyShape::new(spec, usage).with_origin(origin);
+    let shape = if params.flag("MultiRegion")? { shape.in_many_regions() } else { shape };
+    if !shape.is_legal() {
+        let message = format!("Origin {origin} is for single-Region keys with KeySpec SYMMETRIC_DEFAULT");
+        return Err(ApiError::new("UnsupportedOperationException", message));
+    }
+    check_store(params, origin)?;
+    Ok(shape)
+}
+
+/// Refuses custom key stores by name.
+fn check_store(params: &Params, origin: Origin) -> Result<(), ApiError> {
     let not_yet = |what: String| {
         Err(ApiError::new("UnsupportedOperationException", format!("{what} is not in this sandbox yet")))
     };
-    if spec != KeySpec::SymmetricDefault {
-        return not_yet(format!("KeySpec {spec}"));
-    }
-    if let Some(origin) = params.choice("Origin", &origins)?.filter(|origin| *origin != "AWS_KMS") {
+    if matches!(origin, Origin::AwsCloudHsm | Origin::ExternalKeyStore) {
         return not_yet(format!("Origin {origin}"));
-    }
-    if params.flag("MultiRegion")? {
-        return not_yet("MultiRegion true".to_owned());
     }
     for name in ["CustomKeyStoreId", "XksKeyId"] {
         if params.has(name) {
@@ -101,12 +120,17 @@ fn check_spec(params: &Params) -> Result<(), ApiError> {
 /// `kms:CreateKey` is a matter of IAM alone; with tags `kms:TagResource` is needed as well.
 fn authorize_create(call: &Call<'_>, key: &Key, tags: &[(String, String)]) -> Result<(), ApiError> {
     let mut request = call.request("kms:CreateKey", "*");
-    with(&mut request, "kms:KeySpec", "SYMMETRIC_DEFAULT");
-    with(&mut request, "kms:CustomerMasterKeySpec", "SYMMETRIC_DEFAULT");
-    with(&mut request, "kms:KeyUsage", "ENCRYPT_DECRYPT");
-    with(&mut request, "kms:CustomerMasterKeyUsage", "ENCRYPT_DECRYPT");
-    with(&mut request, "kms:KeyOrigin", "AWS_KMS");
-    with(&mut request, "kms:MultiRegion", "false");
+    for name in ["kms:KeySpec", "kms:CustomerMasterKeySpec"] {
+        with(&mut request, name, key.spec.name());
+    }
+    for name in ["kms:KeyUsage", "kms:CustomerMasterKeyUsage"] {
+        with(&mut request, name, key.usage.name());
+    }
+    with(&mut request, "kms:KeyOrigin", key.origin.name());
+    with(&mut request, "kms:MultiRegion", if key.multi_region.is_some() { "true" } else { "false" });
+    if key.multi_region.is_some() {
+        with(&mut request, "kms:MultiRegionKeyType", "PRIMARY");
+    }
     let bypass = call.params.flag("BypassPolicyLockoutSafetyCheck")?;
     with(&mut request, "kms:BypassPolicyLockoutSafetyCheck", if bypass { "true" } else { "false" });
     with_tags(&mut request, tags.iter().map(|(key, value)| (key, Some(value))));
@@ -120,33 +144,11 @@ fn authorize_create(call: &Call<'_>, key: &Key, tags: &[(String, String)]) -> Re
     call.authorize_on_key(&request, key)
 }
 
-/// Returns a key's metadata.
-pub(super) fn metadata(key: &Key) -> Value {
-    json!({
-        "AWSAccountId": key.arn.account(),
-        "KeyId": key.arn.key_id(),
-        "Arn": key.arn,
-        "CreationDate": epoch(key.created),
-        "Enabled": key.enabled && key.deletion.is_none(),
-        "Description": key.description,
-        "KeyUsage": "ENCRYPT_DECRYPT",
-        "KeyState": key.state().name(),
-        "DeletionDate": key.deletion.map(epoch),
-        "Origin": "AWS_KMS",
-        "KeyManager": if key.aws_managed { "AWS" } else { "CUSTOMER" },
-        "CustomerMasterKeySpec": "SYMMETRIC_DEFAULT",
-        "KeySpec": "SYMMETRIC_DEFAULT",
-        "EncryptionAlgorithms": ["SYMMETRIC_DEFAULT"],
-        "MultiRegion": false,
-        "CurrentKeyMaterialId": key.current_material().map(|material| material.id.as_str()),
-    })
-}
-
 /// `DescribeKey`.
 pub(super) fn describe(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let found = call.named(Naming::Alias)?;
     call.admit(&call.key_request("kms:DescribeKey", &found), &found)?;
-    Ok(json!({ "KeyMetadata": metadata(call.key(&found)?) }))
+    Ok(json!({ "KeyMetadata": metadata(call.state, call.key(&found)?, call.now) }))
 }
 
 /// Returns whether a key belongs to the caller's account and Region.
@@ -199,12 +201,12 @@ pub(super) fn schedule_deletion(call: &mut Call<'_>) -> Result<Value, ApiError> 
     call.admit(&request, &found)?;
     let date = call.now.saturating_add(days(window)).unwrap_or(Timestamp::MAX);
     let key = call.key_mut(&found)?;
-    key.deletion = Some(date);
+    key.deletion = Some(Deletion::At(date));
     key.enabled = false;
     Ok(json!({
         "KeyId": found.arn,
         "DeletionDate": epoch(date),
-        "KeyState": "PendingDeletion",
+        "KeyState": KeyState::PendingDeletion,
         "PendingWindowInDays": window,
     }))
 }

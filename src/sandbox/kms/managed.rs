@@ -2,10 +2,11 @@
 //!
 //! <https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html#aws-managed-cmk>
 
-use super::keys;
+use super::{keys, material};
 use crate::ids::KeyArn;
+use crate::kms::KeyShape;
 use crate::sandbox::call::Call;
-use crate::sandbox::state::{Alias, Rotation};
+use crate::sandbox::state::{Alias, MaterialOrigin, Rotation};
 use serde_json::json;
 
 /// Names after `alias/aws/`, and the services' names in `kms:ViaService`.
@@ -30,7 +31,8 @@ pub(super) fn create(call: &mut Call<'_>, name: &str) -> Option<KeyArn> {
     let word = name.strip_prefix("alias/aws/")?;
     let (_, service) = SERVICES.iter().find(|(alias, _)| *alias == word)?;
     let caller = call.caller;
-    let mut key = keys::new(call);
+    let mut key = keys::new(call, KeyShape::default());
+    key.materials.push(material::symmetric(call.now, MaterialOrigin::Creation));
     key.aws_managed = true;
     key.description = format!("Default key that protects my {word} data when no other key is defined");
     key.rotation = Some(Rotation { period_days: 365, next: call.now.saturating_add(super::days(365)).ok()? });

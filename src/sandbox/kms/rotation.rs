@@ -3,11 +3,11 @@
 //! <https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html>
 
 use super::find::Naming;
-use super::{days, keys, paging};
-use crate::kms::{ON_DEMAND_ROTATIONS, ROTATION_DAYS_DEFAULT, ROTATION_DAYS_MAX, ROTATION_DAYS_MIN};
+use super::{days, material, paging};
+use crate::kms::{ON_DEMAND_ROTATIONS, Origin, ROTATION_DAYS_DEFAULT, ROTATION_DAYS_MAX, ROTATION_DAYS_MIN};
 use crate::sandbox::call::{Call, with};
 use crate::sandbox::error::ApiError;
-use crate::sandbox::state::{Material, MaterialOrigin, Rotation};
+use crate::sandbox::state::{Key, Material, MaterialOrigin, MaterialStanding, Rotation};
 use crate::sandbox::wire_json::epoch;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -60,8 +60,26 @@ pub(super) fn on_demand(call: &mut Call<'_>) -> Result<Value, ApiError> {
         let message = format!("{} has been rotated on demand {ON_DEMAND_ROTATIONS} times", found.arn);
         return Err(ApiError::new("LimitExceededException", message));
     }
-    key.materials.push(keys::material(now, MaterialOrigin::OnDemand));
+    if key.origin == Origin::External {
+        take_pending(key, now)?;
+    } else {
+        key.materials.push(material::symmetric(now, MaterialOrigin::OnDemand));
+    }
     Ok(json!({ "KeyId": found.arn }))
+}
+
+/// Takes imported material that waits for its rotation into use.
+fn take_pending(key: &mut Key, now: Timestamp) -> Result<(), ApiError> {
+    let waits =
+        |material: &&mut Material| material.standing == MaterialStanding::PendingRotation && material.hex.is_some();
+    let Some(material) = key.materials.iter_mut().find(waits) else {
+        let message = format!("{} has no imported key material that waits for its rotation", key.arn);
+        return Err(ApiError::new("KMSInvalidStateException", message));
+    };
+    material.standing = MaterialStanding::InUse;
+    material.origin = MaterialOrigin::OnDemand;
+    material.since = now;
+    Ok(())
 }
 
 /// `ListKeyRotations`.
@@ -77,10 +95,16 @@ pub(super) fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
             MaterialOrigin::Automatic => Some("AUTOMATIC"),
             MaterialOrigin::OnDemand => Some("ON_DEMAND"),
         };
+        let material_state = match material.standing {
+            MaterialStanding::InUse if current == Some(&material.id) => "CURRENT",
+            MaterialStanding::InUse => "NON_CURRENT",
+            MaterialStanding::PendingRotation => "PENDING_ROTATION",
+            MaterialStanding::PendingMultiRegionImportAndRotation => "PENDING_MULTI_REGION_IMPORT_AND_ROTATION",
+        };
         let entry = json!({
             "KeyId": key.arn,
             "KeyMaterialId": material.id,
-            "KeyMaterialState": if current == Some(&material.id) { "CURRENT" } else { "NON_CURRENT" },
+            "KeyMaterialState": material_state,
             "RotationDate": rotation_type.map(|_| epoch(material.since)),
             "RotationType": rotation_type,
         });

@@ -35,6 +35,14 @@ async fn grants_that_make_no_sense_are_refused() {
     let admin = format!("arn:aws:iam::{ACCOUNT}:user/sandbox");
     let unfit = create().grantee_principal(&admin).operations(GrantOperation::Sign);
     assert_eq!(code(unfit.send().await), "ValidationException");
+    let made = kms.create_key().key_spec("ECC_NIST_P256".into()).key_usage("SIGN_VERIFY".into()).send().await.unwrap();
+    let signer = made.key_metadata.unwrap().key_id;
+    let of_signer = || kms.create_grant().key_id(&signer).grantee_principal(&admin);
+    assert_eq!(code(of_signer().operations(GrantOperation::Encrypt).send().await), "ValidationException");
+    let context = GrantConstraints::builder().encryption_context_equals("a", "b").build();
+    let constrained = of_signer().operations(GrantOperation::Sign).constraints(context);
+    assert_eq!(code(constrained.send().await), "ValidationException");
+    of_signer().operations(GrantOperation::Sign).send().await.unwrap();
     let unknown = create().grantee_principal(&admin).operations(GrantOperation::from("Explode"));
     assert_eq!(code(unknown.send().await), "ValidationException");
     assert_eq!(code(create().operations(GrantOperation::Encrypt).send().await), "ValidationException");

@@ -76,9 +76,9 @@ async fn specs_that_do_not_exist_do_not_fit_or_are_not_here_are_told_apart() {
     let create = |spec: &str, usage: &str| kms.create_key().key_spec(spec.into()).key_usage(usage.into()).send();
     assert_eq!(code(create("RSA_1", "SIGN_VERIFY").await), "ValidationException");
     assert_eq!(code(create("SYMMETRIC_DEFAULT", "SIGN_VERIFY").await), "ValidationException");
-    let error = create("RSA_2048", "SIGN_VERIFY").await.unwrap_err().into_service_error();
+    let error = create("SM2", "SIGN_VERIFY").await.unwrap_err().into_service_error();
     assert_eq!(error.code(), Some("UnsupportedOperationException"));
-    assert!(error.message().unwrap().contains("RSA_2048"), "{error:?}");
+    assert!(error.message().unwrap().contains("SM2"), "{error:?}");
 }
 
 #[tokio::test]
@@ -189,4 +189,78 @@ async fn states_bar_what_aws_bars() {
     bench.clock.pass(SignedDuration::from_hours(7 * 24));
     assert_eq!(code(kms.describe_key().key_id(&key).send().await), "NotFoundException");
     assert!(kms.list_aliases().send().await.unwrap().aliases.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn every_spec_can_be_created_for_every_usage_and_tells_its_algorithms() {
+    let bench = Bench::new().await;
+    let kms = bench.admin().kms();
+    for spec in crate::kms::KeySpec::ALL.iter().filter(|spec| !spec.only_in_china()) {
+        for usage in crate::kms::KeyUsage::ALL {
+            let create = kms.create_key().key_spec(spec.name().into()).key_usage(usage.name().into()).send().await;
+            if !spec.allows(*usage) {
+                assert_eq!(code(create), "ValidationException", "{spec} {usage}");
+                continue;
+            }
+            let metadata = create.unwrap().key_metadata.unwrap();
+            assert_eq!(metadata.key_spec().unwrap().as_str(), spec.name());
+            assert_eq!(metadata.key_usage().unwrap().as_str(), usage.name());
+            let counts = [
+                metadata.encryption_algorithms().len(),
+                metadata.signing_algorithms().len(),
+                metadata.mac_algorithms().len(),
+                metadata.key_agreement_algorithms().len(),
+                metadata.encapsulation_algorithms().len(),
+            ];
+            assert_eq!(counts.iter().filter(|count| **count > 0).count(), 1, "{spec} {usage}: {counts:?}");
+            let symmetric = *spec == crate::kms::KeySpec::SymmetricDefault;
+            assert_eq!(metadata.current_key_material_id().is_some(), symmetric);
+        }
+    }
+    assert_eq!(code(kms.create_key().key_spec("RSA_2048".into()).send().await), "ValidationException");
+}
+
+#[tokio::test]
+async fn keys_without_material_and_keys_of_many_regions_say_so() {
+    let bench = Bench::new().await;
+    let kms = bench.admin().kms();
+    let external = kms.create_key().origin("EXTERNAL".into()).send().await.unwrap().key_metadata.unwrap();
+    assert_eq!((external.key_state().unwrap().as_str(), external.enabled()), ("PendingImport", false));
+    assert_eq!(external.current_key_material_id(), None);
+    let encrypt = kms.encrypt().key_id(external.key_id()).plaintext(aws_sdk_kms::primitives::Blob::new("x"));
+    assert_eq!(code(encrypt.send().await), "KMSInvalidStateException");
+    let primary = kms.create_key().multi_region(true).send().await.unwrap().key_metadata.unwrap();
+    assert!(primary.key_id().starts_with("mrk-") && primary.multi_region().unwrap());
+    let configuration = primary.multi_region_configuration().unwrap();
+    assert_eq!(configuration.multi_region_key_type().unwrap().as_str(), "PRIMARY");
+    assert_eq!(configuration.primary_key().unwrap().arn(), primary.arn());
+    assert_eq!(configuration.primary_key().unwrap().region(), Some("eu-west-1"));
+    assert!(configuration.replica_keys().is_empty());
+    assert_eq!(code(kms.create_key().origin("AWS_CLOUDHSM".into()).send().await), "UnsupportedOperationException");
+}
+
+#[tokio::test]
+async fn operations_that_do_not_fit_a_key_are_refused() {
+    let bench = Bench::new().await;
+    let kms = bench.admin().kms();
+    let make = |spec: &str, usage: &str| kms.create_key().key_spec(spec.into()).key_usage(usage.into());
+    let id = |made: aws_sdk_kms::operation::create_key::CreateKeyOutput| made.key_metadata.unwrap().key_id;
+    let signer = id(make("ECC_NIST_P256", "SIGN_VERIFY").send().await.unwrap());
+    let mac = id(make("HMAC_256", "GENERATE_VERIFY_MAC").send().await.unwrap());
+    let external = id(kms.create_key().origin("EXTERNAL".into()).send().await.unwrap());
+    for key in [&signer, &mac, &external] {
+        assert_eq!(code(kms.enable_key_rotation().key_id(key).send().await), "UnsupportedOperationException");
+        assert_eq!(code(kms.disable_key_rotation().key_id(key).send().await), "UnsupportedOperationException");
+        assert_eq!(code(kms.get_key_rotation_status().key_id(key).send().await), "UnsupportedOperationException");
+    }
+    assert_eq!(code(kms.rotate_key_on_demand().key_id(&signer).send().await), "UnsupportedOperationException");
+    assert_eq!(code(kms.rotate_key_on_demand().key_id(&external).send().await), "KMSInvalidStateException");
+    let encrypt = kms.encrypt().key_id(&signer).plaintext(aws_sdk_kms::primitives::Blob::new("x"));
+    assert_eq!(code(encrypt.send().await), "InvalidKeyUsageException");
+    let data_key = kms.generate_data_key().key_id(&mac).number_of_bytes(32);
+    assert_eq!(code(data_key.send().await), "InvalidKeyUsageException");
+    let symmetric = bench.admin().key().await;
+    kms.create_alias().alias_name("alias/a").target_key_id(&symmetric).send().await.unwrap();
+    let moved = kms.update_alias().alias_name("alias/a").target_key_id(&signer);
+    assert_eq!(code(moved.send().await), "ValidationException");
 }
