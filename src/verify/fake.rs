@@ -59,7 +59,7 @@ pub(super) enum Material {
     Symmetric,
     Rsa(OaepPrivateDecryptingKey, Vec<u8>),
     Signer(Signer),
-    Hmac(hmac::Key),
+    Hmac(Box<hmac::Key>),
     Agreement(agreement::PrivateKey, Vec<u8>),
     Kem(kem::DecapsulationKey, Vec<u8>),
 }
@@ -97,11 +97,8 @@ fn material(kind: KeyKind) -> Material {
         // No library here has it: every use of such a key is refused.
         _ if spec == KeySpec::Sm2 => Material::Symmetric,
         KeyUsage::EncryptDecrypt if spec.is_asymmetric() => {
-            let size = match spec {
-                KeySpec::Rsa2048 => KeySize::Rsa2048,
-                KeySpec::Rsa3072 => KeySize::Rsa3072,
-                _ => KeySize::Rsa4096,
-            };
+            let sizes = [(KeySpec::Rsa2048, KeySize::Rsa2048), (KeySpec::Rsa3072, KeySize::Rsa3072)];
+            let size = sizes.into_iter().find(|(known, _)| *known == spec).map_or(KeySize::Rsa4096, |(_, size)| size);
             let private = PrivateDecryptingKey::generate(size).unwrap();
             let public = private.public_key().as_der().unwrap().as_ref().to_vec();
             Material::Rsa(OaepPrivateDecryptingKey::new(private).unwrap(), public)
@@ -110,14 +107,12 @@ fn material(kind: KeyKind) -> Material {
         KeyUsage::SignVerify => Material::Signer(Signer::generate(spec).unwrap()),
         KeyUsage::GenerateVerifyMac => {
             let algorithm = local::hmac_of(spec.mac_algorithms()[0]);
-            Material::Hmac(hmac::Key::generate(algorithm, &aws_lc_rs::rand::SystemRandom::new()).unwrap())
+            Material::Hmac(Box::new(hmac::Key::generate(algorithm, &aws_lc_rs::rand::SystemRandom::new()).unwrap()))
         }
         KeyUsage::KeyAgreement => {
-            let curve = match spec {
-                KeySpec::EccNistP256 => &agreement::ECDH_P256,
-                KeySpec::EccNistP384 => &agreement::ECDH_P384,
-                _ => &agreement::ECDH_P521,
-            };
+            let curves = [(KeySpec::EccNistP256, &agreement::ECDH_P256), (KeySpec::EccNistP384, &agreement::ECDH_P384)];
+            let curve = curves.into_iter().find(|(known, _)| *known == spec).map(|(_, curve)| curve);
+            let curve = curve.unwrap_or(&agreement::ECDH_P521);
             let private = agreement::PrivateKey::generate(curve).unwrap();
             let public = private.compute_public_key().unwrap().as_der().unwrap().as_ref().to_vec();
             Material::Agreement(private, public)
@@ -282,9 +277,10 @@ impl Crypto for Fake {
                 if self.world.fault == Fault::VerifiesAll {
                     return Ok(SecretBytes::new(super::specimen::TEXT.to_vec()));
                 }
-                let padding = match algorithm {
-                    EncryptionAlgorithm::RsaesOaepSha1 => &OAEP_SHA1_MGF1SHA1,
-                    _ => &OAEP_SHA256_MGF1SHA256,
+                let padding = if algorithm == EncryptionAlgorithm::RsaesOaepSha1 {
+                    &OAEP_SHA1_MGF1SHA1
+                } else {
+                    &OAEP_SHA256_MGF1SHA256
                 };
                 let mut text = vec![0; private.min_output_size()];
                 let text = private.decrypt(padding, ciphertext, &mut text, None).map(|text| text.to_vec());

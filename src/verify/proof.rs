@@ -4,7 +4,7 @@ use super::cast::Assumer;
 use super::notes::{Notes, Question};
 use super::round_trip;
 use super::specimen::Specimens;
-use super::stage::Stage;
+use super::stage::{Right, Stage, allowed};
 use super::uses::Read;
 use crate::kms::KeyUsage;
 use crate::ports::{Clock, Crypto, EncryptionContext, Forwarding, Randomness, RoleAssumer};
@@ -54,8 +54,8 @@ async fn public_key<C: Crypto + Sync, M: Clock + Sync>(
     topic: &str,
 ) -> Result<Vec<u8>, String> {
     let id = &stage.subject.id;
-    let asked = stage.ask(notes, super::stage::Right::Read(Read::GetPublicKey), async |c| c.public_key(id).await).await;
-    let found = stage.allowed(notes, &format!("{topic}: public key read"), &asked).cloned();
+    let asked = stage.ask(notes, Right::Read(Read::GetPublicKey), async |c| c.public_key(id).await).await;
+    let found = allowed(notes, &format!("{topic}: public key read"), &asked).cloned();
     found.ok_or_else(|| "nobody could be called for to read the public key".to_owned())
 }
 

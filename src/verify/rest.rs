@@ -31,7 +31,7 @@ pub(super) async fn run<'a, C, M>(
         for (_, context) in member.duty.direct_contexts(subject.desired) {
             for what in Use::of(subject.desired.shape()) {
                 let allows = |action: &&str| member.duty.allows(subject.desired, action, &context);
-                if what.actions().iter().all(|action| allows(&action)) {
+                if what.actions().iter().all(|action| allows(action)) {
                     ask(notes, (&member.duty.identity, &performer), (what, &context)).await;
                 }
             }

@@ -28,7 +28,7 @@ impl Specimens {
     pub(super) fn new(kind: KeyKind) -> Self {
         let peer = Peer::new(kind.spec()).ok().map(|peer| peer.public().to_vec());
         let capsule = local::encapsulate_for_stranger(kind.spec()).map(|made| made.ciphertext);
-        Self { peer, capsule, ..Self::default() }
+        Self { capsule, peer, ..Self::default() }
     }
 
     /// Returns the question whether a use would succeed; `None` where what it takes cannot be had.

@@ -79,7 +79,7 @@ impl<T> Asked<T> {
     }
 }
 
-impl<'a, C: Crypto, M> Stage<'_, 'a, C, M> {
+impl<C: Crypto, M> Stage<'_, '_, C, M> {
     /// Makes a call in the name of the first who may: the caller, then the others in order.
     pub(super) async fn ask<T, N: Clock + Sync>(
         &self,
@@ -136,17 +136,16 @@ impl<'a, C: Crypto, M> Stage<'_, 'a, C, M> {
         let reason = format!("nobody who is declared may {}, by the live key policy", right.verb());
         ("caller".to_owned(), ProbeResult::NotChecked { reason })
     }
+}
 
-    /// Writes a call down that should succeed; returns what was answered.
-    pub(super) fn allowed<'t, T, N: Clock + Sync>(
-        &self,
-        notes: &mut Notes<'_, N>,
-        scenario: &str,
-        asked: &'t Asked<T>,
-    ) -> Option<&'t T> {
-        say(notes, (scenario, Expectation::Allowed), asked, |_| None);
-        asked.value()
-    }
+/// Writes a call down that should succeed; returns what was answered.
+pub(super) fn allowed<'t, T, N: Clock + Sync>(
+    notes: &mut Notes<'_, N>,
+    scenario: &str,
+    asked: &'t Asked<T>,
+) -> Option<&'t T> {
+    say(notes, (scenario, Expectation::Allowed), asked, |_| None);
+    asked.value()
 }
 
 /// Writes a call down, of which `judge` says what is wrong with the answer.

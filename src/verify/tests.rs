@@ -1,6 +1,8 @@
 //! The self-test against a KMS in memory: all is well in a correct world, and each fault of another is found.
 
 mod kinds;
+#[cfg(feature = "sandbox")]
+mod sandbox;
 
 use super::fake::{Fake, Fault, Machine, Shared, World};
 use super::*;

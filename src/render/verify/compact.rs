@@ -152,7 +152,7 @@ fn proved(topic: &str, probes: &[&Probe]) -> Option<Row> {
     let refused = (refused > 0).then(|| format!("{} refused", plural(refused, "alteration")));
     let done = (!steps.is_empty()).then(|| steps.join(if topic == "regions" { "; " } else { ", " }));
     let said: Vec<String> = done.into_iter().chain(refused).collect();
-    Some(Row::like(first, escape(&format!("{topic}: {}{with}", said.join(", "))).into_owned()))
+    Some(Row::like(first, escape(&format!("{topic}{with}: {}", said.join(", "))).into_owned()))
 }
 
 /// What was only judged about one thing: the first step, and how many more.
@@ -340,9 +340,7 @@ mod tests {
         let passed = || ProbeResult::Passed;
         let mut probes = vec![probe("api", "signing: public key read", Allowed, passed())];
         for algorithm in ["RSASSA_PSS_SHA_256", "RSASSA_PSS_SHA_384"] {
-            for (what, expected) in
-                [("signed", Allowed), ("verified here", Allowed), ("changed message", Refused)]
-            {
+            for (what, expected) in [("signed", Allowed), ("verified here", Allowed), ("changed message", Refused)] {
                 probes.push(probe("api", &format!("signing: {what} ({algorithm})"), expected, passed()));
             }
         }
@@ -352,15 +350,14 @@ mod tests {
         probes.push(probe("web", "mac: made (HMAC_SHA_256)", Allowed, judged("not called in its name")));
         probes.push(probe("web", "mac: verified (HMAC_SHA_256)", Allowed, judged("not called in its name")));
         probes.push(probe("web", "at rest: kms:Sign", Refused, passed()));
-        insta::assert_snapshot!(key(&probes, Painter::Plain), @r"
-        Key ledger · target prod
-          api                  ✓ signing: public key read, signed, verified here, 2 alterations refused with 2 algorithms
-                               ✓ regions: signed in eu-west-1, verified in us-east-1; signed in eu-west-1, verified in
-                                 eu-north-1
-                               ✓ allowed  Sign
-          web                  ≈ allowed  mac: made (HMAC_SHA_256): not called in its name; 1 more likewise
-                               ✓ refused  at rest: Sign
-        ");
+        let wanted = "Key ledger · target prod\n\
+            \x20 api                  ✓ signing with 2 algorithms: public key read, signed, verified here, 2 alterations refused\n\
+            \x20                      ✓ regions: signed in eu-west-1, verified in us-east-1; signed in eu-west-1, verified in\n\
+            \x20                        eu-north-1\n\
+            \x20                      ✓ allowed  Sign\n\
+            \x20 web                  ≈ allowed  mac: made (HMAC_SHA_256): not called in its name; 1 more likewise\n\
+            \x20                      ✓ refused  at rest: Sign\n";
+        assert_eq!(key(&probes, Painter::Plain), wanted);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::secret::SecretBytes;
 use crate::verify::local;
 use crate::verify::notes::{Notes, negative};
 use crate::verify::specimen::{Specimens, flipped};
-use crate::verify::stage::{Asked, Right, Stage, say};
+use crate::verify::stage::{Asked, Right, Stage, allowed, say};
 use crate::verify::uses::Use;
 
 const ENCAPSULATE: Right<'static> = Right::Use(Use::Encapsulate, NO_CONTEXT);
@@ -28,7 +28,7 @@ pub(super) async fn run<C: Crypto + Sync, M: Clock + Sync>(
         Err(reason) => here(notes, "caller", from_here, not_checked(reason)),
     }
     let made = stage.ask(notes, ENCAPSULATE, async |c| c.encapsulate(id).await).await;
-    if let Some(theirs) = stage.allowed(notes, "encapsulation: encapsulated", &made) {
+    if let Some(theirs) = allowed(notes, "encapsulation: encapsulated", &made) {
         equal(notes, stage, ("encapsulation: decapsulated", Expectation::Allowed), theirs).await;
     }
     let Some(known) = ours.as_ref().ok().or(made.value()) else { return };

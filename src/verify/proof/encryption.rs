@@ -8,7 +8,7 @@ use crate::secret::SecretBytes;
 use crate::verify::local;
 use crate::verify::notes::Notes;
 use crate::verify::specimen::{TEXT, flipped};
-use crate::verify::stage::{Asked, Right, Stage, refused, say};
+use crate::verify::stage::{Asked, Right, Stage, allowed, refused, say};
 use crate::verify::uses::Use;
 
 const ENCRYPT: Right<'static> = Right::Use(Use::Encrypt, NO_CONTEXT);
@@ -55,7 +55,7 @@ async fn by_kms<C: Crypto + Sync, M: Clock + Sync>(
 ) -> Option<Vec<u8>> {
     let (id, text) = (&stage.subject.id, SecretBytes::new(TEXT.to_vec()));
     let made = stage.ask(notes, ENCRYPT, async |c| c.encrypt(id, &text, Cipher::Public(algorithm)).await).await;
-    let ciphertext = stage.allowed(notes, &format!("encryption: encrypted ({algorithm})"), &made)?;
+    let ciphertext = allowed(notes, &format!("encryption: encrypted ({algorithm})"), &made)?;
     let asked = decrypted(notes, stage, algorithm, ciphertext).await;
     say(notes, (&format!("encryption: decrypted ({algorithm})"), Expectation::Allowed), &asked, another_text);
     asked.value().map(|_| ciphertext.clone())

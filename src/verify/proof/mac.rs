@@ -7,7 +7,7 @@ use crate::report::Expectation;
 use crate::verify::local;
 use crate::verify::notes::Notes;
 use crate::verify::specimen::{OTHER_TEXT, Specimens, TEXT, flipped};
-use crate::verify::stage::{Right, Stage, refused, say};
+use crate::verify::stage::{Right, Stage, allowed, refused, say};
 use crate::verify::uses::Use;
 
 const GENERATE: Right<'static> = Right::Use(Use::GenerateMac, NO_CONTEXT);
@@ -42,7 +42,7 @@ async fn one<C: Crypto + Sync, M: Clock + Sync>(
         (again != code).then(|| "the same message has another code".to_owned())
     });
     let verified = stage.ask(notes, VERIFY, async |c| c.verify_mac(id, algorithm, TEXT, code).await).await;
-    if stage.allowed(notes, &format!("mac: verified ({algorithm})"), &verified).is_none() {
+    if allowed(notes, &format!("mac: verified ({algorithm})"), &verified).is_none() {
         return alone(notes, stage, algorithm, code).await;
     }
     let cases = [

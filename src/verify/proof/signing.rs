@@ -7,7 +7,7 @@ use crate::report::{Expectation, ProbeResult};
 use crate::verify::local::{self, Opinion, Signer};
 use crate::verify::notes::Notes;
 use crate::verify::specimen::{OTHER_TEXT, Specimens, TEXT, flipped};
-use crate::verify::stage::{Right, Stage, refused};
+use crate::verify::stage::{Right, Stage, allowed, refused};
 use crate::verify::uses::Use;
 
 const SIGN: Right<'static> = Right::Use(Use::Sign, NO_CONTEXT);
@@ -40,13 +40,13 @@ async fn one<C: Crypto + Sync, M: Clock + Sync>(
 ) {
     let id = &stage.subject.id;
     let signed = stage.ask(notes, SIGN, async |c| c.sign(id, algorithm, TEXT).await).await;
-    let Some(signature) = stage.allowed(notes, &format!("signing: signed ({algorithm})"), &signed) else { return };
+    let Some(signature) = allowed(notes, &format!("signing: signed ({algorithm})"), &signed) else { return };
     if stage.subject.desired.spec().signing_algorithms().first() == Some(&algorithm) {
         specimens.signature = Some(signature.clone());
     }
     on_this_side(notes, stage, (algorithm, halves), (&signed.identity, signature));
     let verified = stage.ask(notes, VERIFY, async |c| c.verify(id, algorithm, TEXT, signature).await).await;
-    if stage.allowed(notes, &format!("signing: verified by KMS ({algorithm})"), &verified).is_none() {
+    if allowed(notes, &format!("signing: verified by KMS ({algorithm})"), &verified).is_none() {
         return;
     }
     let strange = halves.stranger.as_ref().and_then(|stranger| stranger.sign(algorithm, TEXT));

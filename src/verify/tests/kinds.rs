@@ -7,7 +7,7 @@ use crate::live::LiveKeyStore;
 use crate::verify::uses::Use;
 
 /// A key of a kind, with a user who may do everything, one who may do nothing, and staff.
-fn subject(kind: KeyKind) -> DesiredKey {
+pub(super) fn subject(kind: KeyKind) -> DesiredKey {
     let mut key = key("subject");
     key.material = if kind == KeyKind::SYMMETRIC {
         KeyMaterial::Symmetric { rotation: Rotation::Off, newer_than: None }
@@ -44,7 +44,7 @@ fn samples() -> [KeyKind; 6] {
     ]
 }
 
-fn is_proof(probe: &Probe) -> bool {
+pub(super) fn is_proof(probe: &Probe) -> bool {
     !["allow: ", "deny: ", "canary: "].iter().any(|topic| probe.scenario.starts_with(topic))
 }
 
