@@ -254,6 +254,8 @@ fn not_done(error: &PortError) -> StepResult {
         | PortErrorKind::Invalid
         | PortErrorKind::InvalidCiphertext
         | PortErrorKind::IncorrectKey
+        | PortErrorKind::InvalidSignature
+        | PortErrorKind::InvalidMac
         | PortErrorKind::NotSupported
         | PortErrorKind::Protocol => failed(error),
     }
@@ -285,6 +287,8 @@ fn help(error: &PortError) -> &'static str {
         | PortErrorKind::Invalid
         | PortErrorKind::InvalidCiphertext
         | PortErrorKind::IncorrectKey
+        | PortErrorKind::InvalidSignature
+        | PortErrorKind::InvalidMac
         | PortErrorKind::NotSupported
         | PortErrorKind::Protocol => "run apply again: it continues where this run stopped",
     }

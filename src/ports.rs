@@ -3,10 +3,12 @@
 //! `aws` implements them over the SDK; tests implement them in memory. One object implements all ports of one
 //! target's connection.
 
+mod crypto;
 mod error;
 #[cfg(test)]
 pub(crate) mod fake;
 
+pub use crypto::{Cipher, Crypto, DataKey, DataKeyPair, Encapsulated, EncryptionContext, Trial, WrappedKeyPair};
 pub use error::{PortError, PortErrorKind};
 
 use crate::ids::{AccountId, AliasName, KeyArn, KeyId, KeyName, KeyStoreId, Region, RoleArn, RoleName, StackName};
@@ -16,7 +18,6 @@ use crate::live::{
     LiveRotations, LiveUsage,
 };
 use crate::policy::PolicyDocument;
-use crate::secret::SecretBytes;
 use crate::services::Service;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -250,75 +251,6 @@ pub trait IdentityWriter {
     ) -> impl Future<Output = PortResult<()>> + Send;
     /// `iam:DeleteRolePolicy`.
     fn delete_role_policy(&self, role: &RoleName, name: &str) -> impl Future<Output = PortResult<()>> + Send;
-}
-
-/// The encryption context of a call.
-pub type EncryptionContext = BTreeMap<String, String>;
-
-/// Whether a call takes effect, or only tells whether it would (`DryRun`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CallMode {
-    /// It takes effect.
-    Real,
-    /// It only tells: `Ok` stands for `DryRunOperationException`, which means "would succeed".
-    DryRun,
-}
-
-/// A data key as KMS makes it.
-#[derive(Debug)]
-pub struct DataKey {
-    /// The key, in clear.
-    pub plaintext: SecretBytes,
-    /// The key, wrapped.
-    pub ciphertext: Vec<u8>,
-    /// The KMS key that wrapped it.
-    pub key: KeyArn,
-}
-
-/// Uses keys, as one identity.
-pub trait Crypto {
-    /// `kms:GenerateDataKey`, 256 bits.
-    fn generate_data_key(
-        &self,
-        key: &KeyId,
-        context: &EncryptionContext,
-    ) -> impl Future<Output = PortResult<DataKey>> + Send;
-    /// `kms:GenerateDataKeyWithoutPlaintext`, 256 bits.
-    fn generate_data_key_without_plaintext(
-        &self,
-        key: &KeyId,
-        context: &EncryptionContext,
-    ) -> impl Future<Output = PortResult<Vec<u8>>> + Send;
-    /// `kms:Encrypt`.
-    fn encrypt(
-        &self,
-        key: &KeyId,
-        plaintext: &SecretBytes,
-        context: &EncryptionContext,
-    ) -> impl Future<Output = PortResult<Vec<u8>>> + Send;
-    /// `kms:Decrypt`, with the key named, so that another key's ciphertext is refused.
-    fn decrypt(
-        &self,
-        key: &KeyId,
-        ciphertext: &[u8],
-        context: &EncryptionContext,
-    ) -> impl Future<Output = PortResult<SecretBytes>> + Send;
-    /// `kms:ReEncrypt` to the same key under another context.
-    fn re_encrypt(
-        &self,
-        key: &KeyId,
-        ciphertext: &[u8],
-        source: &EncryptionContext,
-        destination: &EncryptionContext,
-    ) -> impl Future<Output = PortResult<Vec<u8>>> + Send;
-    /// Any one of `Encrypt`, `Decrypt`, `GenerateDataKey`, `GenerateDataKeyWithoutPlaintext`, `ReEncrypt` with `DryRun`
-    /// (and `IGNORE_CIPHERTEXT` where it takes a ciphertext): `Ok` = would succeed.
-    fn dry_run(
-        &self,
-        action: &str,
-        key: &KeyId,
-        context: &EncryptionContext,
-    ) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// Has its calls forwarded by a service, so that keys see `kms:ViaService`.

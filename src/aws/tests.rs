@@ -3,9 +3,10 @@
 mod identities;
 
 use super::*;
+use crate::kms::{EncryptionAlgorithm, MacAlgorithm, SigningAlgorithm};
 use crate::ports::{
-    Crypto as _, EncryptionContext, Forwarding as _, IdentityReader as _, KeyReader as _, KeyWriter as _, LockoutCheck,
-    NewKey,
+    Cipher, Crypto as _, EncryptionContext, Forwarding as _, IdentityReader as _, KeyReader as _, KeyWriter as _,
+    LockoutCheck, NewKey, Trial,
 };
 use crate::secret::SecretText;
 use crate::services::Service;
@@ -236,6 +237,8 @@ async fn error_codes_have_their_class_message_and_request_id() {
         ("DisabledException", "no", PortErrorKind::Disabled),
         ("InvalidCiphertextException", "no", PortErrorKind::InvalidCiphertext),
         ("IncorrectKeyException", "no", PortErrorKind::IncorrectKey),
+        ("KMSInvalidSignatureException", "", PortErrorKind::InvalidSignature),
+        ("KMSInvalidMacException", "", PortErrorKind::InvalidMac),
         ("UnsupportedOperationException", "no", PortErrorKind::NotSupported),
         ("ExpiredTokenException", "no", PortErrorKind::Credentials),
         ("InvalidArnException", "no", PortErrorKind::Invalid),
@@ -316,24 +319,49 @@ type Outcome = (fn() -> Reply, Option<PortErrorKind>);
 
 #[tokio::test]
 async fn dry_runs_tell_would_from_did() {
-    let operations = ["Encrypt", "Decrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "ReEncrypt"];
-    let outcomes: [Outcome; 4] = [
+    let (none, oaep) = (EncryptionContext::new(), Cipher::Public(EncryptionAlgorithm::RsaesOaepSha256));
+    let symmetric = Cipher::Symmetric(&none);
+    let (signing, mac) = (SigningAlgorithm::Ed25519PhSha512, MacAlgorithm::HmacSha256);
+    let trials = [
+        Trial::Encrypt(symmetric),
+        Trial::Decrypt(symmetric),
+        Trial::ReEncrypt(symmetric),
+        Trial::Encrypt(oaep),
+        Trial::Decrypt(oaep),
+        Trial::ReEncrypt(oaep),
+        Trial::GenerateDataKey(&none),
+        Trial::GenerateDataKeyWithoutPlaintext(&none),
+        Trial::GenerateDataKeyPair(&none),
+        Trial::GenerateDataKeyPairWithoutPlaintext(&none),
+        Trial::Sign(signing, b"message"),
+        Trial::Verify(signing, b"message", b"signature"),
+        Trial::GenerateMac(mac, b"message"),
+        Trial::VerifyMac(mac, b"message", b"code"),
+        Trial::DeriveSharedSecret(b"peer"),
+        Trial::Encapsulate,
+        Trial::Decapsulate(b"ciphertext"),
+    ];
+    let outcomes: [Outcome; 6] = [
         (|| fault("DryRunOperationException", "would"), None),
         (|| fault("AccessDeniedException", "may not"), Some(PortErrorKind::Denied)),
         (|| fault("InvalidCiphertextException", ""), Some(PortErrorKind::NotSupported)),
+        (|| fault("KMSInvalidSignatureException", ""), Some(PortErrorKind::NotSupported)),
+        (|| fault("KMSInvalidMacException", ""), Some(PortErrorKind::NotSupported)),
         (|| json(200, "{}"), Some(PortErrorKind::NotSupported)),
     ];
     for (reply, kind) in outcomes {
         let server = Server::start(move |_, _| reply()).await;
         let connection = connected(&server).await;
-        for operation in operations {
-            let outcome = connection.dry_run(operation, &id(), &EncryptionContext::new()).await;
-            assert_eq!(outcome.err().map(|error| error.kind), kind, "{operation}");
+        for trial in trials {
+            let outcome = connection.dry_run(&id(), trial).await;
+            assert_eq!(outcome.err().map(|error| error.kind), kind, "{trial:?}");
         }
         for seen in server.seen() {
             assert!(seen.body.contains(r#""DryRun":true"#), "{}", seen.body);
             let blind = matches!(seen.operation.as_str(), "decrypt" | "reencrypt");
             assert_eq!(seen.body.contains("IGNORE_CIPHERTEXT"), blind, "{}", seen.operation);
+            let digested = matches!(seen.operation.as_str(), "sign" | "verify");
+            assert_eq!(seen.body.contains(r#""MessageType":"DIGEST""#), digested, "{}", seen.operation);
         }
     }
 }

@@ -6,11 +6,12 @@ use super::machine::LocalMachine;
 use super::observe::{Observed, observe_targets};
 use super::printer::{Printer, Talk};
 use super::session::{Purpose, Session};
+use crate::aws::Connection;
 use crate::exit::Exit;
 use crate::ids::KeyName;
 use crate::render::{Detail, json, render_verify, verify_to_json};
 use crate::report::{Completeness, Probe, ProbeResult, VerifyReport};
-use crate::verify::{AsRoles, VerifyJob, verify};
+use crate::verify::{AsRoles, VerifyJob, VerifyTarget, verify};
 use std::collections::BTreeSet;
 
 /// Runs the command.
@@ -48,25 +49,23 @@ async fn probe(options: &Options, manifest: &Manifest, session: &Session, observ
     let machine = LocalMachine::new(session.claims.clone());
     let only_keys: Option<BTreeSet<KeyName>> =
         (!options.scope.keys.is_empty()).then(|| options.scope.keys.iter().cloned().collect());
-    let mut report = VerifyReport::default();
-    for target in &manifest.desired.targets {
-        let (Some(live), Some(connection)) = (observed.targets.get(&target.name), session.target(&target.name)) else {
-            continue;
-        };
-        let done = Box::pin(verify(VerifyJob {
-            desired: &manifest.desired,
-            target,
-            live,
-            connection,
-            machine: &machine,
-            as_roles: if options.as_roles { AsRoles::Yes } else { AsRoles::No },
-            enforcement: &session.enforcement(target),
-            only_keys: only_keys.as_ref(),
-            parallel: usize::from(options.pace.parallel),
-            progress: &|_: &Probe| {},
-        }))
-        .await;
-        report.probes.extend(done.probes);
-    }
-    report
+    let targets: Vec<VerifyTarget<'_, Connection>> = manifest
+        .desired
+        .targets
+        .iter()
+        .filter_map(|target| {
+            let (live, connection) = (observed.targets.get(&target.name)?, session.target(&target.name)?);
+            Some(VerifyTarget { target, live, connection, enforcement: session.enforcement(target) })
+        })
+        .collect();
+    Box::pin(verify(VerifyJob {
+        desired: &manifest.desired,
+        targets: &targets,
+        machine: &machine,
+        as_roles: if options.as_roles { AsRoles::Yes } else { AsRoles::No },
+        only_keys: only_keys.as_ref(),
+        parallel: usize::from(options.pace.parallel),
+        progress: &|_: &Probe| {},
+    }))
+    .await
 }

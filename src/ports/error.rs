@@ -37,6 +37,10 @@ pub enum PortErrorKind {
     InvalidCiphertext,
     /// The ciphertext belongs to another key than the one named.
     IncorrectKey,
+    /// The signature is not the key's over the message.
+    InvalidSignature,
+    /// The message authentication code is not the key's over the message.
+    InvalidMac,
     /// The server does not know the call, or not for this kind of key.
     NotSupported,
     /// The server answered something that cannot be understood.

@@ -11,7 +11,8 @@ pub enum Expectation {
     Allowed,
     /// The call is denied.
     Denied,
-    /// The ciphertext or message is refused.
+    /// What was altered does not pass: the ciphertext, message, signature or code is refused, or another secret comes
+    /// out than the one.
     Refused,
 }
 

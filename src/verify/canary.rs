@@ -4,15 +4,16 @@ use super::cast::{self, Assumer, Wanted};
 use super::check::{Ask, Check, Hinge, checks};
 use super::notes::{Notes, Question, negative};
 use super::perform::Performer;
+use super::specimen::Specimens;
 use super::subject::{self, Subject};
-use super::{Enforced, VerifyJob};
+use super::{Enforced, TargetJob};
 use crate::desired::{DesiredKey, Enforcement};
 use crate::ports::{Clock, Crypto, Forwarding, KeyReader, PortErrorKind, RoleAssumer};
 use crate::report::{Expectation, Probe, ProbeResult};
 
 /// Makes the call, and returns what the server enforces, with the probe about it.
 pub(super) async fn sing<C, M>(
-    job: &VerifyJob<'_, C, M>,
+    job: &TargetJob<'_, C, M>,
     keys: &[&DesiredKey],
     assumer: &Assumer<'_, C>,
 ) -> (Enforced, Vec<Probe>)
@@ -30,7 +31,8 @@ where
             let Ok(actor) = &member.actor else { continue };
             let list = checks(&member.duty, &subject, job.target);
             let Some(check) = likeliest(&list) else { continue };
-            let performer = Performer::new(actor.connection(), &subject);
+            let specimens = Specimens::new(subject.desired.material.kind());
+            let performer = Performer::new(actor.connection(), &subject, &specimens);
             return judge(job, &member.duty.identity, &subject, (check, performer), declared).await;
         }
     }
@@ -45,7 +47,7 @@ fn likeliest(list: &[Check]) -> Option<&Check> {
 }
 
 async fn judge<C, M>(
-    job: &VerifyJob<'_, C, M>,
+    job: &TargetJob<'_, C, M>,
     identity: &str,
     subject: &Subject<'_>,
     (check, mut performer): (&Check, Performer<'_, C>),

@@ -2,13 +2,15 @@
 
 use super::duty::{Duty, duties};
 use super::subject::Subject;
-use super::{AsRoles, VerifyJob, context, notes};
+use super::uses::{Read, Use};
+use super::{AsRoles, TargetJob, context, notes};
 use crate::desired::{DesiredKey, DesiredTarget, KnownRole, Principal, Verifiable};
 use crate::ids::RoleArn;
 use crate::live::{Backend, Caller};
 use crate::policy::{PolicyDocument, Statement, glob_matches};
 use crate::ports::{PortErrorKind, RoleAssumer};
 use crate::synth::VERIFY_SESSION_NAME;
+use std::collections::BTreeSet;
 
 /// The longest session policy that STS takes.
 ///
@@ -49,7 +51,7 @@ pub(super) enum Assumer<'a, C> {
 }
 
 /// Finds out, once for a target, who assumes roles.
-pub(super) async fn assumer<'a, C, M>(job: &VerifyJob<'a, C, M>) -> Assumer<'a, C>
+pub(super) async fn assumer<'a, C, M>(job: &TargetJob<'a, C, M>) -> Assumer<'a, C>
 where
     C: RoleAssumer<Assumed = C> + Sync,
 {
@@ -84,7 +86,7 @@ pub(super) fn is_caller(principal: &Principal, caller: &Caller, target: &Desired
             .any(|pattern| glob_matches(pattern, caller.principal.as_str()))
 }
 
-fn verifiable<C, M>(job: &VerifyJob<'_, C, M>) -> Vec<String> {
+fn verifiable<C, M>(job: &TargetJob<'_, C, M>) -> Vec<String> {
     let account = job.desired.account(&job.target.account);
     let roles = account.into_iter().flat_map(|account| account.known_roles.values());
     roles.filter(|role| role.verifiable == Verifiable::Yes).map(|role| role.arn.to_string()).collect()
@@ -101,22 +103,16 @@ fn assuming(roles: &[String]) -> PolicyDocument {
 /// Returns the session policy of a role under test: the probed actions on the key alone, in contexts of ours or none.
 /// What is probed for a denial is allowed here: else the denial would be this policy's.
 fn probing(subject: &Subject<'_>) -> PolicyDocument {
-    const USES: [&str; 6] = [
-        "kms:Decrypt",
-        "kms:Encrypt",
-        "kms:GenerateDataKey",
-        "kms:GenerateDataKeyWithoutPlaintext",
-        "kms:ReEncryptFrom",
-        "kms:ReEncryptTo",
-    ];
     let ours = |statement: Statement| {
         let key = format!("kms:EncryptionContext:{}", context::PROBE_KEY);
         statement.when("StringLikeIfExists", &key, [format!("{}*", context::PROBE_VALUE)])
     };
     let key = [subject.facts.arn.clone()];
-    let reads = ["kms:DescribeKey", "kms:GetKeyPolicy", "kms:ListGrants"];
+    let uses: BTreeSet<&str> =
+        Use::of(subject.desired.shape()).into_iter().flat_map(|what| what.actions().iter().copied()).collect();
+    let reads = Read::of(subject.desired).iter().map(|read| read.action());
     PolicyDocument::new(vec![
-        ours(Statement::allow("Uses", USES).resources(key.clone())),
+        ours(Statement::allow("Uses", uses).resources(key.clone())),
         Statement::allow("Reads", reads).resources(key),
     ])
 }
@@ -132,7 +128,7 @@ pub(super) enum Wanted {
 
 /// Brings people together who have a part in a key and can be probed; without `--as-roles` that is the caller.
 pub(super) async fn members<'a, C, M>(
-    job: &VerifyJob<'a, C, M>,
+    job: &TargetJob<'a, C, M>,
     subject: &Subject<'a>,
     assumer: &Assumer<'a, C>,
     wanted: Wanted,
@@ -157,7 +153,7 @@ where
 }
 
 /// Returns whether a call in the name of some user of a key can at least be tried.
-pub(super) fn has_callable_user<C, M>(job: &VerifyJob<'_, C, M>, key: &DesiredKey) -> bool {
+pub(super) fn has_callable_user<C, M>(job: &TargetJob<'_, C, M>, key: &DesiredKey) -> bool {
     key.users.iter().any(|user| {
         is_caller(&user.principal, &job.live.caller, job.target)
             || (job.as_roles == AsRoles::Yes && known(job, &user.principal).is_ok())
@@ -165,7 +161,7 @@ pub(super) fn has_callable_user<C, M>(job: &VerifyJob<'_, C, M>, key: &DesiredKe
 }
 
 async fn become_role<'a, C, M>(
-    job: &VerifyJob<'a, C, M>,
+    job: &TargetJob<'a, C, M>,
     principal: &Principal,
     assumer: &Assumer<'a, C>,
     policy: &PolicyDocument,
@@ -189,7 +185,7 @@ where
 }
 
 /// Returns the declared role that a principal is, if the self-test may assume it.
-fn known<'j, C, M>(job: &VerifyJob<'j, C, M>, principal: &Principal) -> Result<&'j KnownRole, String> {
+fn known<'j, C, M>(job: &TargetJob<'j, C, M>, principal: &Principal) -> Result<&'j KnownRole, String> {
     let Principal::Role { name, .. } = principal else {
         return Err("it is no role of the manifest".to_owned());
     };

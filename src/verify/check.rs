@@ -1,6 +1,7 @@
 //! The list of what is checked in one principal's name on one key, as data: nothing here calls anybody.
 
 use super::duty::{Deploys, Duty};
+use super::uses::{Read, Use, takes_context};
 use super::{context, judge, service};
 use crate::access::{PrincipalFacts, Request};
 use crate::desired::{DataKeyUse, Delegation, DesiredTarget};
@@ -19,64 +20,6 @@ pub(super) const CHANGES: &[&str] = &[
     "kms:EnableKeyRotation",
     "kms:CreateGrant",
 ];
-
-/// A use of a symmetric key that can be called or dry-run; those that make a ciphertext come first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Use {
-    Encrypt,
-    GenerateDataKey,
-    GenerateDataKeyWithoutPlaintext,
-    Decrypt,
-    ReEncrypt,
-}
-
-impl Use {
-    pub(super) const ALL: &'static [Self] =
-        &[Self::Encrypt, Self::GenerateDataKey, Self::GenerateDataKeyWithoutPlaintext, Self::Decrypt, Self::ReEncrypt];
-
-    /// Returns the operation, with prefix.
-    pub(super) fn call(self) -> &'static str {
-        match self {
-            Self::Encrypt => "kms:Encrypt",
-            Self::GenerateDataKey => "kms:GenerateDataKey",
-            Self::GenerateDataKeyWithoutPlaintext => "kms:GenerateDataKeyWithoutPlaintext",
-            Self::Decrypt => "kms:Decrypt",
-            Self::ReEncrypt => "kms:ReEncrypt",
-        }
-    }
-
-    /// Returns the actions that it takes, with prefix.
-    pub(super) fn actions(self) -> &'static [&'static str] {
-        match self {
-            Self::Encrypt => &["kms:Encrypt"],
-            Self::GenerateDataKey => &["kms:GenerateDataKey"],
-            Self::GenerateDataKeyWithoutPlaintext => &["kms:GenerateDataKeyWithoutPlaintext"],
-            Self::Decrypt => &["kms:Decrypt"],
-            Self::ReEncrypt => &["kms:ReEncryptFrom", "kms:ReEncryptTo"],
-        }
-    }
-}
-
-/// A read that changes nothing and uses nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Read {
-    DescribeKey,
-    GetKeyPolicy,
-    ListGrants,
-}
-
-impl Read {
-    const ALL: &'static [Self] = &[Self::GetKeyPolicy, Self::DescribeKey, Self::ListGrants];
-
-    /// Returns the action, with prefix.
-    pub(super) fn action(self) -> &'static str {
-        match self {
-            Self::DescribeKey => "kms:DescribeKey",
-            Self::GetKeyPolicy => "kms:GetKeyPolicy",
-            Self::ListGrants => "kms:ListGrants",
-        }
-    }
-}
 
 /// A call that a service forwards.
 #[derive(Debug, Clone)]
@@ -148,27 +91,27 @@ fn uses(duty: &Duty<'_>, subject: &Subject<'_>) -> Vec<Check> {
     const TO_IAM: &str = "the key policy leaves the account's deployers to IAM; judged on the key policy alone";
     const NO_VALUE: &str = "the context depends on a policy variable, for which no value can be picked";
     let key = subject.desired;
-    let contexts = duty.direct_contexts(key);
-    let one = |what: &Use| {
+    let contexts: Vec<EncryptionContext> = duty.direct_contexts(key).into_iter().map(|(_, context)| context).collect();
+    let one = |what: Use| {
         let allows =
             |context: &EncryptionContext| what.actions().iter().all(|action| duty.allows(key, action, context));
-        let fitting = contexts.iter().map(|(_, context)| context).find(|context| allows(context));
+        let fitting = contexts.iter().find(|context| allows(context));
         if let Some(context) = fitting {
-            return Check::new(what.call(), true, Ask::Use(*what, context.clone()));
+            return Check::new(what.call(), true, Ask::Use(what, context.clone()));
         }
         if what.actions().iter().any(|action| duty.has_direct(key, action)) {
             return Check::new(what.call(), true, Ask::Nothing(NO_VALUE));
         }
-        let context = contexts.first().map_or_else(|| context::plain(key), |(_, context)| context.clone());
+        let context = contexts.first().cloned().unwrap_or_else(|| context::plain(key));
         if is_left_to_iam(duty, subject) {
             // Uses of one action alone reach this: a deployer's re-encryption is judged by its first half.
             let mut request = judge::on_key(what.actions().first().copied().unwrap_or_default(), &subject.facts);
             request.encryption_context = context;
             return Check::new(what.call(), false, Ask::Judge(Box::new(request), TO_IAM));
         }
-        Check::new(what.call(), false, Ask::Use(*what, context))
+        Check::new(what.call(), false, Ask::Use(what, context))
     };
-    Use::ALL.iter().map(one).collect()
+    Use::of(key.shape()).into_iter().map(one).collect()
 }
 
 /// Without the declared context, and with another value of each of its keys, what is allowed becomes denied. One
@@ -176,6 +119,9 @@ fn uses(duty: &Duty<'_>, subject: &Subject<'_>) -> Vec<Check> {
 fn contexts(duty: &Duty<'_>, subject: &Subject<'_>) -> Vec<Check> {
     let key = subject.desired;
     let mut checks = Vec::new();
+    if !takes_context(key) {
+        return checks;
+    }
     for (user, good) in duty.direct_contexts(key) {
         let DataKeyUse::Direct { context: patterns } = &user.access else { continue };
         let allowed = |what: &&Use| what.actions().iter().all(|action| duty.allows(key, action, &good));
@@ -199,14 +145,14 @@ fn contexts(duty: &Duty<'_>, subject: &Subject<'_>) -> Vec<Check> {
     checks
 }
 
-/// Administration is proved by reading: `GetKeyPolicy` is for staff alone.
+/// Administration is proved by reading: `GetKeyPolicy` is for staff alone, a public key for staff and its users.
 fn reads(duty: &Duty<'_>, subject: &Subject<'_>) -> Vec<Check> {
     const TO_IAM: &str = "the key policy leaves the account's deployers to IAM; judged on the key policy alone";
     let none = EncryptionContext::new();
     let mut checks = Vec::new();
-    for read in Read::ALL {
+    for read in Read::of(subject.desired) {
         let allowed = duty.allows(subject.desired, read.action(), &none);
-        if allowed || *read == Read::GetKeyPolicy {
+        if allowed || read.is_guarded() {
             let ask = if !allowed && is_left_to_iam(duty, subject) {
                 Ask::Judge(Box::new(judge::on_key(read.action(), &subject.facts)), TO_IAM)
             } else {

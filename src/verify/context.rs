@@ -1,5 +1,6 @@
 //! Concrete encryption contexts: what a probe sends so that a user's patterns match, or just do not.
 
+use super::uses::takes_context;
 use crate::desired::{DataKeyUse, DesiredKey, DesiredUser};
 use crate::ports::EncryptionContext;
 use crate::services::Service;
@@ -39,8 +40,12 @@ pub(super) fn matching(pattern: &str) -> Option<String> {
     Some(value)
 }
 
-/// Returns a context for somebody of whom the manifest says nothing: the required keys, and ours.
+/// Returns a context for somebody of whom the manifest says nothing: the required keys, and ours; none for keys whose
+/// uses carry none.
 pub(super) fn plain(key: &DesiredKey) -> EncryptionContext {
+    if !takes_context(key) {
+        return EncryptionContext::new();
+    }
     let context: EncryptionContext =
         key.required_context.iter().map(|required| (required.clone(), FILLER.to_owned())).collect();
     with_probe(context)
@@ -50,6 +55,9 @@ pub(super) fn plain(key: &DesiredKey) -> EncryptionContext {
 pub(super) fn direct(key: &DesiredKey, user: &DesiredUser) -> Option<EncryptionContext> {
     let DataKeyUse::Direct { context: patterns } = &user.access else { return None };
     let mut context = plain(key);
+    if !takes_context(key) {
+        return Some(context);
+    }
     for (name, patterns) in patterns {
         context.insert(name.clone(), patterns.iter().find_map(|pattern| matching(pattern))?);
     }

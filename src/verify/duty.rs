@@ -1,8 +1,9 @@
 //! What the manifest allows one principal on one key, all its entries taken together.
 
 use super::context;
+use super::uses::takes_context;
 use crate::desired::{DataKeyUse, DesiredKey, DesiredTarget, DesiredUser, Principal};
-use crate::kms::{Capability, KeyShape, KmsAction};
+use crate::kms::{Capability, KmsAction};
 use crate::policy::glob_matches;
 use crate::ports::EncryptionContext;
 use std::collections::BTreeSet;
@@ -37,7 +38,7 @@ pub(super) fn duties<'a>(target: &'a DesiredTarget, key: &'a DesiredKey) -> Vec<
     for user in users {
         entry(&mut duties, &user.principal).tables.push(user);
     }
-    let shape = shape(key);
+    let shape = key.shape();
     let mut staff = |principals: Vec<&'a Principal>, capability: Capability| {
         for principal in principals {
             let duty = entry(&mut duties, principal);
@@ -64,17 +65,14 @@ fn entry<'a, 'd>(duties: &'d mut Vec<Duty<'a>>, principal: &'a Principal) -> &'d
     duties.get_mut(at).expect("a duty is there")
 }
 
-fn shape(key: &DesiredKey) -> KeyShape {
-    KeyShape::new(key.spec(), key.usage())
-}
-
 impl Duty<'_> {
     /// Returns whether the manifest allows a direct call of an action, with prefix, under a context.
     pub(super) fn allows(&self, key: &DesiredKey, action: &str, context: &EncryptionContext) -> bool {
         if self.staff.contains(action) {
             return true;
         }
-        let takes_context = KmsAction::find(action).is_some_and(|action| action.takes_encryption_context);
+        let takes_context =
+            takes_context(key) && KmsAction::find(action).is_some_and(|action| action.takes_encryption_context);
         let complete = key.required_context.iter().all(|required| context.contains_key(required));
         (complete || !takes_context)
             && self.tables.iter().any(|user| {
@@ -104,7 +102,7 @@ impl Duty<'_> {
 }
 
 fn has_action(key: &DesiredKey, user: &DesiredUser, action: &str) -> bool {
-    user.capabilities.iter().any(|capability| capability.actions(shape(key)).iter().any(|known| known.full == action))
+    user.capabilities.iter().any(|capability| capability.actions(key.shape()).iter().any(|known| known.full == action))
 }
 
 fn matches_all(patterns: &std::collections::BTreeMap<String, Vec<String>>, context: &EncryptionContext) -> bool {

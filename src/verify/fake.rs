@@ -1,15 +1,21 @@
 //! A KMS in memory that decides by `access`, and can be made to err in the ways that the self-test must notice.
 
+use super::local::{self, Opinion, Signer};
 use crate::access::{Guardrails, KeyFacts, PrincipalFacts, PrincipalType, Request, decide};
+use crate::desired::KeyKind;
 use crate::ids::{AliasName, KeyArn, KeyId, KeyStoreId, PrincipalArn, RoleArn};
+use crate::kms::{EncryptionAlgorithm, KeySpec, KeyState, KeyUsage, MacAlgorithm, SigningAlgorithm};
 use crate::live::{Caller, KeyMetadata, LiveGrant, LiveKeyStore, LiveRotation, LiveRotations, LiveUsage};
 use crate::policy::PolicyDocument;
 use crate::ports::{
-    CallerReader, Clock, Crypto, DataKey, EncryptionContext, Forwarding, KeyReader, PortError, PortErrorKind,
-    PortResult, Randomness, RoleAssumer,
+    CallerReader, Cipher, Clock, Crypto, DataKey, DataKeyPair, Encapsulated, EncryptionContext, Forwarding, KeyReader,
+    PortError, PortErrorKind, PortResult, Randomness, RoleAssumer, Trial, WrappedKeyPair,
 };
 use crate::secret::SecretBytes;
 use crate::services::Service;
+use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, PrivateDecryptingKey};
+use aws_lc_rs::{agreement, hmac, kem};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -32,6 +38,14 @@ pub(super) enum Fault {
     TrustsServices,
     /// Denies every call that a service forwards.
     RefusesServices,
+    /// Verifies every signature and code, and decrypts everything.
+    VerifiesAll,
+    /// Derives and decapsulates always the same.
+    ConstantSecrets,
+    /// Gives another public key with a data key pair than its own.
+    OtherHalf,
+    /// Lets keys be used that rest.
+    Sleepless,
 }
 
 struct Wrapped {
@@ -40,28 +54,103 @@ struct Wrapped {
     plaintext: Vec<u8>,
 }
 
+/// What a key is made of.
+pub(super) enum Material {
+    Symmetric,
+    Rsa(OaepPrivateDecryptingKey, Vec<u8>),
+    Signer(Signer),
+    Hmac(Box<hmac::Key>),
+    Agreement(agreement::PrivateKey, Vec<u8>),
+    Kem(kem::DecapsulationKey, Vec<u8>),
+}
+
+/// What the Regions of one world have in common.
+#[derive(Default)]
+pub(super) struct Shared {
+    materials: BTreeMap<KeyId, Material>,
+    wrapped: Mutex<BTreeMap<Vec<u8>, Wrapped>>,
+    /// What was derived, encapsulated and generated.
+    secrets: Mutex<Vec<Vec<u8>>>,
+    /// Tells the ciphertexts of one world from those of another.
+    salt: [u8; 8],
+    count: AtomicU64,
+}
+
+impl Shared {
+    pub(super) fn new(kinds: impl IntoIterator<Item = (KeyId, KeyKind)>) -> Arc<Self> {
+        let materials = kinds.into_iter().map(|(id, kind)| (id, material(kind))).collect();
+        let mut salt = [0; 8];
+        aws_lc_rs::rand::fill(&mut salt).unwrap();
+        Arc::new(Self { materials, salt, ..Self::default() })
+    }
+
+    fn keep(&self, secret: &[u8]) -> SecretBytes {
+        self.secrets.lock().unwrap().push(secret.to_vec());
+        SecretBytes::new(secret.to_vec())
+    }
+}
+
+fn material(kind: KeyKind) -> Material {
+    use aws_lc_rs::rsa::KeySize;
+    let spec = kind.spec();
+    match kind.usage() {
+        // No library here has it: every use of such a key is refused.
+        _ if spec == KeySpec::Sm2 => Material::Symmetric,
+        KeyUsage::EncryptDecrypt if spec.is_asymmetric() => {
+            let sizes = [(KeySpec::Rsa2048, KeySize::Rsa2048), (KeySpec::Rsa3072, KeySize::Rsa3072)];
+            let size = sizes.into_iter().find(|(known, _)| *known == spec).map_or(KeySize::Rsa4096, |(_, size)| size);
+            let private = PrivateDecryptingKey::generate(size).unwrap();
+            let public = private.public_key().as_der().unwrap().as_ref().to_vec();
+            Material::Rsa(OaepPrivateDecryptingKey::new(private).unwrap(), public)
+        }
+        KeyUsage::EncryptDecrypt => Material::Symmetric,
+        KeyUsage::SignVerify => Material::Signer(Signer::generate(spec).unwrap()),
+        KeyUsage::GenerateVerifyMac => {
+            let algorithm = local::hmac_of(spec.mac_algorithms()[0]);
+            Material::Hmac(Box::new(hmac::Key::generate(algorithm, &aws_lc_rs::rand::SystemRandom::new()).unwrap()))
+        }
+        KeyUsage::KeyAgreement => {
+            let curves = [(KeySpec::EccNistP256, &agreement::ECDH_P256), (KeySpec::EccNistP384, &agreement::ECDH_P384)];
+            let curve = curves.into_iter().find(|(known, _)| *known == spec).map(|(_, curve)| curve);
+            let curve = curve.unwrap_or(&agreement::ECDH_P521);
+            let private = agreement::PrivateKey::generate(curve).unwrap();
+            let public = private.compute_public_key().unwrap().as_der().unwrap().as_ref().to_vec();
+            Material::Agreement(private, public)
+        }
+        KeyUsage::EncapsulateDecapsulate => {
+            let (algorithm, arc) = local::ml_kem(spec).unwrap();
+            let private = kem::DecapsulationKey::generate(algorithm).unwrap();
+            let raw = private.encapsulation_key().unwrap().key_bytes().unwrap().as_ref().to_vec();
+            Material::Kem(private, spki(&raw, arc))
+        }
+    }
+}
+
+/// Returns the public key of ML-KEM as KMS gives it.
+fn spki(raw: &[u8], arc: u8) -> Vec<u8> {
+    let two = |length: usize| u16::try_from(length).unwrap().to_be_bytes();
+    let algorithm = [&[0x30, 0x0b, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x04][..], &[arc]].concat();
+    let bits = [&[0x03, 0x82][..], &two(raw.len() + 1), &[0], raw].concat();
+    [&[0x30, 0x82][..], &two(algorithm.len() + bits.len()), &algorithm, &bits].concat()
+}
+
 pub(super) struct World {
     pub(super) keys: BTreeMap<KeyId, KeyFacts>,
     pub(super) assumable: BTreeSet<String>,
     pub(super) fault: Fault,
     /// Whether callers may play services, as in the sandbox.
     pub(super) plays: bool,
-    wrapped: Mutex<BTreeMap<Vec<u8>, Wrapped>>,
-    count: AtomicU64,
+    /// The states of keys that are not enabled.
+    pub(super) states: BTreeMap<KeyId, KeyState>,
+    pub(super) shared: Arc<Shared>,
 }
 
 /// What the self-test could have leaked.
 impl World {
-    pub(super) fn new(
-        keys: BTreeMap<KeyId, KeyFacts>,
-        assumable: BTreeSet<String>,
-        (fault, plays): (Fault, bool),
-    ) -> Self {
-        Self { keys, assumable, fault, plays, wrapped: Mutex::default(), count: AtomicU64::new(0) }
-    }
-
     pub(super) fn secrets(&self) -> Vec<Vec<u8>> {
-        self.wrapped.lock().unwrap().values().map(|wrapped| wrapped.plaintext.clone()).collect()
+        let wrapped = self.shared.wrapped.lock().unwrap();
+        let wrapped = wrapped.values().map(|wrapped| wrapped.plaintext.clone());
+        wrapped.chain(self.shared.secrets.lock().unwrap().clone()).collect()
     }
 }
 
@@ -88,23 +177,35 @@ impl Fake {
             _ => {}
         }
         let decision = decide(&request, &self.who, Some(facts), &Guardrails::default());
-        if decision == crate::access::Decision::Allow || self.world.fault == Fault::Lenient {
-            return Ok(());
+        if decision != crate::access::Decision::Allow && self.world.fault != Fault::Lenient {
+            return error(PortErrorKind::Denied, action);
         }
-        error(PortErrorKind::Denied, action)
+        match self.world.states.get(key) {
+            None | Some(KeyState::Enabled) => Ok(()),
+            _ if self.world.fault == Fault::Sleepless => Ok(()),
+            Some(KeyState::Disabled) => error(PortErrorKind::Disabled, action),
+            Some(_) => error(PortErrorKind::InvalidState, action),
+        }
+    }
+
+    /// Admits a use without context, and returns what the key is made of.
+    fn using(&self, action: &str, key: &KeyId) -> PortResult<&Material> {
+        self.admit(action, key, &EncryptionContext::new())?;
+        Ok(&self.world.shared.materials[key])
     }
 
     fn wrap(&self, key: &KeyId, plaintext: &[u8], context: &EncryptionContext) -> Vec<u8> {
-        let count = self.world.count.fetch_add(1, Ordering::SeqCst);
+        let count = self.world.shared.count.fetch_add(1, Ordering::SeqCst);
         let mut ciphertext = count.to_be_bytes().to_vec();
-        ciphertext.extend([0x5a; 24]);
+        ciphertext.extend(self.world.shared.salt);
+        ciphertext.extend([0x5a; 16]);
         let wrapped = Wrapped { key: key.clone(), context: context.clone(), plaintext: plaintext.to_vec() };
-        self.world.wrapped.lock().unwrap().insert(ciphertext.clone(), wrapped);
+        self.world.shared.wrapped.lock().unwrap().insert(ciphertext.clone(), wrapped);
         ciphertext
     }
 
     fn unwrap(&self, key: &KeyId, ciphertext: &[u8], context: &EncryptionContext) -> PortResult<Vec<u8>> {
-        let all = self.world.wrapped.lock().unwrap();
+        let all = self.world.shared.wrapped.lock().unwrap();
         let lax = self.world.fault == Fault::XorPad;
         let near =
             all.iter().find(|(known, _)| lax && known.get(..8) == ciphertext.get(..8)).map(|(_, wrapped)| wrapped);
@@ -121,7 +222,7 @@ impl Fake {
     }
 
     fn fresh(&self) -> Vec<u8> {
-        let count = self.world.count.load(Ordering::SeqCst);
+        let count = self.world.shared.count.load(Ordering::SeqCst);
         (0..32_u8).map(|at| at.wrapping_mul(37) ^ u8::try_from(count % 251).unwrap() ^ 0xc3).collect()
     }
 }
@@ -142,11 +243,54 @@ impl Crypto for Fake {
         self.admit("kms:GenerateDataKeyWithoutPlaintext", key, context)?;
         Ok(self.wrap(key, &self.fresh(), context))
     }
-    async fn encrypt(&self, key: &KeyId, plaintext: &SecretBytes, context: &EncryptionContext) -> PortResult<Vec<u8>> {
-        self.admit("kms:Encrypt", key, context)?;
-        Ok(self.wrap(key, plaintext.expose_secret(), context))
+    async fn generate_data_key_pair(&self, key: &KeyId, context: &EncryptionContext) -> PortResult<DataKeyPair> {
+        self.admit("kms:GenerateDataKeyPair", key, context)?;
+        let (private, public) = pair();
+        let ciphertext = self.wrap(key, &private, context);
+        let public = if self.world.fault == Fault::OtherHalf { pair().1 } else { public };
+        Ok(DataKeyPair { private: SecretBytes::new(private), wrapped: WrappedKeyPair { ciphertext, public } })
     }
-    async fn decrypt(&self, key: &KeyId, ciphertext: &[u8], context: &EncryptionContext) -> PortResult<SecretBytes> {
+    async fn generate_data_key_pair_without_plaintext(
+        &self,
+        key: &KeyId,
+        context: &EncryptionContext,
+    ) -> PortResult<WrappedKeyPair> {
+        self.admit("kms:GenerateDataKeyPairWithoutPlaintext", key, context)?;
+        let (private, public) = pair();
+        Ok(WrappedKeyPair { ciphertext: self.wrap(key, &private, context), public })
+    }
+    async fn encrypt(&self, key: &KeyId, plaintext: &SecretBytes, cipher: Cipher<'_>) -> PortResult<Vec<u8>> {
+        self.admit("kms:Encrypt", key, context(cipher))?;
+        match (cipher, &self.world.shared.materials[key]) {
+            (Cipher::Symmetric(context), Material::Symmetric) => Ok(self.wrap(key, plaintext.expose_secret(), context)),
+            (Cipher::Public(algorithm), Material::Rsa(_, public)) => {
+                Ok(local::encrypt(public, algorithm, plaintext.expose_secret()).unwrap())
+            }
+            _ => error(PortErrorKind::NotSupported, "kms:Encrypt"),
+        }
+    }
+    async fn decrypt(&self, key: &KeyId, ciphertext: &[u8], cipher: Cipher<'_>) -> PortResult<SecretBytes> {
+        let context = match (cipher, &self.world.shared.materials[key]) {
+            (Cipher::Symmetric(context), Material::Symmetric) => context,
+            (Cipher::Public(algorithm), Material::Rsa(private, _)) => {
+                self.admit("kms:Decrypt", key, &EncryptionContext::new())?;
+                if self.world.fault == Fault::VerifiesAll {
+                    return Ok(SecretBytes::new(super::specimen::TEXT.to_vec()));
+                }
+                let padding = if algorithm == EncryptionAlgorithm::RsaesOaepSha1 {
+                    &OAEP_SHA1_MGF1SHA1
+                } else {
+                    &OAEP_SHA256_MGF1SHA256
+                };
+                let mut text = vec![0; private.min_output_size()];
+                let text = private.decrypt(padding, ciphertext, &mut text, None).map(|text| text.to_vec());
+                return text.map_or_else(
+                    |_| error(PortErrorKind::InvalidCiphertext, "kms:Decrypt"),
+                    |text| Ok(SecretBytes::new(text)),
+                );
+            }
+            _ => return error(PortErrorKind::NotSupported, "kms:Decrypt"),
+        };
         if self.world.fault == Fault::Throttles {
             return error(PortErrorKind::Throttled, "kms:Decrypt");
         }
@@ -157,20 +301,142 @@ impl Crypto for Fake {
         &self,
         key: &KeyId,
         ciphertext: &[u8],
-        source: &EncryptionContext,
-        destination: &EncryptionContext,
+        source: Cipher<'_>,
+        destination: Cipher<'_>,
     ) -> PortResult<Vec<u8>> {
-        self.admit("kms:ReEncryptFrom", key, source)?;
-        self.admit("kms:ReEncryptTo", key, destination)?;
-        Ok(self.wrap(key, &self.unwrap(key, ciphertext, source)?, destination))
-    }
-    async fn dry_run(&self, action: &str, key: &KeyId, context: &EncryptionContext) -> PortResult<()> {
-        if action != "kms:ReEncrypt" {
-            return self.admit(action, key, context);
+        self.admit("kms:ReEncryptFrom", key, context(source))?;
+        self.admit("kms:ReEncryptTo", key, context(destination))?;
+        match (source, destination) {
+            (Cipher::Symmetric(source), Cipher::Symmetric(destination)) => {
+                Ok(self.wrap(key, &self.unwrap(key, ciphertext, source)?, destination))
+            }
+            _ => Ok(ciphertext.to_vec()),
         }
-        self.admit("kms:ReEncryptFrom", key, context)?;
-        self.admit("kms:ReEncryptTo", key, context)
     }
+    async fn public_key(&self, key: &KeyId) -> PortResult<Vec<u8>> {
+        match self.using("kms:GetPublicKey", key)? {
+            Material::Rsa(_, public) | Material::Agreement(_, public) | Material::Kem(_, public) => Ok(public.clone()),
+            Material::Signer(signer) => Ok(signer.public()),
+            Material::Symmetric | Material::Hmac(_) => error(PortErrorKind::NotSupported, "kms:GetPublicKey"),
+        }
+    }
+    async fn sign(&self, key: &KeyId, algorithm: SigningAlgorithm, message: &[u8]) -> PortResult<Vec<u8>> {
+        let Material::Signer(signer) = self.using("kms:Sign", key)? else {
+            return error(PortErrorKind::NotSupported, "kms:Sign");
+        };
+        Ok(signer.sign(algorithm, &signed(algorithm, message)).unwrap())
+    }
+    async fn verify(
+        &self,
+        key: &KeyId,
+        algorithm: SigningAlgorithm,
+        message: &[u8],
+        signature: &[u8],
+    ) -> PortResult<()> {
+        let Material::Signer(signer) = self.using("kms:Verify", key)? else {
+            return error(PortErrorKind::NotSupported, "kms:Verify");
+        };
+        let spec: KeySpec = self.world.keys[key].key_spec.parse().unwrap();
+        let pure =
+            if algorithm == SigningAlgorithm::Ed25519PhSha512 { SigningAlgorithm::Ed25519Sha512 } else { algorithm };
+        let message = signed(algorithm, message);
+        let valid = local::check(spec, pure, &signer.public(), (&message, signature)) == Opinion::Valid;
+        if valid || self.world.fault == Fault::VerifiesAll {
+            return Ok(());
+        }
+        error(PortErrorKind::InvalidSignature, "kms:Verify")
+    }
+    async fn generate_mac(&self, key: &KeyId, _: MacAlgorithm, message: &[u8]) -> PortResult<Vec<u8>> {
+        let Material::Hmac(secret) = self.using("kms:GenerateMac", key)? else {
+            return error(PortErrorKind::NotSupported, "kms:GenerateMac");
+        };
+        Ok(hmac::sign(secret, message).as_ref().to_vec())
+    }
+    async fn verify_mac(&self, key: &KeyId, _: MacAlgorithm, message: &[u8], mac: &[u8]) -> PortResult<()> {
+        let Material::Hmac(secret) = self.using("kms:VerifyMac", key)? else {
+            return error(PortErrorKind::NotSupported, "kms:VerifyMac");
+        };
+        if hmac::verify(secret, message, mac).is_ok() || self.world.fault == Fault::VerifiesAll {
+            return Ok(());
+        }
+        error(PortErrorKind::InvalidMac, "kms:VerifyMac")
+    }
+    async fn derive_shared_secret(&self, key: &KeyId, peer: &[u8]) -> PortResult<SecretBytes> {
+        let Material::Agreement(private, _) = self.using("kms:DeriveSharedSecret", key)? else {
+            return error(PortErrorKind::NotSupported, "kms:DeriveSharedSecret");
+        };
+        if self.world.fault == Fault::ConstantSecrets {
+            return Ok(SecretBytes::new(vec![7; 32]));
+        }
+        let peer = agreement::UnparsedPublicKey::new(private.algorithm(), peer);
+        let secret = agreement::agree(private, peer, (), |secret| Ok(secret.to_vec())).unwrap();
+        Ok(self.world.shared.keep(&secret))
+    }
+    async fn encapsulate(&self, key: &KeyId) -> PortResult<Encapsulated> {
+        let Material::Kem(_, public) = self.using("kms:Encapsulate", key)? else {
+            return error(PortErrorKind::NotSupported, "kms:Encapsulate");
+        };
+        let spec: KeySpec = self.world.keys[key].key_spec.parse().unwrap();
+        let made = local::encapsulate(spec, public).unwrap();
+        Ok(Encapsulated { secret: self.world.shared.keep(made.secret.expose_secret()), ..made })
+    }
+    async fn decapsulate(&self, key: &KeyId, ciphertext: &[u8]) -> PortResult<SecretBytes> {
+        let Material::Kem(private, _) = self.using("kms:Decapsulate", key)? else {
+            return error(PortErrorKind::NotSupported, "kms:Decapsulate");
+        };
+        if self.world.fault == Fault::ConstantSecrets {
+            return Ok(SecretBytes::new(vec![7; 32]));
+        }
+        match private.decapsulate(ciphertext.into()) {
+            Ok(secret) => Ok(self.world.shared.keep(secret.as_ref())),
+            Err(_) => error(PortErrorKind::InvalidCiphertext, "kms:Decapsulate"),
+        }
+    }
+    async fn dry_run(&self, key: &KeyId, trial: Trial<'_>) -> PortResult<()> {
+        let none = EncryptionContext::new();
+        let (action, under) = match trial {
+            Trial::Encrypt(cipher) => ("kms:Encrypt", context(cipher)),
+            Trial::Decrypt(cipher) => ("kms:Decrypt", context(cipher)),
+            Trial::ReEncrypt(cipher) => {
+                self.admit("kms:ReEncryptFrom", key, context(cipher))?;
+                ("kms:ReEncryptTo", context(cipher))
+            }
+            Trial::GenerateDataKey(context) => ("kms:GenerateDataKey", context),
+            Trial::GenerateDataKeyWithoutPlaintext(context) => ("kms:GenerateDataKeyWithoutPlaintext", context),
+            Trial::GenerateDataKeyPair(context) => ("kms:GenerateDataKeyPair", context),
+            Trial::GenerateDataKeyPairWithoutPlaintext(context) => ("kms:GenerateDataKeyPairWithoutPlaintext", context),
+            Trial::Sign(..) => ("kms:Sign", &none),
+            Trial::Verify(..) => ("kms:Verify", &none),
+            Trial::GenerateMac(..) => ("kms:GenerateMac", &none),
+            Trial::VerifyMac(..) => ("kms:VerifyMac", &none),
+            Trial::DeriveSharedSecret(_) => ("kms:DeriveSharedSecret", &none),
+            Trial::Encapsulate => ("kms:Encapsulate", &none),
+            Trial::Decapsulate(_) => ("kms:Decapsulate", &none),
+        };
+        self.admit(action, key, under)
+    }
+}
+
+/// Uses without a context are judged as under an empty one.
+fn context(cipher: Cipher<'_>) -> &EncryptionContext {
+    const NONE: &EncryptionContext = &EncryptionContext::new();
+    match cipher {
+        Cipher::Symmetric(context) => context,
+        Cipher::Public(_) => NONE,
+    }
+}
+
+/// Stands in for the digest of Ed25519ph, which the library cannot sign.
+fn signed(algorithm: SigningAlgorithm, message: &[u8]) -> Vec<u8> {
+    if algorithm == SigningAlgorithm::Ed25519PhSha512 { [b"ph", message].concat() } else { message.to_vec() }
+}
+
+/// Returns a private key of P-256 as PKCS #8, and its public half.
+fn pair() -> (Vec<u8>, Vec<u8>) {
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
+    let public = pair.public_key().as_der().unwrap().as_ref().to_vec();
+    (pair.to_pkcs8v1().unwrap().as_ref().to_vec(), public)
 }
 
 impl KeyReader for Fake {
@@ -188,7 +454,7 @@ impl KeyReader for Fake {
     }
     async fn describe_key(&self, key: &KeyId) -> PortResult<(KeyArn, KeyMetadata)> {
         self.admit("kms:DescribeKey", key, &EncryptionContext::new())?;
-        Ok((self.world.keys[key].arn.parse().unwrap(), super::tests::metadata()))
+        Ok((self.world.keys[key].arn.parse().unwrap(), super::tests::metadata(KeyKind::SYMMETRIC)))
     }
     async fn key_policy(&self, key: &KeyId) -> PortResult<String> {
         self.admit("kms:GetKeyPolicy", key, &EncryptionContext::new())?;

@@ -1,6 +1,7 @@
 //! Judges calls that are not made: by the evaluator, over the live key policy and grants.
 
-use super::check::{CHANGES, Use};
+use super::check::CHANGES;
+use super::uses::Use;
 use crate::access::{CreateGrantRequest, Decision, Guardrails, KeyFacts, PrincipalFacts, Request, evaluate};
 use crate::desired::{DesiredTarget, Principal};
 use crate::live::Caller;

@@ -1,22 +1,28 @@
-//! States, by the evaluator, that nobody but the declared users can decrypt.
+//! States, by the evaluator, that nobody but the declared users can have what the key protects.
 
 use super::duty::Duty;
 use super::judge::{self, Verdict};
 use super::subject::Subject;
-use super::{VerifyJob, context};
+use super::uses::Use;
+use super::{TargetJob, context};
 use crate::access::PrincipalFacts;
 use crate::desired::{DataKeyUse, Delegation};
 use crate::ids::PrincipalArn;
 use crate::ports::EncryptionContext;
 use crate::report::ProbeResult;
 
-/// The identity and the scenario of the statement.
+/// The identity of the statement.
 pub(super) const IDENTITY: &str = "anybody else";
-pub(super) const SCENARIO: &str = "deny: kms:Decrypt";
+
+/// Returns the scenario of the statement.
+pub(super) fn scenario(subject: &Subject<'_>) -> String {
+    format!("deny: {}", Use::gravest(subject.desired.usage()).call())
+}
 
 /// Judges everybody whom the manifest knows, and two strangers, under every context that a user may send and through
 /// every service that a user may come through.
-pub(super) fn judge<C, M>(job: &VerifyJob<'_, C, M>, subject: &Subject<'_>, duties: &[Duty<'_>]) -> ProbeResult {
+pub(super) fn judge<C, M>(job: &TargetJob<'_, C, M>, subject: &Subject<'_>, duties: &[Duty<'_>]) -> ProbeResult {
+    let gravest = Use::gravest(subject.desired.usage());
     let others = others(job, duties);
     let situations = situations(job, subject, duties);
     let (mut able, mut open) = (Vec::new(), Vec::new());
@@ -30,7 +36,7 @@ pub(super) fn judge<C, M>(job: &VerifyJob<'_, C, M>, subject: &Subject<'_>, duti
         }
     }
     if !able.is_empty() {
-        return ProbeResult::Failed { observed: format!("evaluated: could decrypt: {}", able.join(", ")) };
+        return ProbeResult::Failed { observed: format!("evaluated: could {}: {}", gravest.verb(), able.join(", ")) };
     }
     if !open.is_empty() {
         return ProbeResult::NotChecked { reason: format!("cannot be judged for {}", open.join(", ")) };
@@ -42,7 +48,7 @@ pub(super) fn judge<C, M>(job: &VerifyJob<'_, C, M>, subject: &Subject<'_>, duti
     ProbeResult::Evaluated { reason: format!("{} others judged on the live key policy{iam}", others.len()) }
 }
 
-fn others<C, M>(job: &VerifyJob<'_, C, M>, duties: &[Duty<'_>]) -> Vec<(String, PrincipalFacts)> {
+fn others<C, M>(job: &TargetJob<'_, C, M>, duties: &[Duty<'_>]) -> Vec<(String, PrincipalFacts)> {
     let users: Vec<&PrincipalArn> =
         duties.iter().filter(|duty| duty.is_user()).filter_map(|d| d.principal.arn()).collect();
     let mut others: Vec<(String, PrincipalFacts)> = Vec::new();
@@ -70,12 +76,12 @@ fn others<C, M>(job: &VerifyJob<'_, C, M>, duties: &[Duty<'_>]) -> Vec<(String, 
 }
 
 fn situations<C, M>(
-    job: &VerifyJob<'_, C, M>,
+    job: &TargetJob<'_, C, M>,
     subject: &Subject<'_>,
     duties: &[Duty<'_>],
 ) -> Vec<crate::access::Request> {
     let request = |context: EncryptionContext, via: Option<String>| {
-        let mut request = judge::on_key("kms:Decrypt", &subject.facts);
+        let mut request = judge::on_key(Use::gravest(subject.desired.usage()).call(), &subject.facts);
         request.encryption_context = context;
         request.via_service = via;
         request

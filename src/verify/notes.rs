@@ -98,6 +98,8 @@ fn says_nothing(kind: PortErrorKind) -> bool {
         | PortErrorKind::Invalid
         | PortErrorKind::InvalidCiphertext
         | PortErrorKind::IncorrectKey
+        | PortErrorKind::InvalidSignature
+        | PortErrorKind::InvalidMac
         | PortErrorKind::Protocol => false,
     }
 }

@@ -1,22 +1,22 @@
 //! The envelope: generate, seal, decrypt, open, compare; and everything that must fail on the way.
 
 use super::cast::{Assumer, Member};
-use super::check::Use;
 use super::notes::{Notes, Question, negative, positive, words};
 use super::subject::Subject;
-use super::{Enforced, VerifyJob, context, judge};
+use super::uses::Use;
+use super::{Enforced, TargetJob, context, judge};
 use crate::access::PrincipalFacts;
 use crate::desired::Delegation;
 use crate::envelope::{self, EncryptedDataKey, FrameLength, MESSAGE_ID_LENGTH};
 use crate::ports::{
-    Clock, Crypto, DataKey, EncryptionContext, Forwarding, PortError, PortErrorKind, PortResult, Randomness,
+    Cipher, Clock, Crypto, DataKey, EncryptionContext, Forwarding, PortError, PortErrorKind, PortResult, Randomness,
     RoleAssumer,
 };
 use crate::report::{Expectation, ProbeResult};
 use crate::secret::SecretBytes;
 
-mod candidates;
-mod foreign;
+pub(super) mod candidates;
+pub(super) mod foreign;
 mod local;
 mod remote;
 
@@ -44,7 +44,7 @@ enum Trial {
 /// Runs the envelope as the first identity that may do its steps, directly or, on the sandbox, through a service.
 pub(super) async fn run<C, M>(
     notes: &mut Notes<'_, M>,
-    job: &VerifyJob<'_, C, M>,
+    job: &TargetJob<'_, C, M>,
     subject: &Subject<'_>,
     members: &[Member<'_, C>],
     (assumer, enforced): (&Assumer<'_, C>, Enforced),
@@ -77,7 +77,7 @@ pub(super) async fn run<C, M>(
     let (identity, title, result) = if let Some((identity, title, error)) = refusal {
         (identity, title, ProbeResult::Failed { observed: words(&error) })
     } else {
-        let (identity, result) = candidates::judged(job, subject);
+        let (identity, result) = candidates::judged(job, subject, Aim::RoundTrip);
         (identity, "envelope".to_owned(), result)
     };
     let scenario = format!("{title}: round trip");
@@ -91,19 +91,18 @@ async fn data_key<C: Crypto, M: Randomness>(
     machine: &M,
 ) -> PortResult<DataKey> {
     let (connection, id, context) = (candidate.connection(), &subject.id, &candidate.context);
-    let (plaintext, ciphertext) = match candidate.making {
-        Use::GenerateDataKeyWithoutPlaintext => {
-            let ciphertext = connection.generate_data_key_without_plaintext(id, context).await?;
-            (connection.decrypt(id, &ciphertext, context).await?, ciphertext)
-        }
-        Use::Encrypt => {
-            let mut bytes = vec![0; envelope::DATA_KEY_LENGTH];
-            machine.fill(&mut bytes)?;
-            let plaintext = SecretBytes::new(bytes);
-            let ciphertext = connection.encrypt(id, &plaintext, context).await?;
-            (plaintext, ciphertext)
-        }
-        Use::GenerateDataKey | Use::Decrypt | Use::ReEncrypt => return connection.generate_data_key(id, context).await,
+    let cipher = Cipher::Symmetric(context);
+    let (plaintext, ciphertext) = if candidate.making == Use::GenerateDataKeyWithoutPlaintext {
+        let ciphertext = connection.generate_data_key_without_plaintext(id, context).await?;
+        (connection.decrypt(id, &ciphertext, cipher).await?, ciphertext)
+    } else if candidate.making == Use::Encrypt {
+        let mut bytes = vec![0; envelope::DATA_KEY_LENGTH];
+        machine.fill(&mut bytes)?;
+        let plaintext = SecretBytes::new(bytes);
+        let ciphertext = connection.encrypt(id, &plaintext, cipher).await?;
+        (plaintext, ciphertext)
+    } else {
+        return connection.generate_data_key(id, context).await;
     };
     Ok(DataKey { plaintext, ciphertext, key: subject.arn.clone() })
 }
@@ -126,7 +125,7 @@ async fn attempt<C: Crypto, M: Randomness>(candidate: &Candidate<'_, C>, subject
         Ok((header, _)) => header.data_keys().first().map(|key| key.ciphertext.clone()).unwrap_or_default(),
         Err(error) => return failed(error.to_string()),
     };
-    let unwrapped = match candidate.connection().decrypt(&subject.id, &wrapped, &context).await {
+    let unwrapped = match candidate.connection().decrypt(&subject.id, &wrapped, Cipher::Symmetric(&context)).await {
         Ok(unwrapped) => unwrapped,
         Err(error) => return ended(error),
     };

@@ -1,8 +1,9 @@
 //! What services do in a user's name: the calls and contexts that they really send, and near misses of them.
 
-use super::check::{Ask, Check, Forwarded, Hinge, Read, Use};
+use super::check::{Ask, Check, Forwarded, Hinge};
 use super::duty::Duty;
 use super::subject::Subject;
+use super::uses::{Read, Use};
 use super::{context, judge};
 use crate::access::Request;
 use crate::desired::{DataKeyUse, DesiredTarget, DesiredUser};
@@ -28,8 +29,8 @@ pub(super) fn checks(duty: &Duty<'_>, user: &DesiredUser, subject: &Subject<'_>,
         let scene = Scene { duty, subject, target, service: *service, context };
         let actions: BTreeSet<&'static str> =
             user.capabilities.iter().flat_map(|capability| service.actions_for(*capability)).collect();
-        let complete = |what: &&Use| what.actions().iter().all(|action| actions.contains(action));
-        let whole: Vec<Use> = Use::ALL.iter().filter(complete).copied().collect();
+        let complete = |what: &Use| what.actions().iter().all(|action| actions.contains(action));
+        let whole: Vec<Use> = Use::of(subject.desired.shape()).into_iter().filter(complete).collect();
         checks.extend(whole.iter().map(|what| scene.used(*what)));
         checks.extend(actions.iter().filter_map(|action| scene.rest(action, &whole)));
         let probed = whole.iter().find(|what| **what == Use::Decrypt).or_else(|| whole.first());

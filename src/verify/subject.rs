@@ -4,8 +4,8 @@ use crate::access::KeyFacts;
 use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK};
 use crate::desired::{DesiredKey, DesiredState, KeyLifecycle};
 use crate::ids::{AliasName, KeyArn, KeyId};
-use crate::kms::KeyState;
-use crate::live::{LiveKey, LiveTarget, Observed};
+use crate::kms::{KeyState, Origin};
+use crate::live::{KeyMetadata, LiveKey, LiveTarget, Observed};
 use crate::report::ProbeResult;
 
 /// A key that can be probed.
@@ -19,15 +19,41 @@ pub(super) struct Subject<'a> {
     pub(super) grants_denied: Option<String>,
 }
 
+/// A key that cannot be probed.
+#[derive(Debug, Clone)]
+pub(super) struct Unusable<'a> {
+    /// What is to be said.
+    pub(super) result: ProbeResult,
+    /// The key, where nothing but its declared rest is in the way: it can be asked whether it does rest.
+    pub(super) resting: Option<Subject<'a>>,
+}
+
+impl From<ProbeResult> for Box<Unusable<'_>> {
+    fn from(result: ProbeResult) -> Self {
+        Self::new(Unusable { result, resting: None })
+    }
+}
+
 /// Returns the key as it can be probed, or what is to be said instead.
 pub(super) fn find<'a>(
     state: &DesiredState,
     desired: &'a DesiredKey,
     live: &LiveTarget,
-) -> Result<Subject<'a>, ProbeResult> {
+) -> Result<Subject<'a>, Box<Unusable<'a>>> {
     let key = ours(state, desired, live)?;
     let metadata = known(&key.metadata)?;
-    check_state(desired, metadata.state)?;
+    match check_state(desired, metadata, live) {
+        Standing::Usable => Ok(subject(desired, key, live)?),
+        Standing::Resting(reason) => {
+            let result = ProbeResult::NotChecked { reason };
+            Err(Box::new(Unusable { result, resting: Some(subject(desired, key, live)?) }))
+        }
+        Standing::Out(result) => Err(result.into()),
+    }
+}
+
+fn subject<'a>(desired: &'a DesiredKey, key: &LiveKey, live: &LiveTarget) -> Result<Subject<'a>, ProbeResult> {
+    let metadata = known(&key.metadata)?;
     let policy = known(&key.policy)?.document.clone();
     let id = key.arn.key_id();
     let mut facts = KeyFacts::new(key.arn.to_string(), key.arn.account(), key.arn.region(), policy);
@@ -52,6 +78,10 @@ fn ours<'l>(state: &DesiredState, desired: &DesiredKey, live: &'l LiveTarget) ->
             return Err(ProbeResult::NotChecked {
                 reason: format!("{} was denied, so the key cannot be found", item.action),
             });
+        }
+        if desired.lifecycle == KeyLifecycle::Retired {
+            let reason = "the key is retired, and no longer there".to_owned();
+            return Err(ProbeResult::NotChecked { reason });
         }
         return Err(failed("there is no such key here: its claim alias does not exist; `keywright apply` makes it"));
     };
@@ -82,25 +112,57 @@ fn known<T>(observed: &Observed<T>) -> Result<&T, ProbeResult> {
     }
 }
 
-fn check_state(desired: &DesiredKey, state: KeyState) -> Result<(), ProbeResult> {
+/// What a key's state says to its probing.
+enum Standing {
+    Usable,
+    /// It rests, as declared: for this reason nothing is called for real.
+    Resting(String),
+    /// It is not as declared, or cannot be told.
+    Out(ProbeResult),
+}
+
+/// A state that passes by itself is neither right nor wrong.
+fn check_state(desired: &DesiredKey, metadata: &KeyMetadata, live: &LiveTarget) -> Standing {
+    let state = metadata.state;
+    let later = |what: &str| Standing::Out(ProbeResult::NotChecked { reason: format!("{what} ({state})") });
     match (state, desired.lifecycle) {
-        (KeyState::Enabled, KeyLifecycle::Enabled) => Ok(()),
-        (KeyState::Disabled, KeyLifecycle::Disabled | KeyLifecycle::Retired) => {
-            Err(ProbeResult::NotChecked { reason: "the key is disabled, as declared".to_owned() })
+        (KeyState::Enabled, KeyLifecycle::Enabled) => Standing::Usable,
+        (KeyState::Disabled, KeyLifecycle::Disabled) => {
+            Standing::Resting("the key is disabled, as declared".to_owned())
         }
-        (KeyState::Enabled, KeyLifecycle::Disabled | KeyLifecycle::Retired) => {
-            Err(failed("the key is enabled, and declared disabled"))
+        (KeyState::Disabled, KeyLifecycle::Retired) => {
+            Standing::Resting("the key is retired and disabled, as declared".to_owned())
+        }
+        (KeyState::PendingDeletion | KeyState::PendingReplicaDeletion, KeyLifecycle::Retired) => {
+            Standing::Resting(format!("the key is retired, as declared, and its deletion is scheduled ({state})"))
+        }
+        (KeyState::Enabled, KeyLifecycle::Disabled) => {
+            Standing::Out(failed("the key is enabled, and declared disabled"))
+        }
+        (KeyState::Enabled, KeyLifecycle::Retired) => Standing::Out(failed("the key is enabled, and declared retired")),
+        (KeyState::PendingImport, _) if desired.origin() == Origin::External => later("the key waits for its material"),
+        (KeyState::Creating, _) => later("the key is being created: verify again in a while"),
+        (KeyState::Updating, _) => later("the primary Region is being changed: verify again in a while"),
+        (KeyState::Unavailable, _) => {
+            Standing::Out(failed(&format!("the state of the key is {state}{}", store(desired, live))))
         }
         (
-            KeyState::Disabled
-            | KeyState::Creating
-            | KeyState::PendingDeletion
-            | KeyState::PendingImport
-            | KeyState::PendingReplicaDeletion
-            | KeyState::Unavailable
-            | KeyState::Updating,
+            KeyState::Disabled | KeyState::PendingDeletion | KeyState::PendingImport | KeyState::PendingReplicaDeletion,
             _,
-        ) => Err(failed(&format!("the state of the key is {state}"))),
+        ) => Standing::Out(failed(&format!("the state of the key is {state}"))),
+    }
+}
+
+/// Returns what is known of the key store that a key cannot be used for.
+fn store(desired: &DesiredKey, live: &LiveTarget) -> String {
+    let found = desired.key_store().and_then(|store| Some((store.id(), live.stores.get(store.id())?.known()?)));
+    match found {
+        Some((id, Some(store))) => {
+            let error = store.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+            format!("; its key store {id} is {}{error}", store.connection)
+        }
+        Some((id, None)) => format!("; its key store {id} does not exist"),
+        None => String::new(),
     }
 }
 

@@ -1,12 +1,16 @@
 //! The self-test against a KMS in memory: all is well in a correct world, and each fault of another is found.
 
-use super::fake::{Fake, Fault, Machine, World};
+mod kinds;
+#[cfg(feature = "sandbox")]
+mod sandbox;
+
+use super::fake::{Fake, Fault, Machine, Shared, World};
 use super::*;
 use crate::access::{KeyFacts, PrincipalFacts};
 use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK};
-use crate::desired::{Delegation, RoleKind, Separation, Trust, Verifiable};
+use crate::desired::{Delegation, KeyKind, RoleKind, Separation, Trust, Verifiable};
 use crate::ids::{AliasName, KeyArn, KeyId, Partition};
-use crate::kms::{Capability, KeySpec, KeyState, KeyUsage, Origin};
+use crate::kms::{Capability, KeyState, KeyUsage, Origin};
 use crate::live::{Backend, Caller, KeyManager, KeyMetadata, LiveKey, LivePolicy, LiveRotation, Observed};
 use crate::policy::{PolicyDocument, PrincipalEntry, Statement};
 use crate::render::style::Painter;
@@ -27,12 +31,12 @@ const ROLES: [(&str, RoleKind); 6] = [
     ("keywright-verifier", RoleKind::Verifier),
 ];
 
-pub(super) fn metadata() -> KeyMetadata {
+pub(super) fn metadata(kind: KeyKind) -> KeyMetadata {
     KeyMetadata {
         state: KeyState::Enabled,
         description: String::new(),
-        spec: KeySpec::SymmetricDefault,
-        usage: KeyUsage::EncryptDecrypt,
+        spec: kind.spec(),
+        usage: kind.usage(),
         origin: Origin::AwsKms,
         manager: KeyManager::Customer,
         multi_region: false,
@@ -64,11 +68,16 @@ fn desired() -> DesiredState {
     let mut files = key("files");
     files.users = vec![user(role("app"), usual, direct(&[]))];
     files.delegation = Delegation::RootUser;
-    let mut target = target("prod", "eu-west-1", vec![files, ledger]);
-    target.verifier = Some(role("keywright-verifier"));
-    target.planners.clear();
-    let mut state =
-        state(vec![target], ROLES.iter().map(|(name, kind)| managed(name, *kind, Trust::default())).collect());
+    stated(vec![target("prod", "eu-west-1", vec![files, ledger])])
+}
+
+/// A stack of some targets, all of whose roles are verifiable.
+fn stated(mut targets: Vec<DesiredTarget>) -> DesiredState {
+    for target in &mut targets {
+        target.verifier = Some(role("keywright-verifier"));
+        target.planners.clear();
+    }
+    let mut state = state(targets, ROLES.iter().map(|(name, kind)| managed(name, *kind, Trust::default())).collect());
     for known in state.accounts[0].known_roles.values_mut() {
         known.verifiable = Verifiable::Yes;
     }
@@ -79,20 +88,19 @@ fn key_id(name: &str) -> KeyId {
     name.parse().unwrap()
 }
 
-fn arn(name: &str) -> KeyArn {
-    KeyArn::new(Partition::Aws, &"eu-west-1".parse().unwrap(), &account(), &key_id(name))
+fn live(state: &DesiredState, extra: &[Statement]) -> LiveTarget {
+    live_target(state, &state.targets[0], extra)
 }
 
-fn live(state: &DesiredState, extra: &[Statement]) -> LiveTarget {
+fn live_target(state: &DesiredState, target: &DesiredTarget, extra: &[Statement]) -> LiveTarget {
     let caller: crate::ids::PrincipalArn = "arn:aws:iam::111122223333:user/sandbox".parse().unwrap();
-    let target = &state.targets[0];
     let live_key = |key: &DesiredKey| {
         let mut document = crate::synth::key_policy(target, key);
         document.statements.extend(extra.iter().cloned());
         let tags = [(TAG_STACK, state.stack.as_str()), (TAG_OWNER, state.owner.as_str()), (TAG_KEY, key.name.as_str())];
         LiveKey {
-            arn: arn(key.name.as_str()),
-            metadata: Observed::Known(metadata()),
+            arn: KeyArn::new(Partition::Aws, &target.region, &account(), &key_id(key.name.as_str())),
+            metadata: Observed::Known(metadata(key.material.kind())),
             policy: Observed::Known(LivePolicy { text: document.to_text(), document }),
             tags: Observed::Known(tags.map(|(tag, value)| (tag.to_owned(), value.to_owned())).into()),
             rotation: Observed::Known(LiveRotation::Off),
@@ -127,6 +135,8 @@ struct Scene {
     as_roles: AsRoles,
     /// Whether callers may play services, as in the sandbox.
     plays: bool,
+    /// Whether Regions have nothing in common.
+    apart: bool,
 }
 
 impl Scene {
@@ -140,6 +150,7 @@ impl Scene {
             enforcement: BTreeSet::from([Context, Grants, IdentityPolicy, KeyPolicy]),
             as_roles: AsRoles::Yes,
             plays: false,
+            apart: false,
         }
     }
 
@@ -148,36 +159,73 @@ impl Scene {
     }
 
     async fn run(&self) -> (VerifyReport, Arc<World>) {
-        self.run_on(live(&self.state, &self.extra)).await
+        let lives: Vec<LiveTarget> =
+            self.state.targets.iter().map(|target| live_target(&self.state, target, &self.extra)).collect();
+        self.run_all(&lives).await
     }
 
     async fn run_on(&self, live: LiveTarget) -> (VerifyReport, Arc<World>) {
-        let facts = |key: &LiveKey| {
-            let policy: PolicyDocument = key.policy.known().unwrap().document.clone();
-            (key.arn.key_id(), KeyFacts::new(key.arn.to_string(), account(), live.region.clone(), policy))
+        self.run_all(&[live]).await
+    }
+
+    /// Runs on targets as read; returns the world of the first.
+    async fn run_all(&self, lives: &[LiveTarget]) -> (VerifyReport, Arc<World>) {
+        let kinds = || {
+            let keys = self.state.targets.iter().flat_map(|target| &target.keys);
+            keys.map(|key| (key_id(key.name.as_str()), key.material.kind()))
         };
-        let keys: BTreeMap<KeyId, KeyFacts> = live.keys.iter().map(facts).collect();
-        let assumable = ROLES.iter().map(|(name, _)| *name).filter(|name| Some(*name) != self.unassumable);
-        let world =
-            World::new(keys, assumable.map(|name| role_arn(name).to_string()).collect(), (self.fault, self.plays));
-        let world = Arc::new(world);
-        let connection = Fake { world: Arc::clone(&world), who: PrincipalFacts::from_arn(&live.caller.arn), via: None };
+        let shared = Shared::new(kinds());
+        let world = |live: &LiveTarget| {
+            let shared = if self.apart { Shared::new(kinds()) } else { Arc::clone(&shared) };
+            Fake {
+                world: Arc::new(self.world(live, shared)),
+                who: PrincipalFacts::from_arn(&live.caller.arn),
+                via: None,
+            }
+        };
+        let connections: Vec<Fake> = lives.iter().map(world).collect();
+        let targets: Vec<VerifyTarget<'_, Fake>> = (self.state.targets.iter().zip(lives).zip(&connections))
+            .map(|((target, live), connection)| VerifyTarget {
+                target,
+                live,
+                connection,
+                enforcement: self.enforcement.clone(),
+            })
+            .collect();
         let told = Mutex::new(0_usize);
         let report = verify(VerifyJob {
             desired: &self.state,
-            target: &self.state.targets[0],
-            live: &live,
-            connection: &connection,
+            targets: &targets,
             machine: &Machine::default(),
             as_roles: self.as_roles,
-            enforcement: &self.enforcement,
             only_keys: None,
             parallel: 2,
             progress: &|_| *told.lock().unwrap() += 1,
         })
         .await;
         assert_eq!(*told.lock().unwrap(), report.probes.len());
-        (report, world)
+        (report, Arc::clone(&connections[0].world))
+    }
+
+    fn world(&self, live: &LiveTarget, shared: Arc<Shared>) -> World {
+        let facts = |key: &LiveKey| {
+            let policy: PolicyDocument = key.policy.known().unwrap().document.clone();
+            let mut facts = KeyFacts::new(key.arn.to_string(), account(), live.region.clone(), policy);
+            if let Some(metadata) = key.metadata.known() {
+                metadata.spec.name().clone_into(&mut facts.key_spec);
+            }
+            (key.arn.key_id(), facts)
+        };
+        let state = |key: &LiveKey| Some((key.arn.key_id(), key.metadata.known()?.state));
+        let assumable = ROLES.iter().map(|(name, _)| *name).filter(|name| Some(*name) != self.unassumable);
+        World {
+            keys: live.keys.iter().map(facts).collect(),
+            assumable: assumable.map(|name| role_arn(name).to_string()).collect(),
+            fault: self.fault,
+            plays: self.plays,
+            states: live.keys.iter().filter_map(state).collect(),
+            shared,
+        }
     }
 
     /// Returns the failed probes, as `key/identity: scenario`, without repetitions.
@@ -423,7 +471,8 @@ async fn keys_that_are_missing_resting_or_not_ours_are_said_to_be() {
     let mut foreign = live(&scene.state, &[]);
     foreign.keys[0].tags = Observed::Known(BTreeMap::new());
     let mut resting = live(&scene.state, &[]);
-    resting.keys[0].metadata = Observed::Known(KeyMetadata { state: KeyState::PendingDeletion, ..metadata() });
+    resting.keys[0].metadata =
+        Observed::Known(KeyMetadata { state: KeyState::PendingDeletion, ..metadata(KeyKind::SYMMETRIC) });
     let mut unreadable = live(&scene.state, &[]);
     unreadable.keys[0].metadata = Observed::Denied { action: "kms:DescribeKey".to_owned(), message: "no".to_owned() };
     for (live, text, fails) in [

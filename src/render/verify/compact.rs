@@ -12,6 +12,8 @@ const WIDTH: usize = 110;
 const COLUMN: usize = 23;
 /// How many of the judged scenarios are named.
 const NAMED: usize = 1;
+/// What the proofs of a key's own work are about, beside the envelope; each has a line.
+const PROOFS: [&str; 7] = ["key pair", "signing", "mac", "encryption", "agreement", "encapsulation", "regions"];
 
 /// Returns the block of one key.
 pub(super) fn key(probes: &[Probe], painter: Painter) -> String {
@@ -74,7 +76,7 @@ fn shared(probes: &[Probe]) -> Vec<(Vec<String>, Vec<Row>)> {
     shared
 }
 
-/// Returns the lines of one identity: the envelope, what it may, what it may not, what was judged.
+/// Returns the lines of one identity: the proofs, what it may, what it may not, what was judged.
 fn rows(probes: &[&Probe]) -> Vec<Row> {
     let of = |wanted: fn(&ProbeResult) -> bool| probes.iter().copied().filter(move |probe| wanted(&probe.result));
     let passed = || of(|result| *result == ProbeResult::Passed);
@@ -82,12 +84,18 @@ fn rows(probes: &[&Probe]) -> Vec<Row> {
     let is_envelope = |probe: &&Probe| probe.scenario.starts_with("envelope");
     let mut rows: Vec<Row> = envelope(&passed().filter(is_envelope).collect::<Vec<_>>()).into_iter().collect();
     rows.extend(judged().filter(is_envelope).map(alone));
+    for topic in PROOFS {
+        let is_about = |probe: &&Probe| proof(probe) == Some(topic);
+        rows.extend(proved(topic, &passed().filter(is_about).collect::<Vec<_>>()));
+        rows.extend(unproved(&judged().filter(is_about).collect::<Vec<_>>()));
+    }
+    let is_proof = |probe: &&Probe| is_envelope(probe) || proof(probe).is_some();
     let denied = |probe: &&Probe| probe.expected != Expectation::Allowed;
     // The canary is one of the denials that follow, called once more.
-    let calls = || passed().filter(|probe| !is_envelope(probe) && !probe.scenario.starts_with("canary: "));
+    let calls = || passed().filter(|probe| !is_proof(probe) && !probe.scenario.starts_with("canary: "));
     rows.extend(named(&calls().filter(|probe| !denied(probe)).collect::<Vec<_>>()));
     rows.extend(named(&calls().filter(denied).collect::<Vec<_>>()));
-    let rest: Vec<&Probe> = judged().filter(|probe| !is_envelope(probe)).collect();
+    let rest: Vec<&Probe> = judged().filter(|probe| !is_proof(probe)).collect();
     let uncalled = of(|result| matches!(result, ProbeResult::NotChecked { .. })).next();
     match (uncalled, rest.as_slice()) {
         (Some(probe), rest) => rows.push(not_called(probe, rest.len())),
@@ -113,6 +121,49 @@ fn envelope(probes: &[&Probe]) -> Option<Row> {
     let more = probes.len().saturating_sub(refused + 1);
     let more = if more > 0 { format!(", {}", plural(more, "more use")) } else { String::new() };
     Some(Row::like(first, format!("{title}: {what}{took}{more}, {} refused", plural(refused, "alteration"))))
+}
+
+/// Returns what a proof is about; `None` for other probes and for the envelope.
+fn proof(probe: &Probe) -> Option<&'static str> {
+    let (topic, _) = probe.scenario.split_once(": ")?;
+    PROOFS.into_iter().find(|known| *known == topic)
+}
+
+/// What was proved about one thing: each step once, with how many algorithms, and how much was refused.
+fn proved(topic: &str, probes: &[&Probe]) -> Option<Row> {
+    let first = probes.first()?;
+    let (mut steps, mut algorithms): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
+    for probe in probes {
+        let (_, what) = probe.scenario.split_once(": ").unwrap_or_default();
+        let (step, algorithm) = what.strip_suffix(')').and_then(|what| what.split_once(" (")).unwrap_or((what, ""));
+        if probe.expected == Expectation::Allowed && !steps.contains(&step) {
+            steps.push(step);
+        }
+        if !algorithm.is_empty() && !algorithms.contains(&algorithm) {
+            algorithms.push(algorithm);
+        }
+    }
+    let with = match algorithms.as_slice() {
+        [] => String::new(),
+        [only] => format!(" with {only}"),
+        many => format!(" with {} algorithms", many.len()),
+    };
+    let refused = probes.iter().filter(|probe| probe.expected == Expectation::Refused).count();
+    let refused = (refused > 0).then(|| format!("{} refused", plural(refused, "alteration")));
+    let done = (!steps.is_empty()).then(|| steps.join(if topic == "regions" { "; " } else { ", " }));
+    let said: Vec<String> = done.into_iter().chain(refused).collect();
+    Some(Row::like(first, escape(&format!("{topic}{with}: {}", said.join(", "))).into_owned()))
+}
+
+/// What was only judged about one thing: the first step, and how many more.
+fn unproved(probes: &[&Probe]) -> Option<Row> {
+    let first = probes.first()?;
+    let more = probes.len().saturating_sub(1);
+    let mut row = alone(first);
+    if more > 0 {
+        row.text = format!("{}; {more} more likewise", row.text);
+    }
+    Some(row)
 }
 
 /// A probe with its reason.
@@ -161,9 +212,11 @@ fn parts(scenario: &str) -> (Option<String>, String) {
     (topic, escape(what.strip_prefix("kms:").unwrap_or(what)).into_owned())
 }
 
-/// The two calls that make data keys are nearly always allowed or denied together, and long.
+/// The calls that make data keys, and pairs of them, are nearly always allowed or denied together, and long.
 fn folded(names: &str) -> String {
-    names.replace("GenerateDataKey, GenerateDataKeyWithoutPlaintext", "GenerateDataKey[WithoutPlaintext]")
+    names
+        .replace("GenerateDataKey, GenerateDataKeyWithoutPlaintext", "GenerateDataKey[WithoutPlaintext]")
+        .replace("GenerateDataKeyPair, GenerateDataKeyPairWithoutPlaintext", "GenerateDataKeyPair[WithoutPlaintext]")
 }
 
 /// The text as it grows.
@@ -279,6 +332,32 @@ mod tests {
         probes.push(probe("planner", "deny: kms:Decrypt", Denied, judged("not called")));
         probes.push(probe("anybody else", "deny: kms:Decrypt", Denied, judged("2 others judged")));
         insta::assert_snapshot!(key(&probes, Painter::Plain));
+    }
+
+    #[test]
+    fn each_proof_has_a_line_whatever_the_number_of_algorithms() {
+        use Expectation::{Allowed, Refused};
+        let passed = || ProbeResult::Passed;
+        let mut probes = vec![probe("api", "signing: public key read", Allowed, passed())];
+        for algorithm in ["RSASSA_PSS_SHA_256", "RSASSA_PSS_SHA_384"] {
+            for (what, expected) in [("signed", Allowed), ("verified here", Allowed), ("changed message", Refused)] {
+                probes.push(probe("api", &format!("signing: {what} ({algorithm})"), expected, passed()));
+            }
+        }
+        probes.push(probe("api", "regions: signed in eu-west-1, verified in us-east-1", Allowed, passed()));
+        probes.push(probe("api", "regions: signed in eu-west-1, verified in eu-north-1", Allowed, passed()));
+        probes.push(probe("api", "allow: kms:Sign", Allowed, passed()));
+        probes.push(probe("web", "mac: made (HMAC_SHA_256)", Allowed, judged("not called in its name")));
+        probes.push(probe("web", "mac: verified (HMAC_SHA_256)", Allowed, judged("not called in its name")));
+        probes.push(probe("web", "at rest: kms:Sign", Refused, passed()));
+        let wanted = "Key ledger · target prod\n\
+            \x20 api                  ✓ signing with 2 algorithms: public key read, signed, verified here, 2 alterations refused\n\
+            \x20                      ✓ regions: signed in eu-west-1, verified in us-east-1; signed in eu-west-1, verified in\n\
+            \x20                        eu-north-1\n\
+            \x20                      ✓ allowed  Sign\n\
+            \x20 web                  ≈ allowed  mac: made (HMAC_SHA_256): not called in its name; 1 more likewise\n\
+            \x20                      ✓ refused  at rest: Sign\n";
+        assert_eq!(key(&probes, Painter::Plain), wanted);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! In whose name the envelope can run: the caller, then the declared users by name, directly or through a service.
 
-use super::{Delegation, Enforced, Member, PrincipalFacts, Subject, Use, VerifyJob, context, judge};
+use super::{Delegation, Enforced, Member, PrincipalFacts, Subject, TargetJob, Use, context, judge};
 use crate::access::KeyFacts;
 use crate::desired::DataKeyUse;
 use crate::ports::{EncryptionContext, Forwarding};
@@ -10,14 +10,14 @@ use crate::verify::cast::Actor;
 use crate::verify::duty::{Duty, duties};
 
 /// Somebody in whose name the envelope may run.
-pub(super) struct Candidate<'a, C> {
-    pub(super) identity: String,
+pub(in crate::verify) struct Candidate<'a, C> {
+    pub(in crate::verify) identity: String,
     line: Line<'a, C>,
-    pub(super) facts: PrincipalFacts,
-    pub(super) context: EncryptionContext,
-    pub(super) certainty: Certainty,
+    pub(in crate::verify) facts: PrincipalFacts,
+    pub(in crate::verify) context: EncryptionContext,
+    pub(in crate::verify) certainty: Certainty,
     /// How it makes a data key.
-    pub(super) making: Use,
+    pub(in crate::verify) making: Use,
 }
 
 /// How somebody reaches the key.
@@ -28,7 +28,7 @@ enum Line<'a, C> {
 
 /// Whether the key policy admits somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Certainty {
+pub(in crate::verify) enum Certainty {
     /// It does.
     Certain,
     /// It leaves it to IAM, or the server does not ask it: only trying tells.
@@ -37,18 +37,34 @@ pub(super) enum Certainty {
 
 /// What somebody must be able to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Aim {
+pub(in crate::verify) enum Aim {
     /// To make a data key and to decrypt it.
     RoundTrip,
     /// To make a ciphertext.
     Ciphertext,
+    /// To make a data key pair and to decrypt its private half.
+    KeyPair,
+    /// The same without ever having been given the private half.
+    WrappedKeyPair,
+}
+
+impl Aim {
+    /// Returns the ways to make what is wanted, the best first.
+    fn ways(self) -> &'static [Use] {
+        match self {
+            Self::RoundTrip | Self::Ciphertext => &WAYS,
+            Self::KeyPair => &[Use::GenerateDataKeyPair],
+            Self::WrappedKeyPair => &[Use::GenerateDataKeyPairWithoutPlaintext],
+        }
+    }
 }
 
 /// The ways to make a data key. The last one wraps a key from this machine; the second one is followed by `Decrypt`.
 const WAYS: [Use; 3] = [Use::GenerateDataKey, Use::GenerateDataKeyWithoutPlaintext, Use::Encrypt];
 
 impl<C> Candidate<'_, C> {
-    pub(super) fn connection(&self) -> &C {
+    /// Returns the connection in its name.
+    pub(in crate::verify) fn connection(&self) -> &C {
         match &self.line {
             Line::Direct(connection) => connection,
             Line::Through(_, connection) => connection,
@@ -56,12 +72,12 @@ impl<C> Candidate<'_, C> {
     }
 
     /// Returns what the scenarios of its envelope begin with.
-    pub(super) fn title(&self) -> String {
+    pub(in crate::verify) fn title(&self) -> String {
         self.through().map_or_else(|| "envelope".to_owned(), |service| format!("envelope through {service}"))
     }
 
     /// Returns whether it may use a key under a context, or whether only trying tells.
-    pub(super) fn may(&self, what: Use, context: &EncryptionContext, key: &KeyFacts) -> bool {
+    pub(in crate::verify) fn may(&self, what: Use, context: &EncryptionContext, key: &KeyFacts) -> bool {
         self.certainty == Certainty::Perhaps
             || judge::of_use(what, context, self.through(), &self.facts, key).is_allowed()
     }
@@ -75,8 +91,8 @@ impl<C> Candidate<'_, C> {
 }
 
 /// Returns the identities that may reach an aim, in order: those who need no service come first.
-pub(super) fn candidates<'a, C: Forwarding, M>(
-    job: &VerifyJob<'a, C, M>,
+pub(in crate::verify) fn candidates<'a, C: Forwarding, M>(
+    job: &TargetJob<'a, C, M>,
     subject: &Subject<'_>,
     members: &'a [Member<'_, C>],
     (aim, enforced): (Aim, Enforced),
@@ -108,7 +124,7 @@ pub(super) fn candidates<'a, C: Forwarding, M>(
 
 /// Returns the caller, if it may, under each context in which it may.
 fn callers<'a, C, M>(
-    job: &VerifyJob<'a, C, M>,
+    job: &TargetJob<'a, C, M>,
     subject: &Subject<'_>,
     members: &[Member<'_, C>],
     (aim, enforced): (Aim, Enforced),
@@ -119,7 +135,8 @@ fn callers<'a, C, M>(
     let contexts = own.map(|member| picked(&member.duty, subject)).filter(|contexts| !contexts.is_empty());
     let candidate = |context: EncryptionContext| {
         let certain = way(aim, &context, None, &facts, subject).map(|making| (Certainty::Certain, making));
-        let (certainty, making) = certain.or_else(|| open.then_some((Certainty::Perhaps, Use::GenerateDataKey)))?;
+        let (certainty, making) =
+            certain.or_else(|| aim.ways().first().filter(|_| open).map(|way| (Certainty::Perhaps, *way)))?;
         let identity = own.map_or_else(|| "caller".to_owned(), |member| member.duty.identity.clone());
         let line = Line::Direct(job.connection);
         Some(Candidate { identity, line, facts: facts.clone(), context, certainty, making })
@@ -151,17 +168,21 @@ fn way(
     subject: &Subject<'_>,
 ) -> Option<Use> {
     let may = |what: Use| judge::of_use(what, context, through, who, &subject.facts).is_allowed();
-    let makes = WAYS.into_iter().find(|way| may(*way))?;
+    let makes = aim.ways().iter().copied().find(|way| may(*way))?;
     (aim == Aim::Ciphertext || may(Use::Decrypt)).then_some(makes)
 }
 
 /// Returns what is to be said of a round trip that nobody could run, and in whose name.
-pub(super) fn judged<C, M>(job: &VerifyJob<'_, C, M>, subject: &Subject<'_>) -> (String, ProbeResult) {
+pub(in crate::verify) fn judged<C, M>(
+    job: &TargetJob<'_, C, M>,
+    subject: &Subject<'_>,
+    aim: Aim,
+) -> (String, ProbeResult) {
     let all = duties(job.target, subject.desired);
     let users = all.iter().filter(|duty| duty.is_user());
     let users: Vec<(&Duty<'_>, PrincipalFacts)> =
         users.filter_map(|duty| Some((duty, judge::stand_in(duty.principal, job.target)?))).collect();
-    let may = |context: &EncryptionContext, through, who| way(Aim::RoundTrip, context, through, who, subject).is_some();
+    let may = |context: &EncryptionContext, through, who| way(aim, context, through, who, subject).is_some();
     let directly = users.iter().find(|(duty, who)| picked(duty, subject).iter().any(|context| may(context, None, who)));
     if let Some((duty, _)) = directly {
         let reason = "judged on the live key policy; not called in its name".to_owned();
@@ -175,6 +196,11 @@ pub(super) fn judged<C, M>(job: &VerifyJob<'_, C, M>, subject: &Subject<'_>) -> 
         let reason = format!("nobody may directly; it may through {service}, judged on the live key policy");
         return (duty.identity.clone(), ProbeResult::Evaluated { reason });
     }
-    let reason = "no declared user may both make a data key and decrypt it, by the live key policy".to_owned();
+    let made = aim.ways().first().map_or("", |way| way.verb());
+    let reason = if aim == Aim::Ciphertext {
+        format!("no declared user may {made}, by the live key policy")
+    } else {
+        format!("no declared user may both {made} and decrypt, by the live key policy")
+    };
     ("caller".to_owned(), ProbeResult::NotChecked { reason })
 }

@@ -1,12 +1,13 @@
 //! A ciphertext that another key of the target made, for the key under test to refuse.
 
 use super::candidates::{Aim, Candidate, candidates};
-use super::{Delegation, Enforced, Subject, Use, VerifyJob, words};
+use super::{Delegation, Enforced, Subject, TargetJob, Use, words};
 use crate::desired::DesiredKey;
-use crate::ports::{Crypto, EncryptionContext, Forwarding, PortResult, RoleAssumer};
+use crate::ports::{Cipher, Crypto, EncryptionContext, Forwarding, PortResult, RoleAssumer};
 use crate::secret::SecretBytes;
 use crate::verify::cast::{self, Assumer, Wanted};
 use crate::verify::subject;
+use crate::verify::uses::takes_context;
 
 /// How many other keys are tried before giving up, of those that somebody can be called for.
 const TRIES: usize = 8;
@@ -21,7 +22,7 @@ pub(super) struct Foreign {
 ///
 /// Its context includes, if that can be, the one that the key under test is used with.
 pub(super) async fn make<C, M>(
-    job: &VerifyJob<'_, C, M>,
+    job: &TargetJob<'_, C, M>,
     subject: &Subject<'_>,
     wished: &EncryptionContext,
     (assumer, enforced): (&Assumer<'_, C>, Enforced),
@@ -29,7 +30,7 @@ pub(super) async fn make<C, M>(
 where
     C: Crypto + RoleAssumer<Assumed = C> + Forwarding + Sync,
 {
-    let others = job.target.keys.iter().filter(|key| key.name != subject.desired.name);
+    let others = job.target.keys.iter().filter(|key| key.name != subject.desired.name && takes_context(key));
     let others = others.filter(|key| is_open(key, enforced) || cast::has_callable_user(job, key));
     let others = others.filter_map(|key| subject::find(job.desired, key, job.live).ok()).take(TRIES);
     let mut reason = "no other key was read of which somebody could be called to make a ciphertext".to_owned();
@@ -58,19 +59,19 @@ fn shared<C>(maker: &Candidate<'_, C>, other: &Subject<'_>, wished: &EncryptionC
     if maker.may(maker.making, &both, &other.facts) { both } else { maker.context.clone() }
 }
 
-async fn ciphertext<C: Crypto>(
+/// Returns a ciphertext that somebody makes in its own way.
+pub(in crate::verify) async fn ciphertext<C: Crypto>(
     maker: &Candidate<'_, C>,
     other: &Subject<'_>,
     context: &EncryptionContext,
 ) -> PortResult<Vec<u8>> {
     let connection = maker.connection();
-    match maker.making {
-        Use::GenerateDataKeyWithoutPlaintext => {
-            connection.generate_data_key_without_plaintext(&other.id, context).await
-        }
-        Use::Encrypt => connection.encrypt(&other.id, &SecretBytes::new(b"keywright".to_vec()), context).await,
-        Use::GenerateDataKey | Use::Decrypt | Use::ReEncrypt => {
-            connection.generate_data_key(&other.id, context).await.map(|key| key.ciphertext)
-        }
+    if maker.making == Use::GenerateDataKeyWithoutPlaintext {
+        connection.generate_data_key_without_plaintext(&other.id, context).await
+    } else if maker.making == Use::Encrypt {
+        let text = SecretBytes::new(b"keywright".to_vec());
+        connection.encrypt(&other.id, &text, Cipher::Symmetric(context)).await
+    } else {
+        connection.generate_data_key(&other.id, context).await.map(|key| key.ciphertext)
     }
 }

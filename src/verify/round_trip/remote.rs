@@ -3,7 +3,7 @@
 use super::foreign::Foreign;
 use super::{Candidate, Notes, Question, Sealed, Subject, Use, context, negative, positive};
 use crate::envelope::{self, probes};
-use crate::ports::{Clock, Crypto, EncryptionContext, PortErrorKind, PortResult};
+use crate::ports::{Cipher, Clock, Crypto, EncryptionContext, PortErrorKind, PortResult};
 use crate::report::{Expectation, ProbeResult};
 use crate::secret::SecretBytes;
 
@@ -28,7 +28,7 @@ pub(super) async fn probe<C: Crypto + Sync, M: Clock + Sync>(notes: &mut Notes<'
 
 impl<C: Crypto + Sync> Scene<'_, C> {
     async fn decrypt(&self, ciphertext: &[u8], context: &EncryptionContext) -> PortResult<SecretBytes> {
-        self.candidate.connection().decrypt(&self.subject.id, ciphertext, context).await
+        self.candidate.connection().decrypt(&self.subject.id, ciphertext, Cipher::Symmetric(context)).await
     }
 
     /// Returns whether the identity may take a step; its lack is probed among its denials, not here.
@@ -117,7 +117,12 @@ async fn re_encrypted<C: Crypto + Sync, M: Clock + Sync>(notes: &mut Notes<'_, M
     }
     let Sealed { data_key, context, .. } = scene.sealed;
     let destination = context::with_other_probe(context, "moved");
-    let call = scene.candidate.connection().re_encrypt(&scene.subject.id, &data_key.ciphertext, context, &destination);
+    let call = scene.candidate.connection().re_encrypt(
+        &scene.subject.id,
+        &data_key.ciphertext,
+        Cipher::Symmetric(context),
+        Cipher::Symmetric(&destination),
+    );
     let (answer, latency) = notes.timed(call).await;
     let Ok(ciphertext) = &answer else {
         scene.note(notes, moved, (positive(&answer), latency));
@@ -140,7 +145,8 @@ async fn small_text<C: Crypto + Sync, M: Clock + Sync>(notes: &mut Notes<'_, M>,
     let (context, text) = (&scene.sealed.context, SecretBytes::new(TEXT.to_vec()));
     let (answer, latency) = notes
         .timed(async {
-            let ciphertext = scene.candidate.connection().encrypt(&scene.subject.id, &text, context).await?;
+            let ciphertext =
+                scene.candidate.connection().encrypt(&scene.subject.id, &text, Cipher::Symmetric(context)).await?;
             scene.decrypt(&ciphertext, context).await
         })
         .await;
