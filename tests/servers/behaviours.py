@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).with_suffix("")))
+sys.dont_write_bytecode = True
 
 import checks
 from account import Account, Connections

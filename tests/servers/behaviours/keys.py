@@ -255,7 +255,7 @@ def policy_malformed_shape(aws):
     whole = json.loads(aws.delegating())
     malformed(aws, aws.delegating(statement("kms:Encrypt")))
     malformed(aws, aws.delegating(statement("kms:Encrypt", effect="Maybe", principal=aws.root)))
-    malformed(aws, aws.delegating(statement("Encrypt", principal=aws.root)))
+    malformed(aws, aws.delegating(statement({"kms": "Encrypt"}, principal=aws.root)))
     malformed(aws, json.dumps({**whole, "Version": "2020-01-01"}))
 
 
