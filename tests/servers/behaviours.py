@@ -26,7 +26,7 @@ import checks
 from account import Account, Connections
 
 # In the order in which they are run and reported.
-GROUPS = ["keys", "crypt", "material", "grants", "identities", "enforcement"]
+GROUPS = ["keys", "crypt", "material", "replicas", "grants", "stores", "identities", "enforcement"]
 
 
 def arguments():

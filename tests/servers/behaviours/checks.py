@@ -3,6 +3,7 @@
 import time
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 
 from botocore.exceptions import ClientError
 
@@ -57,7 +58,8 @@ def run(one, account):
 def describe(error):
     """Returns an exception in one line, with the line of the check that it came from."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if "/behaviours/" in frame.filename and not frame.filename.endswith("checks.py")]
+    here = Path(__file__).parent
+    own = [frame for frame in frames if Path(frame.filename).parent == here and frame.name != "run"]
     place = f" [{own[-1].line}]" if own and not isinstance(error, Wrong) else ""
     name = "" if isinstance(error, (Wrong, ClientError)) else f"{type(error).__name__}: "
     return " ".join(f"{name}{text_of(error)}{place}".split())[:300]

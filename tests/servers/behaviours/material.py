@@ -1,13 +1,10 @@
-"""Key material: rotation, import, multi-Region keys, custom key stores."""
+"""Key material: rotation and import."""
 
-import json
 import os
-import secrets
 from datetime import datetime, timedelta, timezone
 
 import local
-from account import statement
-from checks import check, demand, eventually, pages, refused, same
+from checks import check, demand, eventually, refused, same
 from crypt import MESSAGE, local_mac, mac_key
 
 UNSUPPORTED = "UnsupportedOperationException"
@@ -233,7 +230,7 @@ def imp_symwrap(aws):
 
 @check("imp.reject")
 def imp_reject(aws):
-    """Garbage is InvalidCiphertextException, a foreign token InvalidImportTokenException, 16 bytes IncorrectKeyMaterialException."""
+    """Garbage is InvalidCiphertextException, a foreign token InvalidImportTokenException, 16 bytes IncorrectKeyMaterial."""
     key, other = external(aws), external(aws)
     forever = {"KeyId": key["KeyId"], "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"}
     given = parameters(aws, key)
@@ -334,181 +331,3 @@ def imp_tokenreuse(aws):
     same(aws.state(key)["KeyState"], "PendingImport", "KeyState")
     aws.kms.import_key_material(**asked)
     same(aws.state(key)["KeyState"], "Enabled", "KeyState")
-
-
-def primary(aws, **arguments):
-    return aws.key(MultiRegion=True, **arguments)
-
-
-def replicate(aws, key, **arguments):
-    """Replicates a key to the other Region, and returns the replica when it is ready."""
-    aws.kms.replicate_key(KeyId=key["KeyId"], ReplicaRegion=aws.other_region, **arguments)
-    return eventually(lambda: elsewhere(aws, key, "Enabled"), "an enabled replica")
-
-
-def elsewhere(aws, key, state):
-    found = aws.elsewhere.describe_key(KeyId=key["KeyId"])["KeyMetadata"]
-    return found if found["KeyState"] == state else None
-
-
-@check("mrk.create")
-def mrk_create(aws):
-    """MultiRegion=true gives an id with mrk- and the configuration of a primary key."""
-    key = primary(aws)
-    demand(key["KeyId"].startswith("mrk-") and key["MultiRegion"] is True, "no multi-Region key", key)
-    expected = {
-        "MultiRegionKeyType": "PRIMARY",
-        "PrimaryKey": {"Arn": key["Arn"], "Region": aws.region},
-        "ReplicaKeys": [],
-    }
-    same(aws.state(key).get("MultiRegionConfiguration"), expected, "MultiRegionConfiguration")
-
-
-@check("mrk.replicate")
-def mrk_replicate(aws):
-    """A replica has the id, its own policy and tags, and decrypts what the primary encrypted; once only."""
-    key = primary(aws, Tags=[{"TagKey": "of", "TagValue": "primary"}])
-    policy = aws.delegating(statement("kms:Decrypt", principal=aws.root))
-    own = [{"TagKey": "of", "TagValue": "replica"}]
-    replica = replicate(aws, key, Policy=policy, Tags=own, Description="replica")
-    same((replica["KeyId"], replica["Description"]), (key["KeyId"], "replica"), "the replica")
-    same(replica["MultiRegionConfiguration"]["MultiRegionKeyType"], "REPLICA", "MultiRegionKeyType")
-    replicas = aws.state(key)["MultiRegionConfiguration"]["ReplicaKeys"]
-    same(replicas, [{"Arn": replica["Arn"], "Region": aws.other_region}], "ReplicaKeys of the primary")
-    there = aws.elsewhere.get_key_policy(KeyId=key["KeyId"], PolicyName="default")["Policy"]
-    same(json.loads(there), json.loads(policy), "the policy of the replica")
-    same(aws.elsewhere.list_resource_tags(KeyId=key["KeyId"])["Tags"], own, "the tags of the replica")
-    blob = aws.kms.encrypt(KeyId=key["KeyId"], Plaintext=MESSAGE)["CiphertextBlob"]
-    opened = aws.elsewhere.decrypt(CiphertextBlob=blob)
-    same((opened["Plaintext"], opened["KeyId"]), (MESSAGE, replica["Arn"]), "what the replica decrypts")
-    again = {"KeyId": key["KeyId"], "ReplicaRegion": aws.other_region}
-    refused("AlreadyExistsException", aws.kms.replicate_key, **again)
-
-
-@check("mrk.single")
-def mrk_single(aws):
-    """ReplicateKey of a single-Region key is UnsupportedOperationException."""
-    asked = {"KeyId": aws.key()["KeyId"], "ReplicaRegion": aws.other_region}
-    refused(UNSUPPORTED, aws.kms.replicate_key, **asked)
-
-
-@check("mrk.primary")
-def mrk_primary(aws):
-    """UpdatePrimaryRegion swaps the roles of primary and replica."""
-    key = primary(aws)
-    replicate(aws, key)
-    aws.kms.update_primary_region(KeyId=key["KeyId"], PrimaryRegion=aws.other_region)
-
-    def kinds():
-        states = (aws.state(key), aws.elsewhere.describe_key(KeyId=key["KeyId"])["KeyMetadata"])
-        return [state["MultiRegionConfiguration"]["MultiRegionKeyType"] for state in states]
-
-    eventually(lambda: kinds() == ["REPLICA", "PRIMARY"], "the roles swap")
-    found = aws.state(key)["MultiRegionConfiguration"]
-    same(found["PrimaryKey"]["Region"], aws.other_region, "the Region of the primary")
-    same([entry["Region"] for entry in found["ReplicaKeys"]], [aws.region], "the Regions of replicas")
-
-
-@check("mrk.delete")
-def mrk_delete(aws):
-    """A primary key with replicas goes to PendingReplicaDeletion."""
-    key = primary(aws)
-    replicate(aws, key)
-    answer = aws.kms.schedule_key_deletion(KeyId=key["KeyId"], PendingWindowInDays=7)
-    same(answer["KeyState"], "PendingReplicaDeletion", "KeyState of the answer")
-    found = aws.state(key)
-    same((found["KeyState"], found["PendingDeletionWindowInDays"]), ("PendingReplicaDeletion", 7), "the key")
-    demand("DeletionDate" not in found, "a DeletionDate before the replica is gone", found)
-    aws.kms.cancel_key_deletion(KeyId=key["KeyId"])
-    same(aws.state(key)["KeyState"], "Disabled", "KeyState after the cancellation")
-
-
-def store(aws, **more):
-    """Creates an external key store with a public endpoint, and returns its id."""
-    host = aws.name("xks")
-    credential = {
-        "AccessKeyId": "".join(secrets.choice("ABCDEFGHJKLMNPQRSTUVWXYZ234567") for _ in range(24)),
-        "RawSecretAccessKey": secrets.token_hex(32),
-    }
-    asked = {
-        "CustomKeyStoreName": host,
-        "CustomKeyStoreType": "EXTERNAL_KEY_STORE",
-        "XksProxyUriEndpoint": f"https://{host}.example.com",
-        "XksProxyUriPath": "/kms/xks/v1",
-        "XksProxyAuthenticationCredential": credential,
-        "XksProxyConnectivity": "PUBLIC_ENDPOINT",
-    }
-    return aws.kms.create_custom_key_store(**{**asked, **more})["CustomKeyStoreId"]
-
-
-def stored(aws, identifier):
-    [found] = aws.kms.describe_custom_key_stores(CustomKeyStoreId=identifier)["CustomKeyStores"]
-    return found
-
-
-def connected(aws, identifier, state):
-    return eventually(lambda: stored(aws, identifier)["ConnectionState"] == state, state)
-
-
-@check("cks.create")
-def cks_create(aws):
-    """An EXTERNAL_KEY_STORE with a public endpoint can be created; its name is taken then."""
-    name = aws.name("store")
-    demand(store(aws, CustomKeyStoreName=name).startswith("cks-"), "no id of a custom key store")
-    refused("CustomKeyStoreNameInUseException", store, aws=aws, CustomKeyStoreName=name)
-
-
-@check("cks.describe")
-def cks_describe(aws):
-    """DescribeCustomKeyStores lists stores, by id and by name; an unknown one is CustomKeyStoreNotFoundException."""
-    name = aws.name("store")
-    identifier = store(aws, CustomKeyStoreName=name)
-    found = stored(aws, identifier)
-    same(found["CustomKeyStoreName"], name, "CustomKeyStoreName")
-    same(found["CustomKeyStoreType"], "EXTERNAL_KEY_STORE", "CustomKeyStoreType")
-    same(found["ConnectionState"], "DISCONNECTED", "ConnectionState")
-    same(found["XksProxyConfiguration"]["Connectivity"], "PUBLIC_ENDPOINT", "Connectivity")
-    demand("RawSecretAccessKey" not in json.dumps(found, default=str), "the secret is told")
-    [named] = aws.kms.describe_custom_key_stores(CustomKeyStoreName=name)["CustomKeyStores"]
-    same(named["CustomKeyStoreId"], identifier, "CustomKeyStoreId")
-    every, _ = pages(aws.kms.describe_custom_key_stores, "CustomKeyStores")
-    demand(identifier in [entry["CustomKeyStoreId"] for entry in every], "the store is not listed")
-    unknown = {"CustomKeyStoreId": "cks-00000000000000000"}
-    refused("CustomKeyStoreNotFoundException", aws.kms.describe_custom_key_stores, **unknown)
-
-
-@check("cks.connect")
-def cks_connect(aws):
-    """ConnectCustomKeyStore answers, and the store is connected."""
-    identifier = store(aws)
-    aws.kms.connect_custom_key_store(CustomKeyStoreId=identifier)
-    connected(aws, identifier, "CONNECTED")
-
-
-@check("cks.update")
-def cks_update(aws):
-    """UpdateCustomKeyStore answers, and the store has its new name."""
-    identifier, name = store(aws), aws.name("renamed")
-    aws.kms.update_custom_key_store(CustomKeyStoreId=identifier, NewCustomKeyStoreName=name)
-    same(stored(aws, identifier)["CustomKeyStoreName"], name, "CustomKeyStoreName")
-
-
-@check("cks.disconnect")
-def cks_disconnect(aws):
-    """DisconnectCustomKeyStore answers, and the store is disconnected."""
-    identifier = store(aws)
-    aws.kms.connect_custom_key_store(CustomKeyStoreId=identifier)
-    connected(aws, identifier, "CONNECTED")
-    refused("CustomKeyStoreInvalidStateException", aws.kms.delete_custom_key_store, CustomKeyStoreId=identifier)
-    aws.kms.disconnect_custom_key_store(CustomKeyStoreId=identifier)
-    connected(aws, identifier, "DISCONNECTED")
-
-
-@check("cks.delete")
-def cks_delete(aws):
-    """DeleteCustomKeyStore answers, and the store is gone."""
-    identifier = store(aws)
-    aws.kms.delete_custom_key_store(CustomKeyStoreId=identifier)
-    gone = {"CustomKeyStoreId": identifier}
-    refused("CustomKeyStoreNotFoundException", aws.kms.describe_custom_key_stores, **gone)
-    refused("CustomKeyStoreNotFoundException", aws.kms.delete_custom_key_store, **gone)
