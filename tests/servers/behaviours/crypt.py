@@ -1,7 +1,5 @@
 """Cryptography with symmetric and asymmetric keys, and what DryRun says of it."""
 
-import hashlib
-import hmac
 import os
 
 import local
@@ -419,8 +417,3 @@ def dryrun_ignore(aws):
         refused("DryRunOperationException", aws.kms.re_encrypt, **moving, **given, **dry)
     garbage = {"KeyId": key, "CiphertextBlob": os.urandom(64)}
     refused("InvalidCiphertextException", aws.kms.decrypt, DryRun=True, **garbage)
-
-
-def local_mac(material, message):
-    """Returns HMAC-SHA-256."""
-    return hmac.new(material, message, hashlib.sha256).digest()

@@ -1,10 +1,11 @@
 """What the checks compute themselves, to compare with what the server computes.
 
-RSA, ECDSA, Ed25519, ML-DSA (with a message or its representative mu), ECDH, RSAES-OAEP, AES-KWP and ML-KEM-768 and -1024
+HMAC is that of Python. RSA, ECDSA, Ed25519, ML-DSA (with a message or its representative mu), ECDH, RSAES-OAEP, AES-KWP and ML-KEM-768 and -1024
 are those of the package `cryptography`; ML-KEM-512 is that of `kyber-py`; Ed25519ph, which neither has, is verified here.
 """
 
 import hashlib
+import hmac
 import os
 import warnings
 
@@ -84,6 +85,11 @@ def verify(key, algorithm, message, signature):
         verify_ed25519ph(key.public_bytes_raw(), hashlib.sha512(given).digest(), signature)
     else:
         key.verify(signature, message)
+
+
+def mac(material, message):
+    """Returns HMAC-SHA-256."""
+    return hmac.new(material, message, hashlib.sha256).digest()
 
 
 def mu(key, message):

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 
 import local
 from checks import check, demand, eventually, refused, same
-from crypt import MESSAGE, local_mac, mac_key
+from crypt import MESSAGE, mac_key
 
 UNSUPPORTED = "UnsupportedOperationException"
 
@@ -183,7 +183,7 @@ def imp_hmac(aws):
     key, material = external(aws, KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC"), os.urandom(32)
     bring(aws, key, material)
     asked = {"KeyId": key["KeyId"], "MacAlgorithm": "HMAC_SHA_256"}
-    expected = local_mac(material, MESSAGE)
+    expected = local.mac(material, MESSAGE)
     same(aws.kms.generate_mac(Message=MESSAGE, **asked)["Mac"], expected, "the MAC")
     same(aws.kms.verify_mac(Message=MESSAGE, Mac=expected, **asked)["MacValid"], True, "MacValid of the local MAC")
 
@@ -267,7 +267,7 @@ def imp_expiry(aws):
     """When ValidTo passes, the key goes back to PendingImport."""
     key, material = external(aws), os.urandom(32)
     given = wrapped(parameters(aws, key), material)
-    expires = {"ExpirationModel": "KEY_MATERIAL_EXPIRES", "ValidTo": in_seconds(3)}
+    expires = {"ExpirationModel": "KEY_MATERIAL_EXPIRES", "ValidTo": in_seconds(5)}
     aws.kms.import_key_material(KeyId=key["KeyId"], **given, **expires)
     same(aws.state(key)["KeyState"], "Enabled", "KeyState before ValidTo")
     blob = aws.kms.encrypt(KeyId=key["KeyId"], Plaintext=MESSAGE)["CiphertextBlob"]
