@@ -260,6 +260,7 @@ def sts_externalid(aws):
 @check("sts.unknown")
 def sts_unknown(aws):
     """An unknown role is AccessDenied."""
+    aws.become(aws.role())
     refused("AccessDenied", aws.become, role={"Arn": f"arn:aws:iam::{aws.number}:role/{aws.name()}"})
 
 
@@ -380,8 +381,9 @@ def wire_unsigned(aws):
     """An unsigned request is refused."""
     codes = "MissingAuthenticationToken|MissingAuthenticationTokenException|AccessDeniedException|AccessDenied"
     codes += "|IncompleteSignature|UnrecognizedClientException|InvalidClientTokenId"
-    refused(codes, aws.client("kms", signed=False).list_keys)
-    refused(codes, aws.client("iam", signed=False).list_roles)
+    for service, operation in (("kms", "list_keys"), ("iam", "list_roles")):
+        getattr(aws.client(service), operation)()
+        refused(codes, getattr(aws.client(service, signed=False), operation))
 
 
 @check("wire.validation")

@@ -93,6 +93,7 @@ def key_create_badspec(aws):
         ("ECC_SECG_P256K1", "KEY_AGREEMENT"),
         ("ML_DSA_44", "ENCRYPT_DECRYPT"),
     ]
+    aws.key(KeySpec="SYMMETRIC_DEFAULT", KeyUsage="ENCRYPT_DECRYPT")
     for spec, usage in pairs:
         refused("ValidationException|UnsupportedOperationException", aws.key, KeySpec=spec, KeyUsage=usage)
 

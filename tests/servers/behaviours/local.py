@@ -1,7 +1,8 @@
 """What the checks compute themselves, to compare with what the server computes.
 
-HMAC is that of Python. RSA, ECDSA, Ed25519, ML-DSA (with a message or its representative mu), ECDH, RSAES-OAEP, AES-KWP and ML-KEM-768 and -1024
-are those of the package `cryptography`; ML-KEM-512 is that of `kyber-py`; Ed25519ph, which neither has, is verified here.
+RSA, ECDSA, Ed25519, ML-DSA (of a message or of its representative mu), ECDH, RSAES-OAEP, AES-KWP, ML-KEM-768 and -1024 are
+those of the package `cryptography`, HMAC is Python's, ML-KEM-512 is that of `kyber-py`. Ed25519ph, which none of them has,
+is verified here.
 """
 
 import hashlib
