@@ -103,8 +103,12 @@ def eventually(probe, what, patience=10.0):
         time.sleep(0.1)
 
 
-def pages(call, listed, limit=None, given="Marker", told="NextMarker", size="Limit", **arguments):
-    """Returns all entries of a paged answer; each page must hold no more than asked for, and the last no marker."""
+def pages(call, listed, limit=None, rest=None, given="Marker", told="NextMarker", size="Limit", **arguments):
+    """Returns all entries of a paged answer, and the number of pages.
+
+    Each page must hold no more than asked for, which is another limit for the pages after the first where `rest` is given;
+    the last must have no marker.
+    """
     entries, marker, count = [], None, 0
     while True:
         asked = {size: limit} if limit else {}
@@ -112,7 +116,7 @@ def pages(call, listed, limit=None, given="Marker", told="NextMarker", size="Lim
         if limit:
             demand(len(answer[listed]) <= limit, f"a page holds {len(answer[listed])} of at most {limit}")
         entries += answer[listed]
-        marker, count = answer.get(told), count + 1
+        marker, count, limit = answer.get(told), count + 1, rest or limit
         for flag in ("Truncated", "IsTruncated"):
             if flag in answer:
                 same(answer[flag], bool(marker), flag)

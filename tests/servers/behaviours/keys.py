@@ -111,7 +111,7 @@ def key_create_allspecs(aws):
 def key_list(aws):
     """ListKeys pages by Limit and Marker; the pages hold every key once."""
     mine = {aws.key()["Arn"] for _ in range(5)}
-    listed, count = pages(aws.kms.list_keys, "Keys", limit=3)
+    listed, count = pages(aws.kms.list_keys, "Keys", limit=3, rest=100)
     arns = [entry["KeyArn"] for entry in listed]
     demand(count > 1, "one page of three holds five keys")
     same(len(arns), len(set(arns)), "the number of keys")
@@ -378,7 +378,7 @@ def alias_page(aws):
     mine = {aws.alias(key) for _ in range(5)}
     listed, count = pages(aws.kms.list_aliases, "Aliases", limit=2, KeyId=key["KeyId"])
     same((len(listed), count), (5, 3), "aliases and pages of the key")
-    everything, _ = pages(aws.kms.list_aliases, "Aliases", limit=10)
+    everything, _ = pages(aws.kms.list_aliases, "Aliases", limit=2, rest=50)
     names = [entry["AliasName"] for entry in everything]
     same(len(names), len(set(names)), "the number of aliases")
     demand(mine <= set(names), "aliases are missing", mine - set(names))
