@@ -4,6 +4,7 @@
 //! it reports `ignored` with the reason, and fails instead when `CI` is set.
 #![expect(unreachable_pub, reason = "the modules of a test executable have no outside")]
 
+mod behaviours;
 mod boto3;
 mod emulators;
 mod esdk;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         trial("moto_tells_all_identities", &["moto[server]==5.2.5"], identities::moto),
         trial("ministack_tells_all_identities", &["ministack==1.5.33", "cryptography"], identities::ministack),
         trial("boto3_uses_the_sandbox", &["boto3==1.44.5"], boto3::uses_the_sandbox),
+        trial("the_sandbox_does_as_aws_does", behaviours::PACKAGES, behaviours::of_the_sandbox),
     ];
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -1,7 +1,8 @@
 //! Servers and the real executable, as child processes on loopback.
 
+use std::collections::BTreeMap;
 use std::error::Error;
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -94,6 +95,43 @@ impl Place {
         let ended = output.status.code();
         demand(ended == Some(code), || format!("`{words}` ended with {ended:?}, not {code}\n{out}\n{err}"))?;
         Ok(out)
+    }
+}
+
+/// Our sandbox, serving, and what it told its clients to export.
+pub(crate) struct Sandbox {
+    process: Child,
+    exports: BTreeMap<String, String>,
+}
+
+impl Sandbox {
+    /// Serves the state that a place has, on a free port.
+    pub(crate) fn start(place: &Place) -> Outcome<Self> {
+        let mut command = place.command("sandbox serve --port 0 --state .keywright/sandbox");
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let output = process.stdout.take().ok_or("no standard output")?;
+        let mut sandbox = Self { process, exports: BTreeMap::new() };
+        for line in BufReader::new(output).lines().take(4) {
+            let line = line?;
+            let (name, value) =
+                line.strip_prefix("export ").and_then(|line| line.split_once('=')).ok_or("no export")?;
+            let value = value.split_whitespace().next().unwrap_or_default();
+            sandbox.exports.insert(name.to_owned(), value.to_owned());
+        }
+        Ok(sandbox)
+    }
+
+    /// Returns the environment of a client.
+    pub(crate) fn exports(&self) -> &BTreeMap<String, String> {
+        &self.exports
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        drop(self.process.kill());
+        drop(self.process.wait());
     }
 }
 
