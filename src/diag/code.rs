@@ -62,7 +62,7 @@ codes! {
     SpecRegion = "spec-region": "SM2 keys exist in the Regions of China alone. Name targets there in the key's `targets`, or choose another spec.";
     OriginUnfit = "origin-unfit": "Custom key stores (`aws-cloudhsm`, `external-key-store`) hold symmetric encryption keys of one Region alone.";
     KeyStoreFields = "key-store-fields": "`key_store` goes with the origins `aws-cloudhsm` and `external-key-store`, `xks_key_id` with `external-key-store`: each is required there and refused elsewhere.";
-    RotationUnfit = "rotation-unfit": "KMS rotates symmetric encryption keys whose material it made. Others have no rotation, a class's `max_rotation_days` does not bind them, and `rotation` at them is refused.";
+    RotationUnfit = "rotation-unfit": "KMS rotates symmetric encryption keys alone: by itself those whose material it made, on demand only enabled ones, and of multi-Region keys only the primary, for all. `rotation` at any other key is refused, and a class's `max_rotation_days` does not bind it.";
     ContextUnfit = "context-unfit": "Only the use of symmetric encryption keys carries an encryption context. At other keys `context` could never match and `required_context` would bind nothing; that of a class binds its symmetric keys alone.";
     ServiceUnfit = "service-unfit": "AWS services encrypt with symmetric encryption keys alone, so other keys have no `services`, and nobody uses them `via` one.";
     SoakRange = "soak-range": "A retired key rests disabled for 0 to 3650 days before its deletion may be scheduled.";
@@ -88,7 +88,6 @@ codes! {
     NotADeleter = "not-a-deleter": "Scheduling and cancelling a deletion is for the key's `deleters`, never for administrators or deployers as such. The caller must certainly be allowed it by the key policy as it is live, or by the account's IAM policies where the key leaves it to them. Somebody may be listed among both `deployers` and `deleters`. A plan that has deletion steps alone needs no deployer.";
     KeyStore = "key-store": "The key lives in a custom key store. To make it there, the store must exist, be of the right type and be connected; keys that exist are unavailable while it is not.";
     RotationBudget = "rotation-budget": "KMS rotates a key on demand 25 times at most, whoever asks. Automatic rotation does not count and goes on. If the material must be newer, make a new key and move the alias to it.";
-    RotationUnfit = "rotation-unfit": "The key cannot be rotated on demand: only enabled symmetric encryption keys whose material KMS makes can, and of multi-Region keys only the primary, for all.";
     NewerThanFuture = "newer-than-future": "`rotation.newer_than` names a day that has not come yet, and no material can be newer than that. Name today or an earlier day.";
     AliasForeign = "alias-foreign": "The alias exists and names a key that is not proven ours, so it is not touched.";
     AliasMismatch = "alias-mismatch": "KMS moves an alias only between keys of the same type (symmetric, asymmetric, HMAC) and the same usage. Give the key another alias, or take this one off the other key first (`remove_aliases`), apply, and declare it then.";

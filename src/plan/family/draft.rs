@@ -8,11 +8,8 @@ use crate::desired::tags::TAG_RETIRED;
 use crate::desired::{DesiredKey, DesiredState, DesiredTarget, KeyLifecycle, Topology};
 use crate::diag::Code;
 use crate::ids::Region;
-use crate::kms::KeyState;
 use crate::live::{LiveKey, LiveRotation, LiveTarget};
-use crate::review::Risk;
 use crate::synth;
-use std::collections::BTreeMap;
 
 impl<'a> Families<'a> {
     /// Whether a key is another one than that of its family, which is said then.

@@ -114,7 +114,8 @@ fn change(
     world.with_input(&read, |input| {
         let wanted = &input.desired.targets[0];
         let live = &input.targets[&wanted.name];
-        let mut draft = super::super::guard::draft_target(input, wanted, live);
+        let families = super::super::family::decide(input, super::super::family::find(input));
+        let mut draft = super::super::guard::draft_target(input, wanted, live, &families);
         draft.plan.findings.clear();
         draft.plan.access = crate::review::AccessChange::default();
         let subject = Subject {
