@@ -221,7 +221,10 @@ proptest! {
         let plan = world.plan();
         assert_lawful(&plan, &world, delete);
         prop_assert_eq!(&plan.digest, &world.plan().digest);
-        let keys = || format!("{:?} {:?}", world.aws.state().keys, world.aws.state().aliases);
+        let keys = || {
+            let state = world.aws.state();
+            format!("{:?} {:?}", state.keys, state.aliases)
+        };
         let before = keys();
         let report = world.apply(&plan);
         let second = world.plan();
