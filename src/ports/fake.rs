@@ -3,6 +3,7 @@
 
 mod identity;
 mod regions;
+mod rules;
 
 pub(crate) use regions::Delay;
 
@@ -11,12 +12,12 @@ use super::{
     PortErrorKind, PortResult,
 };
 use crate::ids::{AliasName, KeyArn, KeyId, KeyStoreId, PrincipalArn, Region, RoleArn, RoleName};
-use crate::kms::{KeyShape, KeySpec, KeyState, KeyUsage, Origin, StateError, StateVerdict, state_allows};
+use crate::kms::{KeySpec, KeyState, KeyUsage, Origin};
 use crate::live::{
     Caller, CallerPolicies, KeyManager, KeyMetadata, LiveGrant, LiveIdentity, LiveKeyStore, LiveRole, LiveRotation,
     LiveRotationEvent, LiveRotations, LiveUsage, MultiRegionType,
 };
-use crate::policy::{PolicyDocument, PrincipalEntry, Principals};
+use crate::policy::PolicyDocument;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
@@ -276,46 +277,6 @@ impl FakeState {
         self.keys.get_mut(id).ok_or_else(|| refused(PortErrorKind::NotFound, format!("key {id} does not exist")))
     }
 
-    /// Returns a key that exists, if its state allows an operation.
-    fn key_for(&mut self, operation: &str, id: &KeyId) -> PortResult<&mut FakeKey> {
-        let key = self.key(id)?;
-        let state = key.metadata.state;
-        match state_allows(operation, state).unwrap() {
-            StateVerdict::Allowed => Ok(key),
-            StateVerdict::Refused(error) => {
-                let kind = match error {
-                    StateError::Disabled => PortErrorKind::Disabled,
-                    StateError::InvalidState => PortErrorKind::InvalidState,
-                    StateError::Unsupported => PortErrorKind::NotSupported,
-                };
-                Err(refused(kind, format!("key {id} is in state {state}")))
-            }
-        }
-    }
-
-    /// Returns a key whose rotation can be set: its state allows it, and its kind.
-    fn rotating_key(&mut self, operation: &str, id: &KeyId) -> PortResult<&mut FakeKey> {
-        let key = self.key_for(operation, id)?;
-        let found = &key.metadata;
-        let shape = KeyShape::new(found.spec, found.usage).with_origin(found.origin);
-        let kind =
-            if operation == "RotateKeyOnDemand" { shape.rotates_on_demand() } else { shape.rotates_automatically() };
-        if kind && found.multi_region_type != Some(MultiRegionType::Replica) {
-            Ok(key)
-        } else {
-            Err(refused(PortErrorKind::NotSupported, format!("key {id} does not rotate")))
-        }
-    }
-
-    /// Enables or disables a key; one that is out of reach does not show it.
-    fn switch(&mut self, operation: &str, id: &KeyId, state: KeyState) -> PortResult<()> {
-        let metadata = &mut self.key_for(operation, id)?.metadata;
-        if metadata.state != KeyState::Unavailable {
-            metadata.state = state;
-        }
-        Ok(())
-    }
-
     fn check_room_for_alias(&self, key: &KeyId) -> PortResult<()> {
         let held = self.aliases.values().filter(|named| *named == key).count();
         if held < crate::kms::ALIASES_PER_KEY {
@@ -326,26 +287,6 @@ impl FakeState {
 
     fn role(&mut self, name: &RoleName) -> PortResult<&mut LiveRole> {
         self.roles.get_mut(name).ok_or_else(|| refused(PortErrorKind::NotFound, format!("no role {name}")))
-    }
-
-    /// KMS and IAM refuse principals that do not exist.
-    fn check_principals(&self, policy: &PolicyDocument) -> PortResult<()> {
-        let Some(known) = &self.known_principals else { return Ok(()) };
-        let exists = |text: &str| {
-            text.ends_with(":root") || known.contains(text) || self.roles.values().any(|role| role.arn.as_str() == text)
-        };
-        for statement in &policy.statements {
-            let Some(Principals::Is(entries) | Principals::IsNot(entries)) = &statement.principals else { continue };
-            for entry in entries {
-                if let PrincipalEntry::Aws(text) = entry
-                    && !exists(text)
-                {
-                    let message = "Policy contains a statement with one or more invalid principals.";
-                    return Err(refused(PortErrorKind::InvalidPrincipal, message));
-                }
-            }
-        }
-        Ok(())
     }
 }
 

@@ -151,7 +151,7 @@ fn touch(key: &mut FakeKey, found: &Found) {
     let shape = crate::kms::KeyShape::new(key.metadata.spec, key.metadata.usage).with_origin(key.metadata.origin);
     if shape.rotates_automatically() {
         key.rotation = found.rotation;
-        let at = found.newest.at(12, 0, 0, 0).in_tz("UTC").unwrap().timestamp();
+        let at = jiff::tz::Offset::UTC.to_timestamp(found.newest.at(12, 0, 0, 0)).unwrap();
         key.metadata.created = Some("2024-01-01T00:00:00Z".parse().unwrap());
         key.rotations.done = vec![LiveRotationEvent { at, on_demand: true }; found.on_demand];
     }
@@ -221,7 +221,10 @@ proptest! {
         let plan = world.plan();
         assert_lawful(&plan, &world, delete);
         prop_assert_eq!(&plan.digest, &world.plan().digest);
-        let keys = || format!("{:?} {:?}", world.aws.state().keys, world.aws.state().aliases);
+        let keys = || {
+            let state = world.aws.state();
+            format!("{:?} {:?}", state.keys, state.aliases)
+        };
         let before = keys();
         let report = world.apply(&plan);
         let second = world.plan();
