@@ -182,7 +182,7 @@ where
             let question = Question { identity: "caller", scenario: "the key", expected: Expectation::Allowed };
             notes.note(question, unusable.result, None);
             if let Some(subject) = unusable.resting {
-                rest::run(&mut notes, job, &subject, (assumer, *enforced)).await;
+                rest::run(&mut notes, job, &subject, assumer).await;
             }
             return notes.grouped();
         }

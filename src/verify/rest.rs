@@ -1,12 +1,12 @@
 //! Keys that rest, as declared: dry runs alone, which must answer that the key rests.
 
+use super::TargetJob;
 use super::cast::{self, Assumer, Wanted};
 use super::notes::{Notes, Question, words};
 use super::perform::Performer;
 use super::specimen::Specimens;
 use super::subject::Subject;
 use super::uses::Use;
-use super::{Enforced, TargetJob};
 use crate::ports::{Clock, Crypto, EncryptionContext, Forwarding, KeyReader, PortErrorKind, PortResult, RoleAssumer};
 use crate::report::{Expectation, ProbeResult};
 
@@ -15,15 +15,11 @@ pub(super) async fn run<'a, C, M>(
     notes: &mut Notes<'_, M>,
     job: &TargetJob<'a, C, M>,
     subject: &Subject<'a>,
-    (assumer, enforced): (&Assumer<'a, C>, Enforced),
+    assumer: &Assumer<'a, C>,
 ) where
     C: Crypto + KeyReader + RoleAssumer<Assumed = C> + Forwarding + Sync,
     M: Clock + Sync,
 {
-    if !enforced.key_policy {
-        // A server that keeps no policy is not asked about states either: nothing would follow from its answer.
-        return;
-    }
     let specimens = Specimens::new(subject.desired.material.kind());
     for member in cast::members(job, subject, assumer, Wanted::Users).await {
         let Ok(actor) = &member.actor else { continue };
@@ -31,7 +27,7 @@ pub(super) async fn run<'a, C, M>(
         for (_, context) in member.duty.direct_contexts(subject.desired) {
             for what in Use::of(subject.desired.shape()) {
                 let allows = |action: &&str| member.duty.allows(subject.desired, action, &context);
-                if what.actions().iter().all(|action| allows(action)) {
+                if what.actions().iter().all(allows) {
                     ask(notes, (&member.duty.identity, &performer), (what, &context)).await;
                 }
             }

@@ -351,7 +351,8 @@ mod tests {
         probes.push(probe("web", "mac: verified (HMAC_SHA_256)", Allowed, judged("not called in its name")));
         probes.push(probe("web", "at rest: kms:Sign", Refused, passed()));
         let wanted = "Key ledger · target prod\n\
-            \x20 api                  ✓ signing with 2 algorithms: public key read, signed, verified here, 2 alterations refused\n\
+            \x20 api                  ✓ signing with 2 algorithms: public key read, signed, verified here, 2 alterations\n\
+            \x20                        refused\n\
             \x20                      ✓ regions: signed in eu-west-1, verified in us-east-1; signed in eu-west-1, verified in\n\
             \x20                        eu-north-1\n\
             \x20                      ✓ allowed  Sign\n\
