@@ -1,6 +1,6 @@
 //! What changed in live keys behind keywright's back: words are left alone, meaning is planned.
 
-use crate::live::{applied, behind_its_back, key_id, rewrite_policy};
+use crate::live::{SMALL, applied, behind_its_back, key_id, rewrite_policy};
 use serde_json::{Value, json};
 
 /// Says the same in other words: order, names of statements, a list for a single action.
@@ -111,7 +111,7 @@ fn drift_alone_is_shown_and_nothing_is_planned() {
 #[test]
 fn what_was_changed_outside_is_told_from_what_the_manifest_changes() {
     let place = applied();
-    place.copy("keywright.toml", "old.toml");
+    place.write("old.toml", SMALL);
     behind_its_back(&place, async |kms| {
         let id = key_id(kms, "orders").await;
         kms.disable_key().key_id(id).send().await.unwrap();
