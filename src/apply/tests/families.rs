@@ -109,8 +109,8 @@ fn kind(world: &World, target: &str) -> Option<MultiRegionType> {
 }
 
 fn result<'r>(report: &'r ApplyReport, call: &str) -> &'r StepResult {
-    let steps = report.scopes.iter().flat_map(|scope| &scope.steps);
-    &steps.filter(|outcome| outcome.step.action.call() == call).next_back().unwrap().result
+    let mut steps = report.scopes.iter().flat_map(|scope| &scope.steps);
+    &steps.rfind(|outcome| outcome.step.action.call() == call).unwrap().result
 }
 
 #[test]
@@ -529,7 +529,8 @@ fn a_replica_whose_policy_shuts_out_whoever_replicates_is_blocked() {
 
 #[test]
 fn a_region_that_holds_a_replica_of_others_or_one_pending_deletion_is_reported() {
-    let cases: &[(&str, fn(&mut FakeKey))] = &[
+    type Change = fn(&mut FakeKey);
+    let cases: &[(&str, Change)] = &[
         ("another stack", |key| drop(key.tags.insert("keywright:stack".to_owned(), "other".to_owned()))),
         ("waits to be deleted", |key| {
             key.metadata.state = KeyState::PendingDeletion;
@@ -626,8 +627,12 @@ proptest! {
     ) {
         let before = world(of_shape(&earlier));
         drop(before.apply_with(&before.plan(), fault));
+        // What has lost its tags and its claim alias is nobody's, and no one can know it again.
+        let mut unproven = BTreeSet::new();
         for (mishap, at) in &mishaps {
-            happen(*mishap, &before, TARGETS[*at].0);
+            if !matches!(mishap, Mishap::DropClaim | Mishap::DropTags) || unproven.insert(*at) {
+                happen(*mishap, &before, TARGETS[*at].0);
+            }
         }
         let world = rewritten(&before, of_shape(&wanted));
         for _ in 0..4 {
