@@ -97,7 +97,7 @@ codes! {
     RotationUnderWay = "rotation-under-way": "An on-demand rotation of the key has begun and KMS has not finished it. None other is asked for meanwhile.";
     Retirement = "retirement": "A retired key is disabled, rests for its soak, and is then deleted by a later run with --allow-retire. The plan says what it waits for, and what goes with it.";
     ReplicasFirst = "replicas-first": "Of a multi-Region key the replicas go before the primary: its deletion is scheduled only when none is left that is not itself pending deletion.";
-    LastUse = "last-use": "The last cryptographic use that KMS knows of. AWS warns not to rely on it alone: it covers the time since KMS began to keep track, this Region, and not the data keys that are cached elsewhere. Disable first and watch for DisabledException in CloudTrail.";
+    LastUse = "last-use": "The last cryptographic use that KMS knows of. AWS warns not to rely on it alone: it covers the time since KMS began to keep track, this Region, and not the data keys that are cached elsewhere. Disable first, and watch in CloudTrail for calls that are refused because the key is disabled.";
     DelegatedDeployer = "delegated-deployer": "The caller is not among the target's `deployers` by name and relies on the account's IAM policies. keywright reads those of the caller: they let it change the policy of each key that changes, or they could not be read, and apply would be blocked.";
     CrossAccountFarSide = "cross-account-far-side": "A principal of another account also needs an identity policy there. keywright does not write it: the plan prints it.";
 
