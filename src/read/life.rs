@@ -4,7 +4,7 @@ use super::error::{ReadError, about};
 use super::key::observed;
 use super::{ReadOptions, caller};
 use crate::desired::tags::{TAG_KEY, TAG_RETIRED, TAG_STACK};
-use crate::desired::{Delegation, DesiredKey, DesiredState, DesiredTarget, KeyLifecycle, KeyMaterial};
+use crate::desired::{Delegation, DesiredKey, DesiredState, DesiredTarget, KeyLifecycle, KeyMaterial, KeyStore};
 use crate::ids::{AliasName, KeyId, KeyName, KeyStoreId};
 use crate::kms::{KeyShape, KeyState};
 use crate::live::{LiveKey, LiveKeyStore, LiveRotations, LiveTarget, LiveUsage, Observed};
@@ -139,7 +139,7 @@ async fn read_stores<C: KeyReader + Sync>(
     connection: &C,
     wanted: &[&DesiredKey],
 ) -> PortResult<BTreeMap<KeyStoreId, Observed<Option<LiveKeyStore>>>> {
-    let ids: BTreeSet<&KeyStoreId> = wanted.iter().filter_map(|key| key.key_store()).map(|store| store.id()).collect();
+    let ids: BTreeSet<&KeyStoreId> = wanted.iter().filter_map(|key| key.key_store()).map(KeyStore::id).collect();
     let mut stores = BTreeMap::new();
     for id in ids {
         let store = observed(connection.key_store(id).await)

@@ -70,10 +70,9 @@ fn state_faults(steps: &[&Step], live: Option<KeyState>) -> Vec<String> {
 fn after(action: &Action, before: Option<KeyState>) -> Option<KeyState> {
     match action {
         Action::CreateKey { shape, .. } if shape.origin == Origin::External => Some(KeyState::PendingImport),
-        Action::CreateKey { .. } => Some(KeyState::Enabled),
         // What is out of reach stays so, whatever is asked of it.
         Action::EnableKey { .. } | Action::DisableKey { .. } if before == Some(KeyState::Unavailable) => before,
-        Action::EnableKey { .. } => Some(KeyState::Enabled),
+        Action::CreateKey { .. } | Action::EnableKey { .. } => Some(KeyState::Enabled),
         Action::DisableKey { .. } | Action::CancelKeyDeletion { .. } => Some(KeyState::Disabled),
         Action::ScheduleKeyDeletion { .. } => Some(KeyState::PendingDeletion),
         Action::CreateRole { .. }

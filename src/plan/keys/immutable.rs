@@ -4,6 +4,7 @@ use super::super::draft::Sheet;
 use super::KeyGoal;
 use crate::desired::Topology;
 use crate::diag::Code;
+use crate::ids::KeyStoreId;
 use crate::kms::KeyUsage;
 use crate::live::{KeyManager, KeyMetadata};
 use crate::services::Service;
@@ -36,7 +37,7 @@ fn differences(goal: &KeyGoal<'_>, live: &KeyMetadata) -> Vec<(&'static str, Str
         ("manager", manager.to_owned(), "customer".to_owned()),
     ];
     if let Some(store) = key.key_store().filter(|_| live.origin == key.origin()) {
-        all.push(("key store", text(live.store.as_ref().map(|id| id.as_str())), store.id().to_string()));
+        all.push(("key store", text(live.store.as_ref().map(KeyStoreId::as_str)), store.id().to_string()));
         // Some servers do not tell it.
         let external = live.xks_key_id.as_deref().zip(store.xks_key_id());
         all.extend(external.map(|(is, wanted)| ("key id in the external store", is.to_owned(), wanted.to_owned())));

@@ -37,13 +37,14 @@ pub(super) fn retire(
             begun(goal, sheet);
         }
         // A key without material, or out of reach, rests without being disabled: nobody can use it.
-        KeyState::Disabled | KeyState::PendingImport | KeyState::Unavailable => match retired_since(live) {
-            Some(since) => rest(goal, (live, key), (metadata, since), sheet),
-            None => {
+        KeyState::Disabled | KeyState::PendingImport | KeyState::Unavailable => {
+            if let Some(since) = retired_since(live) {
+                rest(goal, (live, key), (metadata, since), sheet);
+            } else {
                 mark(goal, live, key, sheet);
                 begun(goal, sheet);
             }
-        },
+        }
     }
 }
 

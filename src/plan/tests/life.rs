@@ -60,8 +60,18 @@ fn said(plan: &Plan, code: &str) -> String {
 }
 
 fn help(plan: &Plan) -> String {
-    target(plan).outcome.blockers().iter().map(|blocker| format!("{} / {}", blocker.message, blocker.help)).collect()
+    let all = target(plan).outcome.blockers().iter();
+    all.map(|blocker| format!("{} / {}", blocker.message, blocker.help)).collect::<Vec<_>>().join("\n")
 }
+
+/// Who applies, whom the key names as deleter, whether it leaves the rest to IAM: blockers and steps.
+type WhoRow<'a> = (&'a str, &'a str, Delegation, &'a [&'a str], &'a [&'a str]);
+
+/// A name, the history: steps, blockers, notes.
+type AgeRow<'a> = (&'a str, LiveRotations, &'a [&'a str], &'a [&'a str], &'a [&'a str]);
+
+/// A name, what makes a key unfit for rotation, the code.
+type Unfit = (&'static str, fn(&mut FakeKey), &'static str);
 
 /// State before, tag before, what is wanted, consent to delete, consent to cancel: steps, blockers, notes.
 type Row = (
@@ -274,14 +284,13 @@ fn of_many_regions_the_replicas_go_first() {
     assert_eq!(calls(&plan), ["ScheduleKeyDeletion"]);
 }
 
-/// Who applies, whom the key names as deleters, whether it leaves the rest to IAM: the blockers and the steps that stay.
 #[test]
 fn who_deletes_is_a_deleter_and_needs_not_be_a_deployer() {
     const DEPLOYER: &str = CALLER;
     const DELETER: &str = "arn:aws:iam::111122223333:role/key-deleter";
     const ANYBODY: &str = "arn:aws:iam::111122223333:role/anybody";
     let all: &[&str] = &["CancelKeyDeletion", "UntagResource", "EnableKey"];
-    let rows: &[(&str, &str, Delegation, &[&str], &[&str])] = &[
+    let rows: &[WhoRow] = &[
         (DEPLOYER, "keywright-deployer", Delegation::RootUser, &[], all),
         (DEPLOYER, "key-deleter", Delegation::RootUser, &["not-a-deleter"], all),
         (DEPLOYER, "key-deleter", Delegation::Account, &["not-a-deleter"], all),
@@ -373,7 +382,7 @@ fn material_that_is_too_old_is_rotated_once() {
     let under_way = |day: &str| LiveRotations { under_way_since: Some(event(day, true).at), done: Vec::new() };
     let done = |events: &[LiveRotationEvent]| LiveRotations { under_way_since: None, done: events.to_vec() };
     let used_up: Vec<_> = (0..25).map(|_| event("2026-10-01", true)).collect();
-    let rows: &[(&str, LiveRotations, &[&str], &[&str], &[&str])] = &[
+    let rows: &[AgeRow] = &[
         ("never rotated", done(&[]), &["RotateKeyOnDemand"], &[], &[]),
         ("rotated before", done(&[event("2026-10-31", false)]), &["RotateKeyOnDemand"], &[], &[]),
         ("rotated that day", done(&[event("2026-11-01", false)]), &[], &[], &[]),
@@ -463,7 +472,6 @@ fn rotation_that_is_asked_for_is_the_only_step() {
     assert_eq!(world.apply(&plan).exit(), Exit::Done);
     assert_eq!(world.aws.count("kms:RotateKeyOnDemand"), 1);
 
-    type Unfit = (&'static str, fn(&mut FakeKey), &'static str);
     let rows: &[Unfit] = &[
         (
             "asymmetric",
