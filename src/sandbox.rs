@@ -26,7 +26,8 @@ mod wire_query;
 
 pub use faults::Faults;
 
-use crate::ids::{AccountId, PrincipalArn};
+use crate::ids::{AccountId, KeyStoreId, PrincipalArn, Region};
+use crate::kms::Origin;
 use crate::secret::SecretText;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -199,6 +200,22 @@ impl RunningSandbox {
         self.engine.with(|inner| {
             seed::principal(&mut inner.state, arn, kind, now).map_err(|error| fail(error.message))?;
             inner.commit().map_err(|error| fail(error.message))
+        })
+    }
+
+    /// Makes a custom key store exist in an account and Region, connected, if there is none of the id; `origin` is that
+    /// of its keys.
+    pub fn seed_key_store(
+        &self,
+        place: (&AccountId, &Region),
+        id: &KeyStoreId,
+        origin: Origin,
+    ) -> Result<(), SandboxError> {
+        let now = self.engine.clock.now();
+        self.engine.with(|inner| {
+            seed::key_store(&mut inner.state, place, id, origin, now);
+            let fail = |error: error::ApiError| SandboxError::Seed { arn: id.to_string(), reason: error.message };
+            inner.commit().map_err(fail)
         })
     }
 

@@ -94,7 +94,7 @@ fn announce(running: &RunningSandbox, printer: &mut Printer) {
     printer.status("Stop it with Ctrl-C.");
 }
 
-/// Starts the sandbox for one run, with every principal that the manifest names by ARN.
+/// Starts the sandbox for one run, with every principal that the manifest names by ARN, and its custom key stores.
 ///
 /// # Errors
 /// With the exit code, when the reason has been printed.
@@ -114,14 +114,26 @@ pub async fn start_for_run(
         "Sandbox in {}: a rehearsal, nothing reaches AWS",
         crate::text::escape(&folder.to_string_lossy())
     ));
-    for (arn, kind) in seeds(desired) {
-        if let Err(error) = running.seed_principal(&arn, kind) {
-            let exit = refuse(&error, printer);
-            running.shutdown().await;
-            return Err(exit);
-        }
+    if let Err(error) = seed(&running, desired) {
+        let exit = refuse(&error, printer);
+        running.shutdown().await;
+        return Err(exit);
     }
     Ok(running)
+}
+
+fn seed(running: &RunningSandbox, desired: &DesiredState) -> Result<(), SandboxError> {
+    for (arn, kind) in seeds(desired) {
+        running.seed_principal(&arn, kind)?;
+    }
+    for target in &desired.targets {
+        for key in &target.keys {
+            if let Some(store) = key.key_store() {
+                running.seed_key_store((&target.account, &target.region), store.id(), key.origin())?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Every principal that a manifest names by ARN, and whether it deploys.

@@ -1,9 +1,10 @@
-//! Principals that exist before anybody created them, so that a manifest runs as it stands.
+//! Principals and key stores that exist before anybody created them, so that a manifest runs as it stands.
 
 use super::SeedKind;
 use super::error::ApiError;
-use super::state::{Entity, EntityKind, State, entity};
-use crate::ids::{Partition, PrincipalArn, PrincipalKind};
+use super::state::{Backing, Connection, Entity, EntityKind, KeyStore, Proxy, State, entity};
+use crate::ids::{AccountId, KeyStoreId, Partition, PrincipalArn, PrincipalKind, Region};
+use crate::kms::Origin;
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -54,6 +55,42 @@ pub(super) fn principal(state: &mut State, arn: &PrincipalArn, kind: SeedKind, n
         row.inline.insert(name.to_owned(), policy);
     }
     Ok(())
+}
+
+/// Makes a custom key store exist, and connects it; one that exists is left as it is. `origin` is that of its keys.
+pub(super) fn key_store(
+    state: &mut State,
+    (account, region): (&AccountId, &Region),
+    id: &KeyStoreId,
+    origin: Origin,
+    now: Timestamp,
+) {
+    if state.stores.get(id.as_str()).is_some() {
+        return;
+    }
+    let backing = if origin == Origin::ExternalKeyStore {
+        Backing::Proxy(Proxy {
+            access_key_id: "SANDBOXPROXYKEY00000".to_owned(),
+            endpoint: format!("https://{id}.example.com"),
+            path: "/kms/xks/v1".to_owned(),
+            vpc: None,
+        })
+    } else {
+        Backing::Cluster {
+            id: format!("cluster-{}", id.as_str().trim_start_matches("cks-")),
+            trust_anchor: String::new(),
+        }
+    };
+    let store = KeyStore {
+        account: account.clone(),
+        region: region.clone(),
+        id: id.to_string(),
+        name: format!("sandbox-{id}"),
+        created: now,
+        connection: Connection::Connected { from: now },
+        backing,
+    };
+    state.stores.insert(id.to_string(), store);
 }
 
 fn partition(arn: &PrincipalArn) -> Result<Partition, ApiError> {
