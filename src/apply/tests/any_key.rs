@@ -196,6 +196,20 @@ fn assert_lawful(plan: &Plan, world: &World, consent: bool) {
     assert!(!codes.contains(&"plan-check"), "{:#}", plan_to_json(plan));
 }
 
+/// Returns whether the run after the one that retires a key goes on to its deletion.
+fn deletes_next(first: &Plan, second: &Plan, wish: &Wish, consent: bool) -> bool {
+    let marks =
+        |step: &crate::plan::Step| matches!(&step.action, Action::TagKey { tags, .. } if tags.contains_key(RETIRED));
+    let disables = |step: &crate::plan::Step| matches!(step.action, Action::DisableKey { .. });
+    let first = first.targets[0].outcome.steps();
+    let [next] = second.targets[0].outcome.steps() else { return false };
+    wish.lifecycle == KeyLifecycle::Retired
+        && wish.soak_days == 0
+        && consent
+        && first.iter().any(|step| marks(step) || disables(step))
+        && matches!(next.action, Action::ScheduleKeyDeletion { .. })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -227,7 +241,18 @@ proptest! {
         };
         let before = keys();
         let report = world.apply(&plan);
-        let second = world.plan();
+        let mut second = world.plan();
+        if deletes_next(&plan, &second, &wish, delete) {
+            // Without a soak the deletion is the next run's, and a run of its own.
+            let _report = world.apply(&second);
+            if !matches!(second.targets[0].outcome, Outcome::Blocked { .. }) {
+                second = world.plan();
+            }
+            if matches!(second.targets[0].outcome, Outcome::Blocked { .. }) {
+                prop_assert_eq!(&second.digest, &world.plan().digest);
+                return Ok(());
+            }
+        }
         match &plan.targets[0].outcome {
             Outcome::Blocked { .. } => {
                 prop_assert_eq!(before, keys());

@@ -199,13 +199,14 @@ fn last_use(live: &LiveKey, since: Date, sheet: &mut Sheet<'_>) {
 }
 
 fn used(usage: &LiveUsage, since: Date) -> String {
-    let tracked = usage.tracked_since.map_or_else(|| "an unknown day".to_owned(), |tracked| day(tracked).to_string());
-    let Some((operation, at)) = &usage.last else {
-        return format!("no use is known since {tracked}, when KMS began to keep track");
-    };
+    let tracked = usage.tracked_since.map_or_else(
+        || "the server does not tell since when it keeps track".to_owned(),
+        |tracked| format!("tracked since {}", day(tracked)),
+    );
+    let Some((operation, at)) = &usage.last else { return format!("no use is known ({tracked})") };
     let late = if day(*at) >= since { ", after it was retired" } else { "" };
     format!(
-        "the last use known is {} on {}{late} (tracked since {tracked}); who called is not told: it may have been \
+        "the last use known is {} on {}{late} ({tracked}); who called is not told: it may have been \
          keywright's own self-test",
         crate::text::escape(operation),
         day(*at)
