@@ -263,7 +263,7 @@ pub(super) fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
     formed(params, "KeyStorePassword", 7..=32, |_| true)?;
     store.backing = match store.backing {
         Backing::Cluster { id, trust_anchor } => {
-            Backing::Cluster { id: cluster_id(params)?.map(str::to_owned).unwrap_or(id), trust_anchor }
+            Backing::Cluster { id: cluster_id(params)?.map_or(id, str::to_owned), trust_anchor }
         }
         Backing::Proxy(old) => Backing::Proxy(proxy(call, Some(&old))?),
     };

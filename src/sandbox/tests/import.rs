@@ -375,10 +375,10 @@ async fn imports_are_allowed_under_conditions() {
     );
     let import =
         rule("kms:ImportKeyMaterial", "StringEquals", json!({ "kms:ExpirationModel": "KEY_MATERIAL_EXPIRES" }));
-    let role = bench.role("importer", Some(statements(json!([get, import])))).await;
-    let other = role.kms().get_parameters_for_import().key_id(&key).wrapping_algorithm(OAEP.into());
+    let importer = bench.role("importer", Some(statements(json!([get, import])))).await;
+    let other = importer.kms().get_parameters_for_import().key_id(&key).wrapping_algorithm(OAEP.into());
     assert_eq!(code(other.wrapping_key_spec("RSA_2048".into()).send().await), "AccessDeniedException");
-    let forever = bringing(&role, &key, &[1; 32]).await;
+    let forever = bringing(&importer, &key, &[1; 32]).await;
     assert_eq!(code(forever.clone().send().await), "AccessDeniedException");
     let until = DateTime::from_secs(bench.clock.now().as_second() + 3600);
     forever.expiration_model(ExpirationModelType::KeyMaterialExpires).valid_to(until).send().await.unwrap();

@@ -147,19 +147,19 @@ async fn replication_needs_two_permissions_whose_conditions_see_regions_and_role
         rule("kms:CreateKey", json!({ "kms:MultiRegionKeyType": "REPLICA", "aws:RequestedRegion": region }))
     };
     let put = json!({ "Effect": "Allow", "Action": "kms:PutKeyPolicy", "Resource": "*" });
-    let role = bench.role("copier", Some(statements(json!([replicate, put])))).await;
-    let call = |region: &str| role.kms().replicate_key().key_id(&key).replica_region(region).send();
+    let copier = bench.role("copier", Some(statements(json!([replicate, put])))).await;
+    let call = |region: &str| copier.kms().replicate_key().key_id(&key).replica_region(region).send();
     assert_eq!(code(call(THERE).await), "AccessDeniedException");
     bench.put_policy("copier", statements(json!([replicate, put, create(THERE)]))).await;
     assert_eq!(code(call("eu-central-1").await), "AccessDeniedException");
     assert_eq!(code(call("eu-west-2").await), "AccessDeniedException");
     call(THERE).await.unwrap();
-    assert_eq!(code(role.kms().create_key().multi_region(true).send().await), "AccessDeniedException");
+    assert_eq!(code(copier.kms().create_key().multi_region(true).send().await), "AccessDeniedException");
     // Moving the primary needs the permission on both keys.
     let update =
         |resource: String| json!({ "Effect": "Allow", "Action": "kms:UpdatePrimaryRegion", "Resource": resource });
     let arn = |region: &str| format!("arn:aws:kms:{region}:{ACCOUNT}:key/{key}");
-    let move_it = || role.kms().update_primary_region().key_id(&key).primary_region(THERE).send();
+    let move_it = || copier.kms().update_primary_region().key_id(&key).primary_region(THERE).send();
     bench.put_policy("copier", statements(json!([update(arn(HERE))]))).await;
     assert_eq!(code(move_it().await), "AccessDeniedException");
     bench.put_policy("copier", statements(json!([update(arn(HERE)), update(arn(THERE))]))).await;
@@ -255,8 +255,8 @@ async fn each_region_has_its_own_state_aliases_and_grants() {
     assert_eq!((state(&here, &key).await, state(&there, &key).await), ("Disabled".to_owned(), "Enabled".to_owned()));
     there.kms().create_alias().alias_name("alias/a").target_key_id(&key).send().await.unwrap();
     assert!(here.kms().list_aliases().key_id(&key).send().await.unwrap().aliases.unwrap().is_empty());
-    let user = format!("arn:aws:iam::{ACCOUNT}:user/sandbox");
-    let grant = there.kms().create_grant().key_id(&key).grantee_principal(&user).operations("Decrypt".into());
+    let grantee = format!("arn:aws:iam::{ACCOUNT}:user/sandbox");
+    let grant = there.kms().create_grant().key_id(&key).grantee_principal(&grantee).operations("Decrypt".into());
     grant.send().await.unwrap();
     assert!(here.kms().list_grants().key_id(&key).send().await.unwrap().grants.unwrap().is_empty());
     there.kms().update_key_description().key_id(&key).description("there").send().await.unwrap();
