@@ -262,10 +262,10 @@ async fn each_region_has_its_own_state_aliases_and_grants() {
     there.kms().update_key_description().key_id(&key).description("there").send().await.unwrap();
     assert_eq!(described(&here, &key).await.description.unwrap(), "");
     there.kms().encrypt().key_id(&key).plaintext(Blob::new("x")).send().await.unwrap();
-    let used =
+    let last_use =
         async |client: &Client| client.kms().get_key_last_usage().key_id(&key).send().await.unwrap().key_last_usage;
-    assert!(used(&there).await.unwrap().operation.is_some());
-    assert!(used(&here).await.unwrap().operation.is_none());
+    assert!(last_use(&there).await.unwrap().operation.is_some());
+    assert!(last_use(&here).await.unwrap().operation.is_none());
 }
 
 #[tokio::test]
