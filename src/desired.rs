@@ -27,6 +27,8 @@ pub struct DesiredState {
     pub accounts: Vec<DesiredAccount>,
     /// The targets, sorted by name.
     pub targets: Vec<DesiredTarget>,
+    /// The targets that this run leaves alone (`--target`). Roles serve them all the same: IAM is global.
+    pub left_out: Vec<DesiredTarget>,
 }
 
 /// What is wanted in one account, whatever the Region: IAM is global.

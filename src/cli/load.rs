@@ -160,7 +160,9 @@ impl Manifest {
             return Err(Exit::Usage);
         }
         if !scope.targets.is_empty() {
-            self.desired.targets.retain(|target| scope.targets.contains(&target.name));
+            let all = std::mem::take(&mut self.desired.targets);
+            (self.desired.targets, self.desired.left_out) =
+                all.into_iter().partition(|target| scope.targets.contains(&target.name));
             let accounts: BTreeSet<_> = self.desired.targets.iter().map(|target| target.account.clone()).collect();
             self.desired.accounts.retain(|account| accounts.contains(&account.account));
         }

@@ -62,7 +62,7 @@ pub(super) fn resolve(merged: &Merged, sources: &SourceMap, found: &mut Diagnost
         .filter_map(|target| Some(resolve_target(target, accounts.get(&target.values.account)?, &keys, merged, found)))
         .collect();
     let accounts = account::desired_accounts(accounts, &desired, merged, found);
-    Some(DesiredState { stack: stack?, owner: owner?, accounts, targets: desired })
+    Some(DesiredState { stack: stack?, owner: owner?, accounts, targets: desired, left_out: Vec::new() })
 }
 
 /// Returns a field that exactly one file must have.

@@ -66,6 +66,7 @@ fn desired(names: &[&str]) -> DesiredState {
         loc: loc(),
     };
     DesiredState {
+        left_out: Vec::new(),
         stack: "shop".parse().unwrap(),
         owner: "owner-0001".parse().unwrap(),
         accounts: Vec::new(),

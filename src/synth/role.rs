@@ -88,7 +88,8 @@ pub fn identity_policies(
 /// Returns the statement about the aliases of the keys that a role administers. The claim aliases, which prove
 /// ownership, are the deployer's.
 fn aliases(state: &DesiredState, account: &DesiredAccount, role: &DesiredRole) -> Option<Statement> {
-    let targets = state.targets.iter().filter(|target| target.account == account.account);
+    let all = state.targets.iter().chain(&state.left_out);
+    let targets = all.filter(|target| target.account == account.account);
     let arns: BTreeSet<String> = targets.flat_map(|target| administered(target, role)).collect();
     let actions = ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"];
     (!arns.is_empty()).then(|| Statement::allow("ManageAliases", actions).resources(arns))

@@ -139,6 +139,7 @@ pub(crate) fn state(targets: Vec<DesiredTarget>, roles: Vec<DesiredRole>) -> Des
     };
     let known_roles = roles.iter().map(known).collect();
     DesiredState {
+        left_out: Vec::new(),
         stack: "payments".parse().unwrap(),
         owner: "7f9c2a52-9d0e-4d0a-8f53-0c7c4a1a9b11".parse().unwrap(),
         accounts: vec![DesiredAccount { account: account(), partition: Partition::Aws, roles, known_roles }],

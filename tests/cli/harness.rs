@@ -159,7 +159,7 @@ impl fmt::Display for Run {
 }
 
 /// Replaces the temporary folder by `<TMP>`, the executable by its name, key ids by `<KEY_ID_1>` and so on (the same id by the same number),
-/// times, latencies, loopback ports and digests.
+/// times and dates (but that of the policy language), latencies, loopback ports and digests.
 pub fn comparable(text: &str, folder: &Path) -> String {
     let text = text.replace(&*folder.to_string_lossy(), "<TMP>").replace(env!("CARGO_BIN_EXE_keywright"), "keywright");
     let mut seen = Vec::new();
@@ -181,6 +181,7 @@ pub fn comparable(text: &str, folder: &Path) -> String {
 
 const KEY_ID: &str = "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh";
 const TIME: &str = "dddd-dd-ddTdd:dd:dd";
+const DATE: &str = "dddd-dd-dd";
 
 /// Returns what stands for the changing value that a text begins with, and how long that is.
 fn changing(text: &str, seen: &mut Vec<String>) -> Option<(String, usize)> {
@@ -196,6 +197,9 @@ fn changing(text: &str, seen: &mut Vec<String>) -> Option<(String, usize)> {
         let fraction = text[TIME.len()..].find(|c: char| c != '.' && !c.is_ascii_digit())?;
         let zone = usize::from(text[TIME.len() + fraction..].starts_with('Z'));
         return Some(("<TIME>".into(), TIME.len() + fraction + zone));
+    }
+    if has_shape(text, DATE) && !text.starts_with("2012-10-17") {
+        return Some(("<DATE>".into(), DATE.len()));
     }
     if let Some(port) = text.strip_prefix("127.0.0.1:") {
         let digits = port.find(|c: char| !c.is_ascii_digit()).unwrap_or(port.len());
@@ -225,12 +229,12 @@ fn what_differs_from_run_to_run_is_replaced() {
     let a = "0a1b2c3d-1111-2222-3333-444455556666";
     let b = "ffffffff-1111-2222-3333-444455556666";
     let text = format!(
-        "/tmp/x/y {a} {b} key/{a} mrk 2026-11-24T06:00:00.5Z at 127.0.0.1:4599, 17 ms, digest 5f1c5f1c… of {} 111122223333",
+        "/tmp/x/y {a} {b} key/{a} mrk 2026-11-24T06:00:00.5Z until 2026-12-01 at 127.0.0.1:4599, 17 ms, digest 5f1c5f1c… of {} 111122223333",
         "0123456789abcdef".repeat(4)
     );
     assert_eq!(
         comparable(&text, Path::new("/tmp/x")),
-        "<TMP>/y <KEY_ID_1> <KEY_ID_2> key/<KEY_ID_1> mrk <TIME> at 127.0.0.1:<PORT>, <N> ms, digest <DIGEST>… of <DIGEST> \
+        "<TMP>/y <KEY_ID_1> <KEY_ID_2> key/<KEY_ID_1> mrk <TIME> until <DATE> at 127.0.0.1:<PORT>, <N> ms, digest <DIGEST>… of <DIGEST> \
          111122223333"
     );
 }

@@ -78,6 +78,79 @@ fn probes(place: &Place, code: i32) -> Outcome<Vec<Value>> {
     Ok(report.get("probes").and_then(Value::as_array).ok_or("no probes")?.clone())
 }
 
+/// A manifest with several kinds of keys for an emulator, one of them in two Regions.
+fn kinds(port: u16, caller: &str) -> String {
+    let target = |name: &str, region: &str| {
+        format!(
+            r#"
+[target.{name}]
+account = "{ACCOUNT}"
+region = "{region}"
+endpoint_url = "http://127.0.0.1:{port}"
+enforces = []
+deployers = ["{caller}"]
+"#
+        )
+    };
+    let key = |name: &str, more: &str| {
+        format!(
+            r#"
+[key.{name}]
+iam_delegation = "account"
+admins = ["admin"]
+deleters = ["{caller}"]
+targets = ["here"]
+soak_days = 0
+{more}
+"#
+        )
+    };
+    let head = format!(
+        r#"version = 1
+stack = "kinds"
+id = "1c6d2f2f-7b54-4b6f-8e1a-3a7c9a2b8d66"
+
+[role.admin]
+kind = "key-admin"
+trust.aws = ["{caller}"]
+"#
+    );
+    [
+        head,
+        target("here", "eu-west-1"),
+        target("there", "eu-central-1"),
+        key("data", "state = \"enabled\""),
+        key("mailbox", "spec = \"RSA_2048\"\nusage = \"ENCRYPT_DECRYPT\""),
+        key("releases", "spec = \"ECC_NIST_P256\"\nusage = \"SIGN_VERIFY\""),
+        key("tokens", "spec = \"HMAC_256\""),
+        key("brought", "origin = \"external\""),
+        key("sessions", "replicas = [\"there\"]"),
+    ]
+    .concat()
+}
+
+/// Makes the keys, and takes one through its life: disabled, enabled, retired, to be deleted, and back.
+fn life(place: &Place) -> Outcome<()> {
+    demand_in(&place.run("plan --check", 4)?, "+ key sessions")?;
+    demand_in(&place.run("apply --yes", 0)?, "steps done")?;
+    let settled = || place.run("plan --check", 0);
+    settled()?;
+    for (from, to) in [("enabled", "disabled"), ("disabled", "enabled"), ("enabled", "retired")] {
+        place.replace(&format!("state = \"{from}\""), &format!("state = \"{to}\""))?;
+        place.run("plan --check", 4)?;
+        place.run("apply --yes", 0)?;
+        settled()?;
+    }
+    demand_in(&place.run("apply --yes --allow-retire data", 0)?, "1 step done")?;
+    demand_in(&settled()?, "PendingDeletion")?;
+    place.replace("state = \"retired\"", "state = \"enabled\"")?;
+    demand_in(&place.run("plan --check", 4)?, "its deletion is cancelled")?;
+    place.run("apply --yes", 0)?;
+    settled()?;
+    place.replace("spec = \"HMAC_256\"", "spec = \"HMAC_512\"")?;
+    demand_in(&place.run("plan", 5)?, "a key is never replaced")
+}
+
 fn with_result<'p>(probes: &'p [Value], result: &str) -> Vec<&'p str> {
     let found = probes.iter().filter(|probe| probe.get("result").and_then(Value::as_str) == Some(result));
     found.filter_map(|probe| probe.get("scenario").and_then(Value::as_str)).collect()
@@ -91,6 +164,7 @@ pub(crate) fn moto(python: &Path) -> Outcome<()> {
     let _server = Server::start(&mut command, port)?;
     let caller = format!("arn:aws:iam::{ACCOUNT}:user/moto");
     let place = Place::new(&manifest(port, "[]", &caller), "AKIAIOSFODNN7EXAMPLE", "secret")?;
+    life(&Place::new(&kinds(port, &caller), "AKIAIOSFODNN7EXAMPLE", "secret")?)?;
     cycle(&place)?;
 
     let probes = probes(&place, 0)?;
@@ -114,6 +188,7 @@ pub(crate) fn ministack(python: &Path) -> Outcome<()> {
     let (access_key, secret) = tokio::runtime::Runtime::new()?.block_on(make_deployer(port))?;
     let caller = format!("arn:aws:iam::{ACCOUNT}:user/deployer");
     let place = Place::new(&manifest(port, r#"["key-policy", "identity-policy"]"#, &caller), &access_key, &secret)?;
+    life(&Place::new(&kinds(port, &caller), &access_key, &secret)?)?;
     cycle(&place)?;
 
     let probes = probes(&place, 8)?;

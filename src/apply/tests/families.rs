@@ -41,7 +41,9 @@ fn wanting(primary: &str, replicas: &[&str], key: &DesiredKey) -> DesiredState {
             }
             _ => None,
         };
-        let member = topology.map(|topology| DesiredKey { topology, ..key.clone() });
+        let members = || replicas.iter().copied().chain([primary]).map(self::region);
+        let family = if replicas.is_empty() { BTreeSet::new() } else { members().collect() };
+        let member = topology.map(|topology| DesiredKey { topology, family, ..key.clone() });
         let keys = [sample::key("ledger")].into_iter().chain(member).collect();
         sample::target(name, region, keys)
     });

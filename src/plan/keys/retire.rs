@@ -14,6 +14,7 @@ use crate::plan::{Action, KeyRef, Why};
 use crate::review::Risk;
 use crate::text::{and_list, plural};
 use jiff::civil::Date;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// What outlives every key: neither disabling nor deleting takes it back.
@@ -204,7 +205,11 @@ fn used(usage: &LiveUsage, since: Date) -> String {
         |tracked| format!("tracked since {}", day(tracked)),
     );
     let Some((operation, at)) = &usage.last else { return format!("no use is known ({tracked})") };
-    let late = if day(*at) >= since { ", after it was retired" } else { "" };
+    let late = match day(*at).cmp(&since) {
+        Ordering::Less => "",
+        Ordering::Equal => ", the day on which it was retired",
+        Ordering::Greater => ", after it was retired",
+    };
     format!(
         "the last use known is {} on {}{late} ({tracked}); who called is not told: it may have been \
          keywright's own self-test",

@@ -26,7 +26,7 @@ fn exclusive_tags_of_a_key_are_its_only_ones_but_for_reserved_and_awss() {
     touch(&world, |key| {
         tag(key, "team", "blue");
         tag(key, "aws:cloudformation:stack-name", "x");
-        tag(key, "keywright:retired-at", "2026-01-01");
+        tag(key, "keywright:later", "of another version");
         tag(key, "data", "by hand");
     });
     let plan = world.plan();
