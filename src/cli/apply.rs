@@ -71,7 +71,9 @@ async fn apply_in(
     if exit == Exit::Done && before == Exit::Done {
         suggest(options, session, printer);
     }
-    Ok(exit.gravest(before))
+    // Where one target could not be read and another was written, "nothing was written" would be wrong.
+    let partial = before == Exit::Failed && exit == Exit::Done;
+    Ok(if partial { Exit::Partial } else { exit.gravest(before) })
 }
 
 fn engine_options(options: &Options) -> PlanOptions {

@@ -115,7 +115,7 @@ struct Life {
 
 async fn read_life<C: KeyReader + Sync>(connection: &C, id: KeyId, needs: Needs) -> PortResult<Life> {
     let rotations = if needs.rotations { rotations(connection, &id).await? } else { None };
-    let last_usage = if needs.last_usage { last_usage(connection, &id).await? } else { None };
+    let last_usage = if needs.last_usage { last_usage(connection, &id).await } else { None };
     Ok(Life { id, rotations, last_usage })
 }
 
@@ -128,10 +128,17 @@ async fn rotations<C: KeyReader + Sync>(connection: &C, id: &KeyId) -> PortResul
     observed(outcome).map(Some).map_err(|error| about(error, format_args!("key {id}")))
 }
 
-async fn last_usage<C: KeyReader + Sync>(connection: &C, id: &KeyId) -> PortResult<Option<Observed<LiveUsage>>> {
+/// Nothing that is compared depends on the last use, so that a server which cannot tell it is no failure: it is said.
+async fn last_usage<C: KeyReader + Sync>(connection: &C, id: &KeyId) -> Option<Observed<LiveUsage>> {
     match connection.last_usage(id).await {
-        Err(error) if error.kind == PortErrorKind::NotSupported => Ok(None),
-        outcome => observed(outcome).map(Some).map_err(|error| about(error, format_args!("key {id}"))),
+        Ok(usage) => Some(Observed::Known(usage)),
+        Err(error) if error.kind == PortErrorKind::Denied => {
+            Some(Observed::Denied { action: error.call, message: error.message })
+        }
+        Err(error) => {
+            tracing::warn!(key = %id, %error, "the last use of a key was not read");
+            None
+        }
     }
 }
 

@@ -135,3 +135,27 @@ fn the_sandbox_serves_until_it_is_interrupted_and_keeps_its_state() {
     assert!(String::from_utf8(output.stderr).unwrap().contains("its state is kept"));
     place.line("plan --sandbox --check").ends(0);
 }
+
+#[test]
+fn a_target_that_cannot_be_reached_neither_stops_nor_hides_the_others() {
+    let serving = Serving::with_roles(&[
+        (DEPLOYER, SeedKind::Deployer),
+        ("arn:aws:iam::111122223333:role/verifier", SeedKind::Trusted),
+    ]);
+    let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let place = place(ACCOUNT);
+    let text = SMALL.replace(
+        "deployers = [\"deployer\"]",
+        &format!(
+            "assume_role = \"{DEPLOYER}\"\nendpoint_url = \"{}\"\ndeployers = [\"deployer\"]\n\n[target.away]\naccount = \
+             \"{ACCOUNT}\"\nregion = \"eu-central-1\"\nendpoint_url = \"http://127.0.0.1:{dead}\"\ndeployers = [\"deployer\"]",
+            serving.endpoint()
+        ),
+    );
+    place.write("keywright.toml", text);
+    let plan = place.line("plan").ends(1).talks_of("target `away`");
+    assert!(plan.stdout.contains("Target prod") && plan.stdout.contains("+ key orders"), "{plan}");
+    let run = place.line("apply --yes").ends(6).talks_of("done key orders").talks_of("target `away`");
+    assert!(run.stdout.contains("steps done"), "{run}");
+    place.line("plan --check --target prod").ends(0);
+}

@@ -14,6 +14,7 @@ mod folders;
 mod harness;
 mod life;
 mod live;
+mod naming;
 mod proof;
 mod refusals;
 mod road;

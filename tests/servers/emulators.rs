@@ -78,8 +78,8 @@ fn probes(place: &Place, code: i32) -> Outcome<Vec<Value>> {
     Ok(report.get("probes").and_then(Value::as_array).ok_or("no probes")?.clone())
 }
 
-/// A manifest with several kinds of keys for an emulator, one of them in two Regions.
-fn kinds(port: u16, caller: &str) -> String {
+/// A manifest with several kinds of keys for an emulator; `sessions` is what one of them says of its Regions.
+fn kinds(port: u16, caller: &str, sessions: &str) -> String {
     let target = |name: &str, region: &str| {
         format!(
             r#"
@@ -97,7 +97,7 @@ deployers = ["{caller}"]
             r#"
 [key.{name}]
 iam_delegation = "account"
-admins = ["admin"]
+admins = ["keeper"]
 deleters = ["{caller}"]
 targets = ["here"]
 soak_days = 0
@@ -110,7 +110,7 @@ soak_days = 0
 stack = "kinds"
 id = "1c6d2f2f-7b54-4b6f-8e1a-3a7c9a2b8d66"
 
-[role.admin]
+[role.keeper]
 kind = "key-admin"
 trust.aws = ["{caller}"]
 "#
@@ -124,7 +124,7 @@ trust.aws = ["{caller}"]
         key("releases", "spec = \"ECC_NIST_P256\"\nusage = \"SIGN_VERIFY\""),
         key("tokens", "spec = \"HMAC_256\""),
         key("brought", "origin = \"external\""),
-        key("sessions", "replicas = [\"there\"]"),
+        key("sessions", sessions),
     ]
     .concat()
 }
@@ -164,7 +164,8 @@ pub(crate) fn moto(python: &Path) -> Outcome<()> {
     let _server = Server::start(&mut command, port)?;
     let caller = format!("arn:aws:iam::{ACCOUNT}:user/moto");
     let place = Place::new(&manifest(port, "[]", &caller), "AKIAIOSFODNN7EXAMPLE", "secret")?;
-    life(&Place::new(&kinds(port, &caller), "AKIAIOSFODNN7EXAMPLE", "secret")?)?;
+    // moto drops the tags of ReplicateKey, so that a replica is not known again.
+    life(&Place::new(&kinds(port, &caller, "multi_region = true"), "AKIAIOSFODNN7EXAMPLE", "secret")?)?;
     cycle(&place)?;
 
     let probes = probes(&place, 0)?;
@@ -188,7 +189,7 @@ pub(crate) fn ministack(python: &Path) -> Outcome<()> {
     let (access_key, secret) = tokio::runtime::Runtime::new()?.block_on(make_deployer(port))?;
     let caller = format!("arn:aws:iam::{ACCOUNT}:user/deployer");
     let place = Place::new(&manifest(port, r#"["key-policy", "identity-policy"]"#, &caller), &access_key, &secret)?;
-    life(&Place::new(&kinds(port, &caller), &access_key, &secret)?)?;
+    life(&Place::new(&kinds(port, &caller, "replicas = [\"there\"]"), &access_key, &secret)?)?;
     cycle(&place)?;
 
     let probes = probes(&place, 8)?;
