@@ -19,7 +19,7 @@ fn settled(place: &Place) {
 #[test]
 fn one_of_each_is_made_proved_and_changed() {
     let place = example();
-    insta::assert_snapshot!("every_key_applied", run(&place, "apply --sandbox --yes").ends(0));
+    insta::assert_snapshot!("every_key_applied", run(&place, "apply --sandbox --yes").ends(0).answer());
     settled(&place);
     // Roles serve the target that is left out all the same.
     run(&place, "plan --sandbox --check --target frankfurt").ends(0);

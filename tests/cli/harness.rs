@@ -143,6 +143,12 @@ impl Run {
         self
     }
 
+    /// Returns standard output with what differs from run to run replaced: for runs over several targets, whose talk
+    /// comes in any order.
+    pub fn answer(&self) -> String {
+        comparable(&self.stdout, &self.folder)
+    }
+
     /// Returns standard output as one JSON document.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
