@@ -235,10 +235,6 @@ async fn part(port: &(impl KeyReader + Sync), key: KeyId, read: Read) -> Box<dyn
     }
 }
 
-fn is_pending(state: KeyState) -> bool {
-    matches!(state, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion)
-}
-
 fn is_seen(effect: &Effect, seen: &Seen) -> bool {
     let key = &effect.key;
     match &effect.trace {
@@ -246,8 +242,8 @@ fn is_seen(effect: &Effect, seen: &Seen) -> bool {
         Trace::Policy(policy) => seen.policies.get(key).is_some_and(|found| found.same_permissions(policy)),
         Trace::Description(wanted) => seen.metadata.get(key).is_some_and(|found| found.description == *wanted),
         Trace::State(state) => seen.metadata.get(key).is_some_and(|found| found.state == *state),
-        Trace::Pending => seen.metadata.get(key).is_some_and(|found| is_pending(found.state)),
-        Trace::NotPending => seen.metadata.get(key).is_some_and(|found| !is_pending(found.state)),
+        Trace::Pending => seen.metadata.get(key).is_some_and(|found| found.state.is_pending_deletion()),
+        Trace::NotPending => seen.metadata.get(key).is_some_and(|found| !found.state.is_pending_deletion()),
         Trace::NoAlias(alias) => !seen.aliases.contains_key(alias),
         Trace::Primary(region) => {
             seen.metadata.get(key).is_some_and(|found| found.primary_region.as_ref().is_none_or(|at| at == region))

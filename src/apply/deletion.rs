@@ -6,10 +6,6 @@ use crate::kms::KeyState;
 use crate::plan::{Action, Step};
 use crate::ports::{PortError, PortErrorKind};
 
-fn is_pending(state: KeyState) -> bool {
-    matches!(state, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion)
-}
-
 impl<C: Connection, M: Machine> Run<'_, C, M> {
     /// Schedules the deletion of a key that still rests: one that somebody enabled meanwhile is needed.
     pub(super) async fn schedule_deletion(&self, id: &KeyId, days: u8) -> Result<(), PortError> {
@@ -21,7 +17,7 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
         match self.connection.schedule_deletion(id, days).await {
             Err(error) if error.kind == PortErrorKind::InvalidState => {
                 let (_, now) = self.connection.describe_key(id).await?;
-                if is_pending(now.state) { Ok(()) } else { Err(error) }
+                if now.state.is_pending_deletion() { Ok(()) } else { Err(error) }
             }
             result => result,
         }
@@ -32,7 +28,7 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
         match self.connection.cancel_deletion(id).await {
             Err(error) if error.kind == PortErrorKind::InvalidState => {
                 let (_, now) = self.connection.describe_key(id).await?;
-                if is_pending(now.state) { Err(error) } else { Ok(()) }
+                if now.state.is_pending_deletion() { Err(error) } else { Ok(()) }
             }
             result => result,
         }

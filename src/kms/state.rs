@@ -28,6 +28,13 @@ names!(
     }
 );
 
+impl KeyState {
+    /// Returns whether the key waits to be deleted, by itself or once its replicas are.
+    pub fn is_pending_deletion(self) -> bool {
+        matches!(self, Self::PendingDeletion | Self::PendingReplicaDeletion)
+    }
+}
+
 /// Why a state bars an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StateError {

@@ -47,7 +47,7 @@ fn shape(subject: &Subject<'_>) -> Option<KeyShape> {
 }
 
 fn deletion(subject: &Subject<'_>) -> Option<LintFinding> {
-    let waits = matches!(subject.key.state, Some(KeyState::PendingDeletion | KeyState::PendingReplicaDeletion));
+    let waits = subject.key.state.is_some_and(KeyState::is_pending_deletion);
     let message = "it is waiting to be deleted".to_owned();
     waits.then(|| LintFinding::of(&rule::DELETION_SCHEDULED, LintPlace::Key, message))
 }

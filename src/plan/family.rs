@@ -197,7 +197,7 @@ pub(in crate::plan) fn with_dropped(input: PlanInput<'_>, families: &Families<'_
         let holds =
             |name: &TargetName| looked.target(name).is_some_and(|at| at.keys.iter().any(|k| k.name == key.name));
         let members = kin.members.iter().filter(|(name, live)| {
-            let pending = live.metadata.known().is_some_and(|metadata| is_pending(metadata.state));
+            let pending = live.metadata.known().is_some_and(|metadata| metadata.state.is_pending_deletion());
             !wanted(&live.arn.region()) && !holds(name) && !pending
         });
         for (name, live) in members {
@@ -239,10 +239,6 @@ fn retired(key: &DesiredKey, primary: &DesiredTarget, live: &LiveKey, at: &LiveT
     }
 }
 
-fn is_pending(state: KeyState) -> bool {
-    matches!(state, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion)
-}
-
 /// Decides which replicas are made, from where, and where the primary goes.
 pub(in crate::plan) fn decide<'a>(input: PlanInput<'a>, mut families: Families<'a>) -> Families<'a> {
     let looked = Looked::new(input);
@@ -271,7 +267,7 @@ pub(in crate::plan) fn decide<'a>(input: PlanInput<'a>, mut families: Families<'
 
 /// The Region has a key of the family that is not ours to touch: KMS makes no second one there.
 fn taken(member: &LiveKey) -> Birth {
-    let metadata = member.metadata.known().filter(|metadata| is_pending(metadata.state));
+    let metadata = member.metadata.known().filter(|metadata| metadata.state.is_pending_deletion());
     let when = metadata.and_then(|metadata| metadata.deletion).map(|at| format!(" at {at}")).unwrap_or_default();
     let (why, help) = if metadata.is_some() {
         let help = "wait until it is gone, or cancel its deletion: aws kms cancel-key-deletion";
@@ -395,7 +391,7 @@ impl<'a> Families<'a> {
         let Some(member) = self.kin(target, key).and_then(|kin| kin.members.get(&target.name)) else {
             return ownership;
         };
-        let pending = member.metadata.known().is_some_and(|metadata| is_pending(metadata.state));
+        let pending = member.metadata.known().is_some_and(|metadata| metadata.state.is_pending_deletion());
         if !unclaimed || pending || is_of_others(input.desired, member) {
             return ownership;
         }

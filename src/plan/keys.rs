@@ -17,7 +17,6 @@ mod title;
 use aliases::aliases;
 use grants::grants;
 use immutable::changeable;
-pub(in crate::plan) use life::is_pending;
 use refuse::refuse;
 pub(in crate::plan) use replica::replica;
 use rotation::days;
@@ -61,7 +60,9 @@ pub(in crate::plan) fn is_let_go(key: &DesiredKey, ownership: &Ownership<'_>) ->
         && match ownership {
             Ownership::Absent | Ownership::Refused(Refusal::PendingDeletion { .. }) => true,
             Ownership::Refused(_) => false,
-            Ownership::Ours { key, .. } => key.metadata.known().is_some_and(|metadata| is_pending(metadata.state)),
+            Ownership::Ours { key, .. } => {
+                key.metadata.known().is_some_and(|metadata| metadata.state.is_pending_deletion())
+            }
         }
 }
 
@@ -149,7 +150,7 @@ fn change(
 ) -> Vec<Drift> {
     let Some(metadata) = readable(&key.metadata, key, sheet) else { return Vec::new() };
     let Some(tags) = readable(&key.tags, key, sheet) else { return Vec::new() };
-    if goal.key.lifecycle == KeyLifecycle::Retired && is_pending(metadata.state) {
+    if goal.key.lifecycle == KeyLifecycle::Retired && metadata.state.is_pending_deletion() {
         retire::goes(metadata, sheet);
         return Vec::new();
     }

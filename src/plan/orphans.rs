@@ -5,7 +5,6 @@ use crate::desired::DesiredTarget;
 use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK, TAG_STRAY};
 use crate::diag::{Code, Severity};
 use crate::ids::{AliasName, KeyArn};
-use crate::kms::KeyState;
 use crate::live::{LiveKey, LiveTarget};
 use crate::text::escape;
 use std::collections::BTreeSet;
@@ -78,8 +77,7 @@ fn orphan(key: &LiveKey, name: Option<&String>, live: &LiveTarget, whose: Whose)
     };
     let aliases = live.aliases_of(&id).map(AliasName::to_string);
     let note = std::iter::once(words).chain(aliases).collect::<Vec<_>>().join(", ");
-    let leaves = metadata
-        .filter(|metadata| matches!(metadata.state, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion));
+    let leaves = metadata.filter(|metadata| metadata.state.is_pending_deletion());
     let next = match (leaves, whose) {
         (Some(metadata), _) => {
             let when = metadata.deletion.map(|at| format!(" at {at}")).unwrap_or_default();

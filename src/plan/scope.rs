@@ -10,7 +10,6 @@ use crate::desired::tags::{TAG_CLAIM, TAG_KEY, TAG_OWNER, TAG_STACK, TAG_STRAY};
 use crate::desired::{DesiredKey, DesiredState, DesiredTarget};
 use crate::diag::Code;
 use crate::ids::{AliasName, KeyArn, KeyName, OwnerId, StackName};
-use crate::kms::KeyState;
 use crate::live::{LiveKey, LiveTarget};
 use std::collections::BTreeMap;
 
@@ -160,7 +159,9 @@ fn behind_alias<'a>(wanted: &Wanted<'_>, key: &'a LiveKey) -> Ownership<'a> {
 
 fn pending(key: &LiveKey) -> Option<Refusal> {
     let metadata = key.metadata.known()?;
-    matches!(metadata.state, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion)
+    metadata
+        .state
+        .is_pending_deletion()
         .then(|| Refusal::PendingDeletion { key: key.arn.clone(), when: metadata.deletion })
 }
 

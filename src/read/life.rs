@@ -6,7 +6,7 @@ use super::{ReadOptions, caller};
 use crate::desired::tags::{TAG_KEY, TAG_RETIRED, TAG_STACK};
 use crate::desired::{Delegation, DesiredKey, DesiredState, DesiredTarget, KeyLifecycle, KeyMaterial, KeyStore};
 use crate::ids::{AliasName, KeyId, KeyName, KeyStoreId};
-use crate::kms::{KeyShape, KeyState};
+use crate::kms::KeyShape;
 use crate::live::{LiveKey, LiveKeyStore, LiveRotations, LiveTarget, LiveUsage, Observed};
 use crate::ports::{IdentityPolicyReader, KeyReader, PortError, PortErrorKind, PortResult};
 use futures::stream::{StreamExt as _, TryStreamExt as _};
@@ -93,9 +93,7 @@ impl Needs {
     fn of(key: &DesiredKey, live: &LiveKey) -> Option<Self> {
         let retired = key.lifecycle == KeyLifecycle::Retired;
         let dated = matches!(key.material, KeyMaterial::Symmetric { newer_than: Some(_), .. });
-        let pending = live.metadata.known().is_some_and(|metadata| {
-            matches!(metadata.state, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion)
-        });
+        let pending = live.metadata.known().is_some_and(|metadata| metadata.state.is_pending_deletion());
         let rests = retired && !pending && live.tags.known().is_some_and(|tags| tags.contains_key(TAG_RETIRED));
         let deletes = rests || (pending && !retired);
         let needs = Self {

@@ -1,7 +1,7 @@
 //! Uses and reads of keys that are called or dry-run, and which of them a key has.
 
 use crate::desired::DesiredKey;
-use crate::kms::{Capability, KeyShape, KeyUsage, Origin};
+use crate::kms::{KeyShape, KeyUsage};
 
 /// A use that can be called or dry-run; in each kind, those that make something come before those that take it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,17 +45,8 @@ impl Use {
         Self::ALL.iter().copied().filter(|what| what.fits(shape)).collect()
     }
 
-    /// Keys in custom key stores make no data key pairs.
-    ///
-    /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKeyPair.html>
     fn fits(self, shape: KeyShape) -> bool {
-        let stored = matches!(shape.origin, Origin::AwsCloudHsm | Origin::ExternalKeyStore);
-        let pair = matches!(self, Self::GenerateDataKeyPair | Self::GenerateDataKeyPairWithoutPlaintext);
-        let gives = |capability: &&Capability| {
-            let actions = capability.actions(shape);
-            self.actions().iter().all(|wanted| actions.iter().any(|action| action.full == *wanted))
-        };
-        !(stored && pair) && Capability::ALL.iter().any(|capability| gives(&capability))
+        self.actions().iter().all(|action| shape.takes(action.trim_start_matches("kms:")))
     }
 
     /// Returns the use that nobody but the declared users may have: it gives away what the key protects.
@@ -174,6 +165,7 @@ impl Read {
 mod tests {
     use super::*;
     use crate::kms::KeySpec;
+    use crate::kms::Origin;
 
     #[test]
     fn every_key_has_its_uses_and_no_others() {

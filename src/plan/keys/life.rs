@@ -12,11 +12,6 @@ use crate::plan::{Action, KeyRef, Why};
 use crate::review::Risk;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Returns whether a key waits to be deleted, itself or once its replicas are.
-pub(in crate::plan) fn is_pending(state: KeyState) -> bool {
-    matches!(state, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion)
-}
-
 /// Takes a key back that waits to be deleted; `None` where it may not be, or is let go as declared. Nothing else is
 /// looked at then.
 pub(super) fn begin(
@@ -27,7 +22,7 @@ pub(super) fn begin(
     sheet: &mut Sheet<'_>,
 ) -> Option<Course> {
     let mut course = Course::from(metadata.state);
-    if is_pending(metadata.state) {
+    if metadata.state.is_pending_deletion() {
         let ours = tags.contains_key(TAG_RETIRED);
         if !ours && !goal.input.options.cancel_deletion.contains(&goal.key.name) {
             refuse_to_cancel(goal, metadata, sheet);

@@ -145,7 +145,7 @@ fn replicas_left(goal: &KeyGoal<'_>, live: &LiveKey, metadata: &KeyMetadata) -> 
     let id = live.arn.key_id();
     let is_let_go = |target: &LiveTarget| {
         let replica = target.key(&id).and_then(|key| key.metadata.known());
-        replica.is_some_and(|replica| super::life::is_pending(replica.state))
+        replica.is_some_and(|replica| replica.state.is_pending_deletion())
     };
     let let_go = |region: &Region| {
         let mut there = goal.input.targets.values();

@@ -5,7 +5,7 @@ use crate::desired::{DesiredKey, DesiredTarget, KeyLifecycle, Principal};
 use crate::ids::{KeyArn, KeyName, RoleArn, RoleName};
 use crate::live::{LiveAccount, LiveRole, LiveTarget, Observed};
 use crate::plan::deployer::stand_in;
-use crate::plan::{Action, Owner, PlanInput, keys};
+use crate::plan::{Action, Owner, PlanInput};
 use crate::policy::PolicyDocument;
 use crate::review::{Candidate, LockedOut, MissingWay, Standing, keeps_a_way_in, no_way};
 use crate::{synth, world};
@@ -287,7 +287,7 @@ fn live_keys(
     let found = |key: &DesiredKey| {
         let arn = ours.get(&key.name)?;
         let found = live.keys.iter().find(|found| found.arn == *arn)?;
-        let pending = found.metadata.known().is_some_and(|metadata| keys::is_pending(metadata.state));
+        let pending = found.metadata.known().is_some_and(|metadata| metadata.state.is_pending_deletion());
         if pending && key.lifecycle == KeyLifecycle::Retired {
             return None;
         }
