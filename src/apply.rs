@@ -19,8 +19,8 @@ pub(crate) mod tests;
 use crate::ids::{AccountId, KeyArn, KeyId, KeyName, Region, StackName, TargetName};
 use crate::plan::{AccountPlan, Action, KeyRef, Outcome, Owner, Plan, Step, StepId, TargetPlan};
 use crate::ports::{
-    ClaimStore, Clock, IdentityReader, IdentityWriter, KeyReader, KeyWriter, LockoutCheck, PortError, PortErrorKind,
-    Randomness,
+    ClaimStore, Clock, IdentityReader, IdentityWriter, KeyReader, KeyWriter, LockoutCheck, MaterialHolder, PortError,
+    PortErrorKind, Randomness,
 };
 use crate::report::{ApplyReport, Event, Recovery, Scope, ScopeReport, StepOutcome, StepResult};
 use board::{Board, Ended};
@@ -36,8 +36,8 @@ pub trait Connection: KeyReader + KeyWriter + IdentityReader + IdentityWriter + 
 impl<T: KeyReader + KeyWriter + IdentityReader + IdentityWriter + Sync> Connection for T {}
 
 /// What `apply` needs of this machine.
-pub trait Machine: Clock + Randomness + ClaimStore + Sync {}
-impl<T: Clock + Randomness + ClaimStore + Sync> Machine for T {}
+pub trait Machine: Clock + Randomness + ClaimStore + MaterialHolder + Sync {}
+impl<T: Clock + Randomness + ClaimStore + MaterialHolder + Sync> Machine for T {}
 
 /// How far to go.
 #[derive(Debug, Clone)]
@@ -256,6 +256,8 @@ fn not_done(error: &PortError) -> StepResult {
         | PortErrorKind::IncorrectKey
         | PortErrorKind::InvalidSignature
         | PortErrorKind::InvalidMac
+        | PortErrorKind::IncorrectMaterial
+        | PortErrorKind::ImportToken
         | PortErrorKind::NotSupported
         | PortErrorKind::Protocol => failed(error),
     }
@@ -280,6 +282,10 @@ fn help(error: &PortError) -> &'static str {
         PortErrorKind::InvalidState | PortErrorKind::Disabled => {
             "the key's state changed meanwhile: plan again and look"
         }
+        PortErrorKind::IncorrectMaterial => {
+            "bring the material that the key has: for good it takes no other in its place, then run apply again"
+        }
+        PortErrorKind::ImportToken => "get new parameters (import-parameters), then run apply again within 24 hours",
         PortErrorKind::NotFound
         | PortErrorKind::Transient
         | PortErrorKind::Unknown

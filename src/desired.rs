@@ -1,10 +1,12 @@
 //! Desired state: the manifest, valid and resolved for each target and account; illegal states are unwritable.
 
+mod import;
 mod key;
 mod principal;
 mod role;
 pub mod tags;
 
+pub use import::{DesiredMaterial, Import, MaterialEncoding, MaterialPresence, MaterialSource, Validity};
 pub use key::{
     Adoption, DataKeyUse, Delegation, DeletionWindow, DesiredKey, DesiredUser, KeyAdmin, KeyKind, KeyLifecycle,
     KeyMaterial, KeyPlaces, KeyStore, Rotation, RotationPeriod, Separation, TagReach, Takeover, Topology,

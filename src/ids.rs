@@ -15,7 +15,8 @@ mod place;
 
 pub use arn::{AliasArn, Arn, KeyArn, PrincipalArn, PrincipalKind, RoleArn};
 pub use names::{
-    AliasName, ClassName, GrantName, KeyId, KeyName, KeyStoreId, OwnerId, RoleName, StackName, TargetName,
+    AliasName, ClassName, GrantName, KeyId, KeyMaterialId, KeyName, KeyStoreId, MaterialName, OwnerId, RoleName,
+    StackName, TargetName,
 };
 pub use place::{AccountId, Partition, Region};
 

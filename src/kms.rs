@@ -9,6 +9,7 @@ mod quota;
 mod shape;
 mod state;
 mod table;
+mod wrapping;
 
 pub use action::{Access, ActionScope, GRANT_OPERATIONS, KmsAction, RESOURCE_CONDITION_KEYS, Reach};
 pub use algorithm::{
@@ -24,3 +25,4 @@ pub use quota::{RequestQuota, request_rate, symmetric_rate};
 pub use shape::{KeyShape, KeySpec, KeyUsage, Origin, UnknownName};
 pub use state::{KeyState, StateError, StateVerdict, state_allows};
 pub use table::{ACTIONS, CRYPTOGRAPHIC_ACTIONS};
+pub use wrapping::{ImportKind, WrappingAlgorithm, WrappingKeySpec};

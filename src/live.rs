@@ -4,6 +4,7 @@ mod caller;
 mod facts;
 mod identities;
 mod keys;
+mod material;
 mod observed;
 
 pub use caller::CallerPolicies;
@@ -13,6 +14,7 @@ pub use identities::{
     UnreadableIdentity, UnreadablePolicy,
 };
 pub use keys::{AwsManagedKey, LiveKeys, NamedKey};
+pub use material::{Expiry, LiveMaterial, LiveMaterials, LivePresence, MaterialStanding};
 pub use observed::Observed;
 
 use crate::ids::{AccountId, AliasName, KeyArn, KeyId, KeyStoreId, PrincipalArn, Region, RoleArn, RoleName};
@@ -101,6 +103,8 @@ pub struct LiveKey {
     pub grants: Observed<Vec<LiveGrant>>,
     /// The history of rotations; `None` where nothing depends on it, so that it was not read.
     pub rotations: Option<Observed<LiveRotations>>,
+    /// The imported materials; `None` where nothing depends on them, so that they were not read.
+    pub materials: Option<Observed<LiveMaterials>>,
     /// The last cryptographic use; `None` where nothing depends on it, so that it was not read.
     pub last_usage: Option<Observed<LiveUsage>>,
 }
@@ -138,8 +142,8 @@ pub struct KeyMetadata {
     pub deletion: Option<jiff::Timestamp>,
     /// How many days a primary will wait once the last of its replicas is gone, while that is pending.
     pub deletion_window: Option<u16>,
-    /// When imported material expires.
-    pub valid_to: Option<jiff::Timestamp>,
+    /// When the first of the imported materials expires, where there is any and the server tells.
+    pub expiry: Option<Expiry>,
 }
 
 /// Who manages a key.

@@ -32,7 +32,7 @@ mod tagging;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use action::{Action, KeyRef};
+pub use action::{Action, KeyRef, Wrapping};
 pub use cost::PRICING;
 pub use data::{PLAN_FORMAT_VERSION, access_line_to_json, plan_to_json};
 pub use file::{PlanFile, PlanFileError, StalePlan};
@@ -46,7 +46,7 @@ pub use summary::Summary;
 pub(crate) use summary::retires;
 
 use crate::desired::DesiredState;
-use crate::ids::{AccountId, KeyName, TargetName};
+use crate::ids::{AccountId, KeyName, MaterialName, TargetName};
 use crate::live::{LiveAccount, LiveTarget};
 use crate::source::SourceMap;
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,6 +91,12 @@ pub struct PlanOptions {
     pub cancel_deletion: BTreeSet<KeyName>,
     /// The keys that are rotated now, whatever the manifest says (`rotate KEY`).
     pub rotate: BTreeSet<KeyName>,
+    /// Keys whose imported material may be deleted now, with consent.
+    pub delete_material: BTreeSet<KeyName>,
+    /// Keys whose imported material is imported again, whatever is left of its validity.
+    pub reimport: BTreeSet<KeyName>,
+    /// Materials that were encrypted elsewhere and are brought along.
+    pub prewrapped: BTreeSet<(KeyName, MaterialName)>,
 }
 
 /// What a plan is made for.

@@ -11,13 +11,17 @@ pub(crate) mod fake;
 pub use crypto::{Cipher, Crypto, DataKey, DataKeyPair, Encapsulated, EncryptionContext, Trial, WrappedKeyPair};
 pub use error::{PortError, PortErrorKind};
 
-use crate::ids::{AccountId, AliasName, KeyArn, KeyId, KeyName, KeyStoreId, Region, RoleArn, RoleName, StackName};
-use crate::kms::KeyShape;
+use crate::ids::{
+    AccountId, AliasName, KeyArn, KeyId, KeyMaterialId, KeyName, KeyStoreId, MaterialName, Region, RoleArn, RoleName,
+    StackName, TargetName,
+};
+use crate::kms::{ImportKind, KeyShape, WrappingAlgorithm, WrappingKeySpec};
 use crate::live::{
-    Caller, CallerPolicies, KeyMetadata, LiveGrant, LiveIdentities, LiveKeyStore, LiveRole, LiveRotation,
-    LiveRotations, LiveUsage,
+    Caller, CallerPolicies, Expiry, KeyMetadata, LiveGrant, LiveIdentities, LiveKeyStore, LiveMaterials, LiveRole,
+    LiveRotation, LiveRotations, LiveUsage,
 };
 use crate::policy::PolicyDocument;
+use crate::secret::SecretBytes;
 use crate::services::Service;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -65,6 +69,9 @@ pub trait KeyReader {
 
     /// `kms:ListKeyRotations`, and from `kms:GetKeyRotationStatus` the on-demand rotation that is under way.
     fn rotations(&self, key: &KeyId) -> impl Future<Output = PortResult<LiveRotations>> + Send;
+
+    /// `kms:ListKeyRotations` of all key material; `Untold` where the server does not tell.
+    fn materials(&self, key: &KeyId) -> impl Future<Output = PortResult<LiveMaterials>> + Send;
 
     /// `kms:GetKeyLastUsage`.
     fn last_usage(&self, key: &KeyId) -> impl Future<Output = PortResult<LiveUsage>> + Send;
@@ -119,6 +126,60 @@ pub struct NewReplica {
     pub lockout_check: LockoutCheck,
 }
 
+/// What KMS gives to import material into one key, for 24 hours.
+///
+/// <https://docs.aws.amazon.com/kms/latest/APIReference/API_GetParametersForImport.html>
+#[derive(Debug)]
+pub struct ImportParameters {
+    /// The public wrapping key: a subject's public key info in DER.
+    pub public_key: Vec<u8>,
+    /// The token that goes with it.
+    pub token: SecretBytes,
+    /// Until when both can be used, where the server tells.
+    pub valid_to: Option<jiff::Timestamp>,
+}
+
+/// Material on its way into a key.
+#[derive(Debug)]
+pub struct MaterialImport {
+    /// The token of the wrapping key.
+    pub token: SecretBytes,
+    /// The material, encrypted under the wrapping key.
+    pub encrypted: Vec<u8>,
+    /// When it expires.
+    pub expiry: Expiry,
+    /// Whether it is new to the key; for symmetric encryption keys alone.
+    pub kind: Option<ImportKind>,
+    /// Its name; for symmetric encryption keys alone.
+    pub description: Option<String>,
+    /// The id of the material that it must be, not for new material: KMS refuses any other before its use.
+    pub id: Option<KeyMaterialId>,
+}
+
+/// Material that was encrypted elsewhere, with the token of its wrapping key.
+#[derive(Debug)]
+pub struct Prewrapped {
+    /// The token.
+    pub token: SecretBytes,
+    /// The material, encrypted under the wrapping key.
+    pub encrypted: Vec<u8>,
+}
+
+/// Holds the key material that a run imports. None of it comes out but encrypted.
+pub trait MaterialHolder {
+    /// Returns material that was encrypted elsewhere for the key of a target; `None` where none was given.
+    fn prewrapped(&self, target: &TargetName, key: &KeyName, material: &MaterialName)
+    -> PortResult<Option<Prewrapped>>;
+
+    /// Encrypts a material of the key of a target (`place`) under a wrapping key.
+    fn wrap(
+        &self,
+        place: (&TargetName, &KeyName, &MaterialName),
+        algorithm: WrappingAlgorithm,
+        parameters: &ImportParameters,
+    ) -> PortResult<Vec<u8>>;
+}
+
 /// Whether AWS checks that the caller can change the policy later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LockoutCheck {
@@ -128,7 +189,7 @@ pub enum LockoutCheck {
     Bypass,
 }
 
-/// Writes keys. `create_key`, `replicate_key` and `rotate_on_demand` are sent exactly once; the others are repeated on
+/// Writes keys. `create_key`, `replicate_key`, `rotate_on_demand` and `import_material` are sent exactly once; the others are repeated on
 /// transient errors by the adapter, since they are idempotent.
 pub trait KeyWriter {
     /// `kms:CreateKey`. [`PortErrorKind::Unknown`] means that the key may exist.
@@ -144,6 +205,26 @@ pub trait KeyWriter {
     fn cancel_deletion(&self, key: &KeyId) -> impl Future<Output = PortResult<()>> + Send;
     /// `kms:RotateKeyOnDemand`. [`PortErrorKind::Unknown`] means that the key may have been rotated.
     fn rotate_on_demand(&self, key: &KeyId) -> impl Future<Output = PortResult<()>> + Send;
+    /// `kms:GetParametersForImport`.
+    fn import_parameters(
+        &self,
+        key: &KeyId,
+        algorithm: WrappingAlgorithm,
+        wrapping_key: WrappingKeySpec,
+    ) -> impl Future<Output = PortResult<ImportParameters>> + Send;
+    /// `kms:ImportKeyMaterial`; returns the material's id where the server tells it. [`PortErrorKind::Unknown`] means
+    /// that the material may be there.
+    fn import_material(
+        &self,
+        key: &KeyId,
+        import: &MaterialImport,
+    ) -> impl Future<Output = PortResult<Option<KeyMaterialId>>> + Send;
+    /// `kms:DeleteImportedKeyMaterial`, of the current material where none is named. What is not there is no error.
+    fn delete_material(
+        &self,
+        key: &KeyId,
+        material: Option<&KeyMaterialId>,
+    ) -> impl Future<Output = PortResult<()>> + Send;
     /// `kms:DeleteAlias`; an alias that is not there is no error.
     fn delete_alias(&self, alias: &AliasName) -> impl Future<Output = PortResult<()>> + Send;
     /// `kms:PutKeyPolicy`.

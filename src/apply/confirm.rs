@@ -178,6 +178,8 @@ fn trace(action: &Action) -> Option<Trace> {
         Action::CancelKeyDeletion { .. } => Trace::NotPending,
         Action::DeleteAlias { alias, .. } => Trace::NoAlias(alias.clone()),
         Action::UpdatePrimaryRegion { region, .. } => Trace::Primary(region.clone()),
+        Action::ImportKeyMaterial { .. } => Trace::Exists,
+        Action::DeleteImportedKeyMaterial { .. } => Trace::State(KeyState::PendingImport),
         Action::RotateKeyOnDemand { before, .. } => Trace::Rotations(before + 1),
         // The replica is waited for where it is, by the steps of its own target.
         Action::ReplicateKey { .. }

@@ -91,6 +91,8 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
             | Action::ReplicateKey { .. }
             | Action::UpdatePrimaryRegion { .. }
             | Action::RotateKeyOnDemand { .. }
+            | Action::ImportKeyMaterial { .. }
+            | Action::DeleteImportedKeyMaterial { .. }
             | Action::UntagRole { .. }
             | Action::CreateRole { .. }
             | Action::UpdateRole { .. }

@@ -186,6 +186,8 @@ fn is_seen(action: &Action, live: &LiveRole) -> bool {
         | Action::ScheduleKeyDeletion { .. }
         | Action::CancelKeyDeletion { .. }
         | Action::RotateKeyOnDemand { .. }
+        | Action::ImportKeyMaterial { .. }
+        | Action::DeleteImportedKeyMaterial { .. }
         | Action::DeleteAlias { .. }
         | Action::PutKeyPolicy { .. }
         | Action::UpdateKeyDescription { .. }
@@ -218,6 +220,8 @@ fn role(action: &Action) -> Option<&RoleName> {
         | Action::ScheduleKeyDeletion { .. }
         | Action::CancelKeyDeletion { .. }
         | Action::RotateKeyOnDemand { .. }
+        | Action::ImportKeyMaterial { .. }
+        | Action::DeleteImportedKeyMaterial { .. }
         | Action::DeleteAlias { .. }
         | Action::PutKeyPolicy { .. }
         | Action::UpdateKeyDescription { .. }
@@ -267,6 +271,8 @@ async fn call<C: Connection>(port: &C, action: &Action) -> Result<(), PortError>
         | Action::ScheduleKeyDeletion { .. }
         | Action::CancelKeyDeletion { .. }
         | Action::RotateKeyOnDemand { .. }
+        | Action::ImportKeyMaterial { .. }
+        | Action::DeleteImportedKeyMaterial { .. }
         | Action::DeleteAlias { .. }
         | Action::PutKeyPolicy { .. }
         | Action::UpdateKeyDescription { .. }

@@ -145,6 +145,8 @@ pub(super) const CODES: &[(PortErrorKind, &[&str])] = &[
     (PortErrorKind::Disabled, &["DisabledException"]),
     (PortErrorKind::InvalidCiphertext, &["InvalidCiphertextException"]),
     (PortErrorKind::IncorrectKey, &["IncorrectKeyException"]),
+    (PortErrorKind::IncorrectMaterial, &["IncorrectKeyMaterialException"]),
+    (PortErrorKind::ImportToken, &["ExpiredImportTokenException", "InvalidImportTokenException"]),
     (PortErrorKind::InvalidSignature, &["KMSInvalidSignatureException"]),
     (PortErrorKind::InvalidMac, &["KMSInvalidMacException"]),
     (

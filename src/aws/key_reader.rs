@@ -5,8 +5,12 @@ use super::call::Call;
 use super::metadata::{self, protocol};
 use super::paging::{Next, Pages};
 use crate::ids::{AliasName, KeyArn, KeyId, KeyStoreId};
-use crate::live::{KeyMetadata, LiveGrant, LiveKeyStore, LiveRotation, LiveRotationEvent, LiveRotations, LiveUsage};
+use crate::live::{
+    KeyMetadata, LiveGrant, LiveKeyStore, LiveMaterial, LiveMaterials, LiveRotation, LiveRotationEvent, LiveRotations,
+    LiveUsage,
+};
 use crate::ports::{AnyKeyReader, KeyReader, PortError, PortErrorKind, PortResult};
+use aws_sdk_kms::types::IncludeKeyMaterial;
 use aws_sdk_resourcegroupstagging::types::TagFilter;
 use std::collections::BTreeMap;
 
@@ -37,6 +41,12 @@ const KEYS_PAGE: i32 = 1_000;
 ///
 /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_ListResourceTags.html>
 const TAGS_PAGE: i32 = 50;
+
+/// Sorts materials from the first one, which has no date, to those that wait for a rotation, which have none either.
+fn in_order(mut materials: Vec<(Option<jiff::Timestamp>, LiveMaterial)>) -> Vec<LiveMaterial> {
+    materials.sort_by_key(|(rotated, material)| (!material.standing.is_in_use(), *rotated));
+    materials.into_iter().map(|(_, material)| material).collect()
+}
 
 impl KeyReader for Connection {
     async fn list_aliases(&self) -> PortResult<BTreeMap<AliasName, Option<KeyId>>> {
@@ -168,6 +178,32 @@ impl KeyReader for Connection {
             if pages.turn(LIST_ROTATIONS.name, page.truncated, page.next_marker)? == Next::End {
                 rotations.done.sort_by_key(|event| event.at);
                 return Ok(rotations);
+            }
+        }
+    }
+
+    async fn materials(&self, key: &KeyId) -> PortResult<LiveMaterials> {
+        let mut materials: Vec<(Option<jiff::Timestamp>, LiveMaterial)> = Vec::new();
+        let mut pages = Pages::default();
+        loop {
+            let marker = pages.marker();
+            let request = || {
+                let all = IncludeKeyMaterial::AllKeyMaterial;
+                let request = self.kms.list_key_rotations().key_id(key.as_str()).include_key_material(all);
+                request.limit(KEYS_PAGE).set_marker(marker.clone()).send()
+            };
+            let page = match self.gate.send(LIST_ROTATIONS, request).await {
+                Err(error) if error.kind == PortErrorKind::NotSupported => return Ok(LiveMaterials::Untold),
+                page => page?,
+            };
+            for entry in page.rotations.unwrap_or_default() {
+                let Some(material) = metadata::material(LIST_ROTATIONS.name, &entry)? else {
+                    return Ok(LiveMaterials::Untold);
+                };
+                materials.push((metadata::timestamp(LIST_ROTATIONS.name, entry.rotation_date())?, material));
+            }
+            if pages.turn(LIST_ROTATIONS.name, page.truncated, page.next_marker)? == Next::End {
+                return Ok(LiveMaterials::Listed(in_order(materials)));
             }
         }
     }

@@ -4,11 +4,17 @@
 use super::Connection;
 use super::call::Call;
 use super::key_reader::POLICY_NAME;
-use super::metadata::protocol;
-use crate::ids::{AliasName, KeyArn, KeyId, Region};
+use super::metadata::{self, protocol};
+use crate::ids::{AliasName, KeyArn, KeyId, KeyMaterialId, Region};
+use crate::kms::{WrappingAlgorithm, WrappingKeySpec};
+use crate::live::Expiry;
 use crate::policy::PolicyDocument;
-use crate::ports::{KeyWriter, LockoutCheck, NewKey, NewReplica, PortError, PortErrorKind, PortResult};
-use aws_sdk_kms::types::{KeySpec, KeyUsageType, OriginType, Tag};
+use crate::ports::{
+    ImportParameters, KeyWriter, LockoutCheck, MaterialImport, NewKey, NewReplica, PortError, PortErrorKind, PortResult,
+};
+use crate::secret::SecretBytes;
+use aws_sdk_kms::primitives::{Blob, DateTime};
+use aws_sdk_kms::types::{self, AlgorithmSpec, ExpirationModelType, KeySpec, KeyUsageType, OriginType, Tag};
 use std::collections::{BTreeMap, BTreeSet};
 
 const CREATE_KEY: Call = Call::once("kms:CreateKey");
@@ -17,6 +23,9 @@ const ROTATE: Call = Call::once("kms:RotateKeyOnDemand");
 const UPDATE_PRIMARY: Call = Call::harmless("kms:UpdatePrimaryRegion");
 const SCHEDULE_DELETION: Call = Call::harmless("kms:ScheduleKeyDeletion");
 const CANCEL_DELETION: Call = Call::harmless("kms:CancelKeyDeletion");
+const IMPORT_PARAMETERS: Call = Call::harmless("kms:GetParametersForImport");
+const IMPORT: Call = Call::once("kms:ImportKeyMaterial");
+const DELETE_MATERIAL: Call = Call::harmless("kms:DeleteImportedKeyMaterial");
 const DELETE_ALIAS: Call = Call::harmless("kms:DeleteAlias");
 const PUT_POLICY: Call = Call::harmless("kms:PutKeyPolicy");
 const DESCRIPTION: Call = Call::harmless("kms:UpdateKeyDescription");
@@ -99,6 +108,60 @@ impl KeyWriter for Connection {
 
     async fn rotate_on_demand(&self, key: &KeyId) -> PortResult<()> {
         self.gate.send(ROTATE, || self.kms.rotate_key_on_demand().key_id(key.as_str()).send()).await.map(drop)
+    }
+
+    async fn import_parameters(
+        &self,
+        key: &KeyId,
+        algorithm: WrappingAlgorithm,
+        wrapping_key: WrappingKeySpec,
+    ) -> PortResult<ImportParameters> {
+        let request = || {
+            let request = self.kms.get_parameters_for_import().key_id(key.as_str());
+            let request = request.wrapping_algorithm(AlgorithmSpec::from(algorithm.name()));
+            request.wrapping_key_spec(types::WrappingKeySpec::from(wrapping_key.name())).send()
+        };
+        let answer = self.gate.send(IMPORT_PARAMETERS, request).await?;
+        let call = IMPORT_PARAMETERS.name;
+        let missing = |what: &str| protocol(call, format!("the answer has no {what}"));
+        let public_key = answer.public_key.ok_or_else(|| missing("wrapping key"))?.into_inner();
+        let token = SecretBytes::new(answer.import_token.ok_or_else(|| missing("import token"))?.into_inner());
+        let valid_to = metadata::timestamp(call, answer.parameters_valid_to.as_ref())?;
+        Ok(ImportParameters { public_key, token, valid_to })
+    }
+
+    async fn import_material(&self, key: &KeyId, import: &MaterialImport) -> PortResult<Option<KeyMaterialId>> {
+        let (model, valid_to) = match import.expiry {
+            Expiry::Never => (ExpirationModelType::KeyMaterialDoesNotExpire, None),
+            Expiry::At(at) => (ExpirationModelType::KeyMaterialExpires, Some(DateTime::from_secs(at.as_second()))),
+        };
+        let request = || {
+            self.kms
+                .import_key_material()
+                .key_id(key.as_str())
+                .import_token(Blob::new(import.token.expose_secret()))
+                .encrypted_key_material(Blob::new(import.encrypted.clone()))
+                .expiration_model(model.clone())
+                .set_valid_to(valid_to)
+                .set_import_type(import.kind.map(|kind| types::ImportType::from(kind.name())))
+                .set_key_material_description(import.description.clone())
+                .set_key_material_id(import.id.as_ref().map(ToString::to_string))
+                .send()
+        };
+        let answer = self.gate.send(IMPORT, request).await?;
+        // Whatever is wrong with the answer: the material is there.
+        answer
+            .key_material_id
+            .map(|id| id.parse())
+            .transpose()
+            .map_err(|error| PortError { kind: PortErrorKind::Unknown, ..protocol(IMPORT.name, error) })
+    }
+
+    async fn delete_material(&self, key: &KeyId, material: Option<&KeyMaterialId>) -> PortResult<()> {
+        let id = material.map(ToString::to_string);
+        let request =
+            || self.kms.delete_imported_key_material().key_id(key.as_str()).set_key_material_id(id.clone()).send();
+        self.gate.send(DELETE_MATERIAL, request).await.map(drop)
     }
 
     async fn delete_alias(&self, alias: &AliasName) -> PortResult<()> {

@@ -3,7 +3,10 @@
 use crate::access::{GrantConstraints, GrantFacts, Grantee};
 use crate::ids::Region;
 use crate::kms::{KeySpec, KeyState, KeyUsage, Origin};
-use crate::live::{KeyManager, KeyMetadata, LiveGrant, LiveKeyStore, MultiRegionType};
+use crate::live::{
+    Expiry, KeyManager, KeyMetadata, LiveGrant, LiveKeyStore, LiveMaterial, LivePresence, MaterialStanding,
+    MultiRegionType,
+};
 use crate::ports::{PortError, PortErrorKind, PortResult};
 use aws_sdk_kms::primitives::DateTime;
 use aws_sdk_kms::types;
@@ -51,7 +54,7 @@ pub(super) fn key_metadata(key: &types::KeyMetadata) -> PortResult<KeyMetadata> 
         created: timestamp(DESCRIBE, key.creation_date())?,
         deletion: timestamp(DESCRIBE, key.deletion_date())?,
         deletion_window: key.pending_deletion_window_in_days().and_then(|days| u16::try_from(days).ok()),
-        valid_to: timestamp(DESCRIBE, key.valid_to())?,
+        expiry: expiry(DESCRIBE, key.expiration_model(), key.valid_to())?,
     })
 }
 
@@ -123,6 +126,49 @@ pub(super) fn timestamp(call: &str, time: Option<&DateTime>) -> PortResult<Optio
     let Some(time) = time else { return Ok(None) };
     let nanoseconds = i32::try_from(time.subsec_nanos()).map_err(|error| protocol(call, error))?;
     jiff::Timestamp::new(time.secs(), nanoseconds).map(Some).map_err(|error| protocol(call, error))
+}
+
+/// Reads when material expires. Servers may leave the model out where there is a date.
+pub(super) fn expiry(
+    call: &str,
+    model: Option<&types::ExpirationModelType>,
+    valid_to: Option<&DateTime>,
+) -> PortResult<Option<Expiry>> {
+    let at = timestamp(call, valid_to)?;
+    match (model.map(types::ExpirationModelType::as_str), at) {
+        (Some("KEY_MATERIAL_DOES_NOT_EXPIRE"), None) => Ok(Some(Expiry::Never)),
+        (Some("KEY_MATERIAL_EXPIRES") | None, Some(at)) => Ok(Some(Expiry::At(at))),
+        (None, None) => Ok(None),
+        (Some(model), _) => {
+            Err(protocol(call, format!("the expiration model `{model}` and the date of expiry do not go together")))
+        }
+    }
+}
+
+/// Reads one material of a key; `None` if the server does not tell which one it is.
+pub(super) fn material(call: &str, entry: &types::RotationsListEntry) -> PortResult<Option<LiveMaterial>> {
+    let (Some(id), Some(state), Some(import)) =
+        (entry.key_material_id(), entry.key_material_state(), entry.import_state())
+    else {
+        return Ok(None);
+    };
+    let standing = match state.as_str() {
+        "CURRENT" => MaterialStanding::Current,
+        "NON_CURRENT" => MaterialStanding::NonCurrent,
+        "PENDING_ROTATION" => MaterialStanding::PendingRotation,
+        "PENDING_MULTI_REGION_IMPORT_AND_ROTATION" => MaterialStanding::PendingReplicas,
+        other => return Err(protocol(call, format!("`{other}` is not a state of key material"))),
+    };
+    let expiry = expiry(call, entry.expiration_model(), entry.valid_to())?;
+    let presence = match (import.as_str(), expiry) {
+        ("IMPORTED", Some(expiry)) => LivePresence::Imported(expiry),
+        ("PENDING_IMPORT", _) => LivePresence::Missing,
+        ("IMPORTED", None) => return Err(protocol(call, "the answer does not say when imported material expires")),
+        (other, _) => return Err(protocol(call, format!("`{other}` is not an import state of key material"))),
+    };
+    let id = parse(call, id)?;
+    let description = entry.key_material_description().map(str::to_owned);
+    Ok(Some(LiveMaterial { id, description, standing, presence }))
 }
 
 /// Reads a grant. The token is not among what `ListGrants` gives, and none is kept.

@@ -1,6 +1,11 @@
 //! This machine as the asynchronous shells see it: clock, randomness, and the folder of claim records.
 
-use crate::ports::{ClaimRecord, ClaimStore, Clock, PortError, PortErrorKind, PortResult, Randomness};
+use crate::ids::{KeyName, MaterialName, TargetName};
+use crate::kms::WrappingAlgorithm;
+use crate::ports::{
+    ClaimRecord, ClaimStore, Clock, ImportParameters, MaterialHolder, PortError, PortErrorKind, PortResult, Prewrapped,
+    Randomness,
+};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -37,6 +42,22 @@ impl Randomness for LocalMachine {
     fn fill(&self, bytes: &mut [u8]) -> PortResult<()> {
         aws_lc_rs::rand::fill(bytes)
             .map_err(|_| PortError::new(PortErrorKind::Transient, "randomness", "the system gave no random bytes"))
+    }
+}
+
+impl MaterialHolder for LocalMachine {
+    fn prewrapped(&self, _: &TargetName, _: &KeyName, _: &MaterialName) -> PortResult<Option<Prewrapped>> {
+        Ok(None)
+    }
+
+    fn wrap(
+        &self,
+        (target, key, material): (&TargetName, &KeyName, &MaterialName),
+        _: WrappingAlgorithm,
+        _: &ImportParameters,
+    ) -> PortResult<Vec<u8>> {
+        let message = format!("the material `{material}` of `{key}` for target `{target}` is not held");
+        Err(PortError::new(PortErrorKind::Invalid, "kms:ImportKeyMaterial", message))
     }
 }
 

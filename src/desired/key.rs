@@ -1,7 +1,7 @@
 //! Keys as wanted in one target.
 
-use super::Principal;
-use crate::ids::{AliasName, ClassName, KeyArn, KeyName, KeyStoreId, Region, TargetName};
+use super::{Import, Principal};
+use crate::ids::{AliasName, ClassName, KeyArn, KeyName, KeyStoreId, MaterialName, Region, TargetName};
 use crate::kms::{Capability, KeyShape, KeySpec, KeyUsage, Origin};
 use crate::services::Service;
 use crate::source::{Loc, Located};
@@ -80,6 +80,10 @@ pub struct KeyPlaces {
     pub separation: Option<Loc>,
     /// Each context key that direct use must carry.
     pub required_context: BTreeMap<String, Loc>,
+    /// The `import` table, if there is one.
+    pub import: Option<Loc>,
+    /// Each imported material.
+    pub materials: BTreeMap<MaterialName, Loc>,
 }
 
 impl DesiredKey {
@@ -112,6 +116,11 @@ impl DesiredKey {
             KeyMaterial::Symmetric { rotation, .. } => rotation,
             KeyMaterial::Generated(_) | KeyMaterial::Imported { .. } | KeyMaterial::Stored(_) => Rotation::Off,
         }
+    }
+
+    /// Returns how imported material comes in; `None` for keys without any, and where it is imported by hand.
+    pub fn import(&self) -> Option<&Import> {
+        if let KeyMaterial::Imported { import, .. } = &self.material { import.as_ref() } else { None }
     }
 
     /// Returns the custom key store that holds the material, if one does.
@@ -254,6 +263,8 @@ pub enum KeyMaterial {
     Imported {
         /// The kind.
         kind: KeyKind,
+        /// How the material comes in; `None` where somebody imports it by hand.
+        import: Option<Import>,
     },
     /// A symmetric encryption key in a custom key store.
     Stored(KeyStore),
@@ -264,7 +275,7 @@ impl KeyMaterial {
     pub fn kind(&self) -> KeyKind {
         match self {
             Self::Symmetric { .. } | Self::Stored(_) => KeyKind::SYMMETRIC,
-            Self::Generated(kind) | Self::Imported { kind } => *kind,
+            Self::Generated(kind) | Self::Imported { kind, .. } => *kind,
         }
     }
 

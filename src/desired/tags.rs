@@ -14,5 +14,8 @@ pub const TAG_CLAIM: &str = "keywright:claim";
 pub const TAG_STRAY: &str = "keywright:stray";
 /// On a retired key: the day on which it was retired, such as `2026-11-24`; its soak counts from it.
 pub const TAG_RETIRED: &str = "keywright:retired-at";
+/// On a key with imported material: the validity with which it was imported, such as `180 days` or `never`, so that a
+/// changed one is noticed.
+pub const TAG_VALIDITY: &str = "keywright:valid-for";
 /// What all reserved tags begin with.
 pub const RESERVED_PREFIX: &str = "keywright:";

@@ -44,6 +44,19 @@ string_id!(
 );
 
 string_id!(
+    /// The name that a manifest gives to imported key material; KMS keeps it as the material's description.
+    MaterialName, "material name", "1 to 64 characters of A-Z, a-z, 0-9, - and _", |t| is_word(t, 64)
+);
+
+string_id!(
+    /// The id that KMS computes from a key and its material.
+    ///
+    /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_ImportKeyMaterial.html#KMS-ImportKeyMaterial-request-KeyMaterialId>
+    KeyMaterialId, "key material id", "64 characters of 0-9 and a-f",
+    |t| t.len() == 64 && t.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+);
+
+string_id!(
     /// The id of a custom key store.
     ///
     /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_CustomKeyStoresListEntry.html>

@@ -200,7 +200,7 @@ mod tests {
             created: None,
             deletion: None,
             deletion_window: None,
-            valid_to: None,
+            expiry: None,
         };
         LiveKey {
             arn: KEY.parse().unwrap(),
@@ -211,6 +211,7 @@ mod tests {
             rotation: Observed::Known(LiveRotation::Off),
             grants: Observed::Known(Vec::new()),
             rotations: None,
+            materials: None,
             last_usage: None,
         }
     }

@@ -1,8 +1,8 @@
 //! Actions: one variant per API call that `apply` may make, with complete parameters.
 
 use crate::desired::KeyStore;
-use crate::ids::{AliasName, KeyId, KeyName, Region, RoleName, TargetName};
-use crate::kms::KeyShape;
+use crate::ids::{AliasName, KeyId, KeyMaterialId, KeyName, MaterialName, Region, RoleName, TargetName};
+use crate::kms::{ImportKind, KeyShape, KeySpec, WrappingAlgorithm, WrappingKeySpec};
 use crate::policy::PolicyDocument;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -153,6 +153,32 @@ pub enum Action {
         /// counts as many.
         before: usize,
     },
+    /// `kms:GetParametersForImport` and `kms:ImportKeyMaterial`.
+    ImportKeyMaterial {
+        /// The key.
+        key: KeyRef,
+        /// Its spec.
+        spec: KeySpec,
+        /// The material.
+        material: MaterialName,
+        /// Whether it is new to the key.
+        kind: ImportKind,
+        /// The id of the material that it must be, where it is known.
+        id: Option<KeyMaterialId>,
+        /// The days until it expires; `None` where it does not.
+        valid_for_days: Option<u16>,
+        /// How it is encrypted on its way.
+        wrapping: Wrapping,
+    },
+    /// `kms:DeleteImportedKeyMaterial`: the key cannot be used until the material is imported again.
+    DeleteImportedKeyMaterial {
+        /// The key.
+        key: KeyRef,
+        /// The material, where its name is known.
+        material: Option<MaterialName>,
+        /// Its id, where it is known: KMS tells those of symmetric encryption keys alone.
+        id: Option<KeyMaterialId>,
+    },
     /// `kms:DeleteAlias`.
     DeleteAlias {
         /// The alias.
@@ -228,6 +254,20 @@ pub enum Action {
     },
 }
 
+/// Where material is encrypted for its import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrapping {
+    /// By keywright.
+    Here {
+        /// The algorithm.
+        algorithm: WrappingAlgorithm,
+        /// The wrapping key.
+        key: WrappingKeySpec,
+    },
+    /// Elsewhere, before: `apply --prewrapped` brings it.
+    Before,
+}
+
 impl Action {
     /// Returns the API call's name with its service: `kms:CreateKey`.
     pub fn call(&self) -> &'static str {
@@ -247,6 +287,8 @@ impl Action {
             Self::ScheduleKeyDeletion { .. } => "kms:ScheduleKeyDeletion",
             Self::CancelKeyDeletion { .. } => "kms:CancelKeyDeletion",
             Self::RotateKeyOnDemand { .. } => "kms:RotateKeyOnDemand",
+            Self::ImportKeyMaterial { .. } => "kms:ImportKeyMaterial",
+            Self::DeleteImportedKeyMaterial { .. } => "kms:DeleteImportedKeyMaterial",
             Self::DeleteAlias { .. } => "kms:DeleteAlias",
             Self::PutKeyPolicy { .. } => "kms:PutKeyPolicy",
             Self::UpdateKeyDescription { .. } => "kms:UpdateKeyDescription",
@@ -270,6 +312,8 @@ impl Action {
             | Self::ScheduleKeyDeletion { key, .. }
             | Self::CancelKeyDeletion { key }
             | Self::RotateKeyOnDemand { key, .. }
+            | Self::ImportKeyMaterial { key, .. }
+            | Self::DeleteImportedKeyMaterial { key, .. }
             | Self::DeleteAlias { key, .. }
             | Self::UpdateKeyDescription { key, .. }
             | Self::EnableKey { key }

@@ -3,7 +3,7 @@
 use super::cost::{Dollars, PRICING};
 use super::{
     AccountPlan, Action, Blocker, Drift, Finding, KeyRef, NearQuota, Orphan, Outcome, Owner, Plan, Quotas, Step,
-    TargetPlan,
+    TargetPlan, Wrapping,
 };
 use crate::desired::KeyStore;
 use crate::kms::KEYS_PER_REGION;
@@ -236,6 +236,15 @@ fn parameters(action: &Action) -> Value {
         }
         Action::ScheduleKeyDeletion { key, days } => json!({"key": key_ref(key), "days": days}),
         Action::RotateKeyOnDemand { key, before } => json!({"key": key_ref(key), "before": before}),
+        Action::ImportKeyMaterial { key, spec, material, kind, id, valid_for_days, wrapping } => {
+            json!({
+                "key": key_ref(key), "spec": spec, "material": material, "import_type": kind, "key_material_id": id,
+                "valid_for_days": valid_for_days, "wrapping": wrapping_to_json(*wrapping),
+            })
+        }
+        Action::DeleteImportedKeyMaterial { key, material, id } => {
+            json!({"key": key_ref(key), "material": material, "key_material_id": id})
+        }
         Action::PutKeyPolicy { key, policy } => json!({"key": key_ref(key), "policy": policy.to_json_value()}),
         Action::UpdateKeyDescription { key, description } => json!({"key": key_ref(key), "description": description}),
         Action::EnableKey { key }
@@ -251,6 +260,13 @@ fn parameters(action: &Action) -> Value {
         }
         Action::UpdateAlias { alias, from, key } => json!({"alias": alias, "from": from, "key": key_ref(key)}),
         Action::EnableKeyRotation { key, days } => json!({"key": key_ref(key), "days": days}),
+    }
+}
+
+fn wrapping_to_json(wrapping: Wrapping) -> Value {
+    match wrapping {
+        Wrapping::Here { algorithm, key } => json!({"algorithm": algorithm, "key_spec": key}),
+        Wrapping::Before => json!("prewrapped"),
     }
 }
 

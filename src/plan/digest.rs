@@ -59,6 +59,9 @@ fn consent(input: PlanInput<'_>) -> Value {
         "allow_retire": options.allow_retire,
         "cancel_deletion": options.cancel_deletion,
         "rotate": options.rotate,
+        "delete_material": options.delete_material,
+        "reimport": options.reimport,
+        "prewrapped": options.prewrapped,
     })
 }
 

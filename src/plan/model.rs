@@ -280,6 +280,10 @@ pub enum Why {
     Renamed,
     /// The command line asks for it by the key's name.
     Asked,
+    /// Imported material expires soon.
+    Expires,
+    /// Imported material has expired or was deleted.
+    Missing,
 }
 
 /// Who made a difference between live state and manifest.

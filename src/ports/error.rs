@@ -37,6 +37,10 @@ pub enum PortErrorKind {
     InvalidCiphertext,
     /// The ciphertext belongs to another key than the one named.
     IncorrectKey,
+    /// The key material is not that of the key, or none for its spec.
+    IncorrectMaterial,
+    /// The import token has expired, or belongs to another key.
+    ImportToken,
     /// The signature is not the key's over the message.
     InvalidSignature,
     /// The message authentication code is not the key's over the message.

@@ -2,18 +2,22 @@
 //! strike before or after a call takes effect.
 
 mod identity;
+mod import;
 mod reads;
 mod regions;
 mod rules;
 
 pub(crate) use regions::Delay;
 
-use super::{KeyWriter, LockoutCheck, NewKey, NewReplica, NewRole, PortError, PortErrorKind, PortResult};
-use crate::ids::{AliasName, KeyArn, KeyId, KeyStoreId, PrincipalArn, Region, RoleArn, RoleName};
-use crate::kms::{KeySpec, KeyState, KeyUsage, Origin};
+use super::{
+    ImportParameters, KeyWriter, LockoutCheck, MaterialImport, NewKey, NewReplica, NewRole, PortError, PortErrorKind,
+    PortResult,
+};
+use crate::ids::{AliasName, KeyArn, KeyId, KeyMaterialId, KeyStoreId, PrincipalArn, Region, RoleArn, RoleName};
+use crate::kms::{KeySpec, KeyState, KeyUsage, Origin, WrappingAlgorithm, WrappingKeySpec};
 use crate::live::{
-    Caller, CallerPolicies, KeyManager, KeyMetadata, LiveGrant, LiveIdentity, LiveKeyStore, LiveRole, LiveRotation,
-    LiveRotationEvent, LiveRotations, LiveUsage, MultiRegionType,
+    Caller, CallerPolicies, KeyManager, KeyMetadata, LiveGrant, LiveIdentity, LiveKeyStore, LiveMaterial, LiveRole,
+    LiveRotation, LiveRotationEvent, LiveRotations, LiveUsage, MultiRegionType,
 };
 use crate::policy::PolicyDocument;
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,6 +64,8 @@ pub(crate) struct FakeKey {
     pub(crate) grants: Vec<LiveGrant>,
     /// The history of its rotations.
     pub(crate) rotations: LiveRotations,
+    /// Its imported materials, oldest first.
+    pub(crate) materials: Vec<LiveMaterial>,
     /// Its last use.
     pub(crate) last_usage: LiveUsage,
     /// Whether the tagging API knows the key yet.
@@ -259,13 +265,14 @@ impl FakeState {
             created: Some(self.now),
             deletion: None,
             deletion_window: None,
-            valid_to: None,
+            expiry: None,
         };
         let indexed = self.index_at_once;
         let (rotation, grants) = (LiveRotation::Off, Vec::new());
         let (rotations, last_usage) = (LiveRotations::default(), LiveUsage::default());
+        let (materials, ram_policy) = (Vec::new(), None);
         let key =
-            FakeKey { metadata, policy, ram_policy: None, tags, rotation, grants, rotations, last_usage, indexed };
+            FakeKey { metadata, policy, ram_policy, tags, rotation, grants, rotations, materials, last_usage, indexed };
         self.keys.insert(id.clone(), key);
         id
     }
@@ -349,8 +356,25 @@ impl KeyWriter for FakeAws {
                 return Err(refused(PortErrorKind::LimitExceeded, format!("key {key} was rotated 25 times")));
             }
             rotations.done.push(LiveRotationEvent { at: now, on_demand: true });
-            Ok(())
+            state.take_new_material(key)
         })
+    }
+
+    async fn import_parameters(
+        &self,
+        key: &KeyId,
+        algorithm: WrappingAlgorithm,
+        wrapping_key: WrappingKeySpec,
+    ) -> PortResult<ImportParameters> {
+        self.run("kms:GetParametersForImport", &key, |state| state.import_parameters(key, algorithm, wrapping_key))
+    }
+
+    async fn import_material(&self, key: &KeyId, import: &MaterialImport) -> PortResult<Option<KeyMaterialId>> {
+        self.run("kms:ImportKeyMaterial", &key, |state| state.import_material(key, import))
+    }
+
+    async fn delete_material(&self, key: &KeyId, material: Option<&KeyMaterialId>) -> PortResult<()> {
+        self.run("kms:DeleteImportedKeyMaterial", &key, |state| state.delete_material(key, material))
     }
 
     async fn delete_alias(&self, alias: &AliasName) -> PortResult<()> {

@@ -67,6 +67,7 @@ pub(super) async fn read_parts<C: KeyReader + Sync>(
         rotation,
         grants,
         rotations: None,
+        materials: None,
         last_usage: None,
     })
 }

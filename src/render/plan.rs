@@ -438,7 +438,14 @@ fn policy_note(why: Why, policy: &PolicyDocument) -> String {
     match why {
         Why::Absent => format!("added, {statements}"),
         Why::Wording => "reworded, same meaning".to_owned(),
-        Why::Differs | Why::Unwanted | Why::Interrupted | Why::Adopted | Why::Renamed | Why::Asked => {
+        Why::Differs
+        | Why::Unwanted
+        | Why::Interrupted
+        | Why::Adopted
+        | Why::Renamed
+        | Why::Asked
+        | Why::Expires
+        | Why::Missing => {
             format!("changed, {statements}")
         }
     }

@@ -121,8 +121,11 @@ mod tests {
         for (material, topology) in [
             (KeyMaterial::Generated(signing), Topology::Primary { replicas: BTreeMap::new() }),
             (KeyMaterial::Generated(kind(KeySpec::Rsa2048, KeyUsage::EncryptDecrypt)), Topology::Single),
-            (KeyMaterial::Imported { kind: KeyKind::SYMMETRIC }, Topology::Single),
-            (KeyMaterial::Imported { kind: kind(KeySpec::Hmac256, KeyUsage::GenerateVerifyMac) }, Topology::Single),
+            (KeyMaterial::Imported { kind: KeyKind::SYMMETRIC, import: None }, Topology::Single),
+            (
+                KeyMaterial::Imported { kind: kind(KeySpec::Hmac256, KeyUsage::GenerateVerifyMac), import: None },
+                Topology::Single,
+            ),
             (KeyMaterial::Stored(store), Topology::Single),
             (symmetric, replica),
         ] {

@@ -35,7 +35,6 @@ mod wrapping;
 pub(super) use paging::{after, page};
 pub(super) use tags::{Change as TagChange, key_tag_change};
 pub(super) use time::pass_time;
-pub(super) use wrapping::Wrapping;
 
 use super::call::Handler;
 use jiff::SignedDuration;

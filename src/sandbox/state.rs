@@ -8,11 +8,9 @@ mod key_store;
 pub(super) use key::*;
 pub(super) use key_store::*;
 
-use super::kms::Wrapping;
-
 use super::table::Table;
 use crate::ids::{AccountId, KeyArn, Partition};
-use crate::kms::KeyState;
+use crate::kms::{KeyState, WrappingAlgorithm};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,7 +62,7 @@ pub(super) struct Alias {
 pub(super) struct ImportParameters {
     /// The key for which they were given.
     pub(super) key: KeyArn,
-    pub(super) wrapping: Wrapping,
+    pub(super) wrapping: WrappingAlgorithm,
     /// The private key, PKCS#8 as hexadecimal digits.
     pub(super) private_hex: String,
     pub(super) valid_to: Timestamp,

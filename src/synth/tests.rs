@@ -101,10 +101,10 @@ fn of_every_kind() -> Vec<(&'static str, DesiredKey)> {
         of("encapsulation", generated(KeySpec::MlKem768, KeyUsage::EncapsulateDecapsulate), Topology::Single),
         of(
             "imported-mac",
-            KeyMaterial::Imported { kind: kind(KeySpec::Hmac256, KeyUsage::GenerateVerifyMac) },
+            KeyMaterial::Imported { kind: kind(KeySpec::Hmac256, KeyUsage::GenerateVerifyMac), import: None },
             Topology::Single,
         ),
-        of("imported", KeyMaterial::Imported { kind: KeyKind::SYMMETRIC }, Topology::Single),
+        of("imported", KeyMaterial::Imported { kind: KeyKind::SYMMETRIC, import: None }, Topology::Single),
         of("stored", KeyMaterial::Stored(KeyStore::CloudHsm { id: store }), Topology::Single),
     ]
 }

@@ -7,7 +7,9 @@ use crate::access::{Guardrails, KeyFacts, PrincipalFacts, PrincipalType, Request
 use crate::desired::KeyKind;
 use crate::ids::{AliasName, KeyArn, KeyId, KeyStoreId, PrincipalArn, RoleArn};
 use crate::kms::{EncryptionAlgorithm, KeySpec, KeyState, MacAlgorithm, SigningAlgorithm};
-use crate::live::{Caller, KeyMetadata, LiveGrant, LiveKeyStore, LiveRotation, LiveRotations, LiveUsage};
+use crate::live::{
+    Caller, KeyMetadata, LiveGrant, LiveKeyStore, LiveMaterials, LiveRotation, LiveRotations, LiveUsage,
+};
 use crate::policy::PolicyDocument;
 use crate::ports::{
     CallerReader, Cipher, Clock, Crypto, DataKey, DataKeyPair, Encapsulated, EncryptionContext, Forwarding, KeyReader,
@@ -408,6 +410,9 @@ impl KeyReader for Fake {
         Ok(Vec::new())
     }
     async fn rotations(&self, _: &KeyId) -> PortResult<LiveRotations> {
+        unreachable!("no probe reads it")
+    }
+    async fn materials(&self, _: &KeyId) -> PortResult<LiveMaterials> {
         unreachable!("no probe reads it")
     }
     async fn last_usage(&self, _: &KeyId) -> PortResult<LiveUsage> {

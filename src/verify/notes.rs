@@ -100,6 +100,8 @@ fn says_nothing(kind: PortErrorKind) -> bool {
         | PortErrorKind::IncorrectKey
         | PortErrorKind::InvalidSignature
         | PortErrorKind::InvalidMac
+        | PortErrorKind::IncorrectMaterial
+        | PortErrorKind::ImportToken
         | PortErrorKind::Protocol => false,
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn metadata(kind: KeyKind) -> KeyMetadata {
         created: None,
         deletion: None,
         deletion_window: None,
-        valid_to: None,
+        expiry: None,
     }
 }
 
@@ -106,6 +106,7 @@ fn live_target(state: &DesiredState, target: &DesiredTarget, extra: &[Statement]
             rotation: Observed::Known(LiveRotation::Off),
             grants: Observed::Known(Vec::new()),
             rotations: None,
+            materials: None,
             last_usage: None,
             ram_policy: None,
         }

@@ -258,6 +258,7 @@ mod tests {
             rotation: Observed::Known(LiveRotation::Off),
             grants: Observed::Known(grants),
             rotations: None,
+            materials: None,
             last_usage: None,
         };
         let aliases = aliases.iter().map(|alias| (alias.parse().unwrap(), Some(id.clone()))).collect();

@@ -60,7 +60,7 @@ fn material() -> impl Strategy<Value = KeyMaterial> {
             newer_than,
         }),
         1 => select(others).prop_map(KeyMaterial::Generated),
-        1 => select(kinds).prop_map(|kind| KeyMaterial::Imported { kind }),
+        1 => select(kinds).prop_map(|kind| KeyMaterial::Imported { kind, import: None }),
         1 => select(STORES.to_vec()).prop_map(|id| KeyMaterial::Stored(KeyStore::CloudHsm { id: id.parse().unwrap() })),
         1 => select(vec!["one", "two"]).prop_map(|id| KeyMaterial::Stored(KeyStore::External {
             id: STORES[1].parse().unwrap(),

@@ -1,13 +1,16 @@
 //! A connection to the account in memory that fails, dies or lags where a test says so.
 
 use super::world::TestMachine;
-use crate::ids::{AccountId, AliasName, KeyArn, KeyId, KeyStoreId, Region, RoleName};
-use crate::live::{KeyMetadata, LiveGrant, LiveKeyStore, LiveRole, LiveRotation, LiveRotations, LiveUsage};
+use crate::ids::{AccountId, AliasName, KeyArn, KeyId, KeyMaterialId, KeyStoreId, Region, RoleName};
+use crate::kms::{WrappingAlgorithm, WrappingKeySpec};
+use crate::live::{
+    KeyMetadata, LiveGrant, LiveKeyStore, LiveMaterials, LiveRole, LiveRotation, LiveRotations, LiveUsage,
+};
 use crate::policy::PolicyDocument;
 use crate::ports::fake::FakeAws;
 use crate::ports::{
-    Clock as _, IdentityReader, IdentityWriter, KeyReader, KeyWriter, LockoutCheck, NewKey, NewReplica, NewRole,
-    PortError, PortErrorKind, PortResult,
+    Clock as _, IdentityReader, IdentityWriter, ImportParameters, KeyReader, KeyWriter, LockoutCheck, MaterialImport,
+    NewKey, NewReplica, NewRole, PortError, PortErrorKind, PortResult,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -169,6 +172,11 @@ impl KeyReader for Wire {
         self.aws.rotations(key).await
     }
 
+    async fn materials(&self, key: &KeyId) -> PortResult<LiveMaterials> {
+        self.seen(key.as_str())?;
+        self.aws.materials(key).await
+    }
+
     async fn last_usage(&self, key: &KeyId) -> PortResult<LiveUsage> {
         self.seen(key.as_str())?;
         self.aws.last_usage(key).await
@@ -212,6 +220,24 @@ impl KeyWriter for Wire {
 
     async fn rotate_on_demand(&self, key: &KeyId) -> PortResult<()> {
         self.write(key.as_str(), self.aws.rotate_on_demand(key)).await
+    }
+
+    async fn import_parameters(
+        &self,
+        key: &KeyId,
+        algorithm: WrappingAlgorithm,
+        wrapping_key: WrappingKeySpec,
+    ) -> PortResult<ImportParameters> {
+        self.seen(key.as_str())?;
+        self.aws.import_parameters(key, algorithm, wrapping_key).await
+    }
+
+    async fn import_material(&self, key: &KeyId, import: &MaterialImport) -> PortResult<Option<KeyMaterialId>> {
+        self.write(key.as_str(), self.aws.import_material(key, import)).await
+    }
+
+    async fn delete_material(&self, key: &KeyId, material: Option<&KeyMaterialId>) -> PortResult<()> {
+        self.write(key.as_str(), self.aws.delete_material(key, material)).await
     }
 
     async fn delete_alias(&self, alias: &AliasName) -> PortResult<()> {

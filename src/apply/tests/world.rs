@@ -4,13 +4,17 @@ use super::wire::{Fault, Lagging, Wire};
 use crate::apply::{ApplyOptions, Job, apply};
 use crate::desired::{DesiredKey, DesiredRole, DesiredState, RoleKind, Rotation, RotationPeriod, Trust};
 use crate::desired::{KeyLifecycle, KeyMaterial};
-use crate::ids::{AccountId, AliasName, Region, TargetName};
+use crate::ids::{AccountId, AliasName, KeyName, MaterialName, Region, TargetName};
+use crate::kms::WrappingAlgorithm;
 use crate::live::{Backend, LiveAccount, LiveTarget};
 use crate::plan::{Claims, Normalize, Outcome, Plan, PlanInput, PlanOptions, plan};
 use crate::ports::fake::FakeAws;
-use crate::ports::{ClaimRecord, ClaimStore, Clock, PortResult, Randomness};
+use crate::ports::{
+    ClaimRecord, ClaimStore, Clock, ImportParameters, MaterialHolder, PortResult, Prewrapped, Randomness,
+};
 use crate::read::{ReadOptions, read_account, read_replicas, read_rotations, read_target};
 use crate::report::{ApplyReport, Scope};
+use crate::secret::SecretBytes;
 use crate::source::SourceMap;
 use crate::synth::sample;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,12 +32,18 @@ pub(crate) struct TestMachine {
     now: Mutex<jiff::Timestamp>,
     random: Mutex<u8>,
     pub(crate) claims: Mutex<BTreeMap<String, ClaimRecord>>,
+    /// Key material, where it is not that of its name.
+    pub(crate) materials: Mutex<BTreeMap<(KeyName, MaterialName), Vec<u8>>>,
+    /// Material that was encrypted elsewhere, with its token.
+    pub(crate) prewrapped: Mutex<BTreeMap<(TargetName, KeyName, MaterialName), (Vec<u8>, Vec<u8>)>>,
 }
 
 impl TestMachine {
     pub(crate) fn new(seed: u8) -> Arc<Self> {
         let now = Mutex::new("2026-03-01T00:00:00Z".parse().unwrap());
-        Arc::new(Self { now, random: Mutex::new(seed), claims: Mutex::default() })
+        let random = Mutex::new(seed);
+        let (claims, materials, prewrapped) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Arc::new(Self { now, random, claims, materials, prewrapped })
     }
 
     pub(crate) fn advance(&self, duration: Duration) {
@@ -59,6 +69,34 @@ impl Randomness for TestMachine {
         bytes.fill(*next);
         *next = next.wrapping_add(1);
         Ok(())
+    }
+}
+
+impl MaterialHolder for TestMachine {
+    fn prewrapped(
+        &self,
+        target: &TargetName,
+        key: &KeyName,
+        material: &MaterialName,
+    ) -> PortResult<Option<Prewrapped>> {
+        let given = self.prewrapped.lock().unwrap();
+        let place = (target.clone(), key.clone(), material.clone());
+        Ok(given.get(&place).map(|(token, encrypted)| Prewrapped {
+            token: SecretBytes::new(token.clone()),
+            encrypted: encrypted.clone(),
+        }))
+    }
+
+    /// Material that the test does not give is made of its name. See the fake, to which nothing is encrypted.
+    fn wrap(
+        &self,
+        (_, key, material): (&TargetName, &KeyName, &MaterialName),
+        _: WrappingAlgorithm,
+        _: &ImportParameters,
+    ) -> PortResult<Vec<u8>> {
+        let given = self.materials.lock().unwrap();
+        let made = || format!("material {material} of {key}").into_bytes();
+        Ok(given.get(&(key.clone(), material.clone())).cloned().unwrap_or_else(made))
     }
 }
 

@@ -107,6 +107,8 @@ pub(super) fn resolve_key(
             delegation: Some(terms.delegation.loc).filter(|loc| *loc != declared.loc),
             separation: terms.separation_place,
             required_context: terms.required_context.clone(),
+            import: None,
+            materials: std::collections::BTreeMap::new(),
         },
         class: terms.class.get().map(|class| class.name.clone()),
         description: resolve_description(key, site.values, found),

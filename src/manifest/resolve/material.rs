@@ -61,7 +61,7 @@ impl Substance {
     pub(super) fn material(&self, rotation: Rotation, newer_than: Option<Date>) -> KeyMaterial {
         let kind = self.kind.unwrap_or(KeyKind::SYMMETRIC);
         match (self.origin, &self.store) {
-            (Origin::External, _) => KeyMaterial::Imported { kind },
+            (Origin::External, _) => KeyMaterial::Imported { kind, import: None },
             (Origin::AwsCloudHsm | Origin::ExternalKeyStore, Some(store)) => KeyMaterial::Stored(store.clone()),
             (Origin::AwsKms | Origin::AwsCloudHsm | Origin::ExternalKeyStore, _) if kind == KeyKind::SYMMETRIC => {
                 KeyMaterial::Symmetric { rotation, newer_than }

@@ -75,6 +75,9 @@ fn after(action: &Action, before: Option<KeyState>) -> Option<KeyState> {
         Action::CreateKey { .. } | Action::EnableKey { .. } => Some(KeyState::Enabled),
         Action::DisableKey { .. } | Action::CancelKeyDeletion { .. } => Some(KeyState::Disabled),
         Action::ScheduleKeyDeletion { .. } => Some(KeyState::PendingDeletion),
+        // Enabled once all of it is there; disabled keys stay so.
+        Action::ImportKeyMaterial { .. } if before == Some(KeyState::PendingImport) => Some(KeyState::Enabled),
+        Action::DeleteImportedKeyMaterial { .. } => Some(KeyState::PendingImport),
         Action::CreateRole { .. }
         | Action::UpdateRole { .. }
         | Action::UpdateAssumeRolePolicy { .. }
@@ -87,6 +90,7 @@ fn after(action: &Action, before: Option<KeyState>) -> Option<KeyState> {
         | Action::ReplicateKey { .. }
         | Action::UpdatePrimaryRegion { .. }
         | Action::RotateKeyOnDemand { .. }
+        | Action::ImportKeyMaterial { .. }
         | Action::DeleteAlias { .. }
         | Action::PutKeyPolicy { .. }
         | Action::UpdateKeyDescription { .. }

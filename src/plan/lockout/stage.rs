@@ -122,6 +122,8 @@ impl<'a> Stage<'a> {
             | Action::ScheduleKeyDeletion { .. }
             | Action::CancelKeyDeletion { .. }
             | Action::RotateKeyOnDemand { .. }
+            | Action::ImportKeyMaterial { .. }
+            | Action::DeleteImportedKeyMaterial { .. }
             | Action::EnableKey { .. }
             | Action::DisableKey { .. }
             | Action::EnableKeyRotation { .. }
@@ -178,6 +180,8 @@ impl<'a> Stage<'a> {
             | Action::ScheduleKeyDeletion { .. }
             | Action::CancelKeyDeletion { .. }
             | Action::RotateKeyOnDemand { .. }
+            | Action::ImportKeyMaterial { .. }
+            | Action::DeleteImportedKeyMaterial { .. }
             | Action::DeleteAlias { .. }
             | Action::PutKeyPolicy { .. }
             | Action::UpdateKeyDescription { .. }

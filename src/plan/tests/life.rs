@@ -508,7 +508,7 @@ fn a_replica_has_no_rotation_of_its_own() {
 
 fn imported(lifecycle: KeyLifecycle) -> DesiredKey {
     let kind = KeyKind::new(KeySpec::SymmetricDefault, KeyUsage::EncryptDecrypt).unwrap();
-    DesiredKey { material: KeyMaterial::Imported { kind }, ..key(lifecycle) }
+    DesiredKey { material: KeyMaterial::Imported { kind, import: None }, ..key(lifecycle) }
 }
 
 #[test]

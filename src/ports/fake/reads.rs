@@ -2,7 +2,9 @@
 
 use super::{FakeAws, refused};
 use crate::ids::{AliasName, KeyArn, KeyId, KeyStoreId};
-use crate::live::{Caller, KeyMetadata, LiveGrant, LiveKeyStore, LiveRotation, LiveRotations, LiveUsage};
+use crate::live::{
+    Caller, KeyMetadata, LiveGrant, LiveKeyStore, LiveMaterials, LiveRotation, LiveRotations, LiveUsage,
+};
 use crate::ports::{AnyKeyReader, CallerReader, KeyReader, PortErrorKind, PortResult};
 use std::collections::BTreeMap;
 
@@ -58,6 +60,10 @@ impl KeyReader for FakeAws {
 
     async fn rotations(&self, key: &KeyId) -> PortResult<LiveRotations> {
         self.run("kms:ListKeyRotations", &key, |state| Ok(state.key(key)?.rotations.clone()))
+    }
+
+    async fn materials(&self, key: &KeyId) -> PortResult<LiveMaterials> {
+        self.run("kms:ListKeyRotations", &key, |state| state.listed_materials(key))
     }
 
     async fn last_usage(&self, key: &KeyId) -> PortResult<LiveUsage> {

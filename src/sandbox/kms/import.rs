@@ -3,10 +3,11 @@
 //! <https://docs.aws.amazon.com/kms/latest/developerguide/importing-keys.html>
 
 use super::find::{Found, Naming};
-use super::wrapping::{self, Wrapping, WrappingKey};
+use super::wrapping;
 use super::{days, replicas};
 use crate::kms::{
     CIPHERTEXT_BYTES, IMPORT_TOKEN_HOURS, IMPORT_VALID_DAYS_MAX, KeySpec, KeyState, MATERIAL_DESCRIPTION_CHARS,
+    WrappingAlgorithm, WrappingKeySpec,
 };
 use crate::sandbox::call::{Call, with};
 use crate::sandbox::error::ApiError;
@@ -23,7 +24,7 @@ use serde_json::{Value, json};
 const TOKEN_BYTES: usize = 256;
 
 /// Returns a wrapping algorithm and the spec of the wrapping key.
-fn ways(call: &Call<'_>) -> Result<(Wrapping, WrappingKey), ApiError> {
+fn ways(call: &Call<'_>) -> Result<(WrappingAlgorithm, WrappingKeySpec), ApiError> {
     let params = call.params;
     let of_china = "SM2PKE and SM2 exist in the Regions of China only, and not in this sandbox";
     let refused = |message: &str| Err(ApiError::new("UnsupportedOperationException", message));
@@ -36,29 +37,30 @@ fn ways(call: &Call<'_>) -> Result<(Wrapping, WrappingKey), ApiError> {
         return refused(of_china);
     }
     let missing = || params.invalid("WrappingAlgorithm and WrappingKeySpec must be given");
-    let wrapping = params.named("WrappingAlgorithm", Wrapping::ALL)?.ok_or_else(missing)?;
-    Ok((wrapping, params.named("WrappingKeySpec", WrappingKey::ALL)?.ok_or_else(missing)?))
+    let wrapping = params.named("WrappingAlgorithm", WrappingAlgorithm::ALL)?.ok_or_else(missing)?;
+    Ok((wrapping, params.named("WrappingKeySpec", WrappingKeySpec::ALL)?.ok_or_else(missing)?))
 }
 
 /// `GetParametersForImport`.
 pub(super) fn parameters(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let (wrapping, size) = ways(call)?;
+    let (algorithm, size) = ways(call)?;
     let found = call.named(Naming::KeyOnly)?;
     let mut request = call.key_request("kms:GetParametersForImport", &found);
-    with(&mut request, "kms:WrappingAlgorithm", &wrapping.to_string());
+    with(&mut request, "kms:WrappingAlgorithm", &algorithm.to_string());
     with(&mut request, "kms:WrappingKeySpec", &size.to_string());
     call.admit(&request, &found)?;
     let spec = call.key(&found)?.spec;
-    if !wrapping.fits(spec, size) {
-        let message = format!("{wrapping} with {size} is not for key material of KeySpec {spec}");
+    if !algorithm.fits(spec, size) {
+        let message = format!("{algorithm} with {size} is not for key material of KeySpec {spec}");
         return Err(ApiError::new("UnsupportedOperationException", message));
     }
     let failed = || ApiError::new("KMSInternalException", "The sandbox cannot make a wrapping key").status(500);
-    let (private, public) = size.generate().ok_or_else(failed)?;
+    let (private, public) = wrapping::generate(size).ok_or_else(failed)?;
     let token = random::bytes(TOKEN_BYTES);
     let lifetime = SignedDuration::from_hours(IMPORT_TOKEN_HOURS.into());
     let valid_to = call.now.saturating_add(lifetime).unwrap_or(Timestamp::MAX);
-    let given = ImportParameters { key: found.arn.clone(), wrapping, private_hex: hex::encode(private), valid_to };
+    let given =
+        ImportParameters { key: found.arn.clone(), wrapping: algorithm, private_hex: hex::encode(private), valid_to };
     call.state.imports.insert(token_name(&token), given);
     Ok(json!({
         "KeyId": found.arn,
@@ -184,7 +186,7 @@ fn unwrap(call: &Call<'_>, found: &Found, token: &[u8], encrypted: &[u8]) -> Res
         return Err(ApiError::new("ExpiredImportTokenException", "The import token has expired"));
     }
     let private = hex::decode(&given.private_hex).ok();
-    let material = private.and_then(|private| given.wrapping.unwrap(&private, encrypted));
+    let material = private.and_then(|private| wrapping::unwrap(given.wrapping, &private, encrypted));
     material.ok_or_else(|| {
         let message = format!("The key material was not encrypted with {} under the public key", given.wrapping);
         ApiError::new("InvalidCiphertextException", message)

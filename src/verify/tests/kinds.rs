@@ -317,7 +317,7 @@ async fn states_are_told_for_what_they_are() {
         assert!(said.contains(text) && matches!(result, ProbeResult::Failed { .. }) == fails, "{said}");
     }
     let (mut scene, live) = resting(Enabled, KeyState::PendingImport, Fault::None);
-    scene.state.targets[0].keys[0].material = KeyMaterial::Imported { kind: KeyKind::SYMMETRIC };
+    scene.state.targets[0].keys[0].material = KeyMaterial::Imported { kind: KeyKind::SYMMETRIC, import: None };
     let (report, _) = scene.run_on(live).await;
     let waits = result_of(&report, "subject/caller: the key");
     assert!(matches!(waits, ProbeResult::NotChecked { reason } if reason.contains("waits for its material")));
