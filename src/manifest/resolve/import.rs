@@ -213,8 +213,7 @@ impl<'a> Importing<'a> {
         let loc = self.declared.at(written);
         let days = within(*written.get(), LONGEST_VALIDITY);
         let Some(days) = days else {
-            let message =
-                format!("imported material is valid for 1 to {LONGEST_VALIDITY} days, not {}", written.get());
+            let message = format!("imported material is valid for 1 to {LONGEST_VALIDITY} days, not {}", written.get());
             let help = format!("write 1 to {LONGEST_VALIDITY}: it is imported again in time; or `never = true`");
             found.push(Diagnostic::error(Code::ImportValidity, message).label(loc, "out of range").help(help));
             return None;
@@ -224,16 +223,28 @@ impl<'a> Importing<'a> {
         };
         let reimport_before = within(*before.get(), days - 1);
         if reimport_before.is_none() {
-            let message = "material is imported again at least a day before it expires, and later than it was imported";
-            let help = if days > 1 { format!("write 1 to {}", days - 1) } else { "leave it out".to_owned() };
-            found.push(
-                Diagnostic::error(Code::ImportValidity, message)
-                    .label(self.declared.at(before), "out of range")
-                    .label(loc, format!("valid for {}", text::plural(usize::from(days), "day")))
-                    .help(help),
-            );
+            found.push(self.reimport_range(days, loc, before));
         }
         Some(Validity::Days { days, reimport_before: reimport_before? })
+    }
+
+    fn reimport_range(&self, days: u16, loc: Loc, before: &Sp<i64>) -> Diagnostic {
+        let valid = format!("valid for {}", text::plural(usize::from(days), "day"));
+        let (message, help) = match days - 1 {
+            0 => (
+                format!("material that is {valid} is imported again on its last day, not earlier"),
+                "leave `reimport_before_days` out, or let it be valid for longer".to_owned(),
+            ),
+            most => (
+                format!(
+                    "material that is {valid} is imported again 1 to {most} days before it expires, not {}",
+                    before.get()
+                ),
+                format!("write 1 to {most}, or leave `reimport_before_days` out"),
+            ),
+        };
+        let diagnostic = Diagnostic::error(Code::ImportValidity, message);
+        diagnostic.label(self.declared.at(before), "out of range").label(loc, valid).help(help)
     }
 
     fn wrapping(
@@ -268,7 +279,8 @@ impl<'a> Importing<'a> {
         if import.material.is_empty() {
             if !self.declared.suspect {
                 let diagnostic = Diagnostic::error(Code::MissingField, "`import` names no material");
-                let help = format!("append `[[{}]]` with a `name` and where it comes from", self.header("import.material"));
+                let help =
+                    format!("append `[[{}]]` with a `name` and where it comes from", self.header("import.material"));
                 found.push(diagnostic.label(loc, "nothing to import").help(help));
             }
             return None;
@@ -296,7 +308,8 @@ impl<'a> Importing<'a> {
         if others.is_empty() {
             return;
         }
-        let message = format!("a key of {spec} has one material for good: KMS never takes another after its first import");
+        let message =
+            format!("a key of {spec} has one material for good: KMS never takes another after its first import");
         let mut diagnostic =
             Diagnostic::error(Code::MaterialFixed, message).label(self.declared.at(&first.name), "the first");
         for other in others {
@@ -382,5 +395,5 @@ fn fitting(spec: KeySpec) -> String {
         let all = keys.len() == WrappingKeySpec::ALL.len();
         if all { algorithm.to_string() } else { format!("{algorithm} under {}", text::or_list(&keys)) }
     });
-    format!("set `wrapping` to {}", text::or_list(&ways.collect::<Vec<_>>()))
+    format!("leave `wrapping` out, or set it to {}", text::or_list(&ways.collect::<Vec<_>>()))
 }

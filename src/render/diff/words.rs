@@ -95,21 +95,24 @@ pub(super) fn material(change: &MaterialChange) -> (&'static str, String) {
     match change {
         MaterialChange::Rotates { material } => (
             "rotates",
-            format!("to material {material} once it is imported; what the older ones encrypted still opens with them"),
+            format!(
+                "to material `{material}` once it is imported; what the older ones encrypted still opens with them"
+            ),
         ),
         MaterialChange::NotLast { material } => (
             "not imported",
-            format!("material {material} is new and not the last: a key rotates to new material, so append it"),
+            format!("material `{material}` is new and not the last: a key rotates to new material, so append it"),
         ),
         MaterialChange::Refused { before, after, spec } => (
             "refused",
             format!(
-                "a key of {spec} keeps its first material, {before}, for good: KMS takes {after} only if it is the same                  one; for other material make a new key and move the aliases"
+                "a key of {spec} keeps its first material, `{before}`, for good: KMS takes `{after}` only if it is the \
+                 same; for another make a new key and move the aliases to it"
             ),
         ),
         MaterialChange::Undeclared { material } => (
             "undeclared",
-            format!("material {material} stays, and nobody imports it again: without it the key cannot be used"),
+            format!("material `{material}` stays and is not imported again: once it is gone, the key cannot be used"),
         ),
         MaterialChange::Deletes => (
             "deletes",
