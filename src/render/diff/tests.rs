@@ -167,9 +167,9 @@ fn the_schema_describes_exactly_what_is_printed() {
             position: None,
         }],
     }];
-    let changes = imports();
+    let of_imports = imports();
     for key in &mut found.targets[0].keys {
-        key.material.clone_from(&changes.targets[0].keys[0].material);
+        key.material.clone_from(&of_imports.targets[0].keys[0].material);
     }
     let printed = diff_to_json(&found);
     let (defs, target) = (&schema["$defs"], &printed["targets"][0]);
@@ -199,7 +199,7 @@ fn the_schema_describes_exactly_what_is_printed() {
     assert_eq!(printed["format_version"], schema["properties"]["format_version"]["const"]);
     let statuses: BTreeSet<&str> = keys.iter().map(|key| key["status"].as_str().unwrap()).collect();
     assert!(statuses.iter().all(|status| listed(&defs["status"]["enum"]).contains(*status)), "{statuses:?}");
-    let effects = diff_to_json(&changes);
+    let effects = diff_to_json(&of_imports);
     let effects =
         effects["targets"][0]["keys"].as_array().unwrap().iter().flat_map(|key| key["materials"].as_array().unwrap());
     let effects: BTreeSet<&str> = effects.map(|change| change["effect"].as_str().unwrap()).collect();
