@@ -93,8 +93,7 @@ pub(super) fn resolve_key(
         let guests = users.chain(auditors.iter().map(|auditor| (&auditor.value, auditor.loc)));
         check_accounts(guests, &site.values.account, class, found);
     }
-    let spec = raw.spec.as_ref().map(|spec| declared.at(spec));
-    terms.substance.check_place(spec, site.values, found);
+    terms.substance.check_place(raw.spec.as_ref().map(|spec| declared.at(spec)), site.values, found);
     let import =
         terms.import.as_ref().and_then(|import| import.expand(terms.material.kind().spec(), site.values, found));
     let Claimed { aliases, removed, adopt } = claim(key, topology, site.values, ledger, found);
