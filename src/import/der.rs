@@ -1,6 +1,6 @@
 //! What a DER structure is, by its outline: so that an error can say what was given instead of a private key.
 //!
-//! The cryptographic library alone decides whether a key is read; nothing here does.
+//! The cryptographic library decides whether a key is read; here only what follows a structure is refused.
 
 use super::flaw::{Found, KeyKind};
 use crate::kms::KeySpec;

@@ -21,9 +21,8 @@ pub(super) fn secret(
     if matches!(encoding, MaterialEncoding::Pem | MaterialEncoding::Der) {
         return Err(MaterialFlaw::Encoding { spec, encoding });
     }
-    // Digits that mean 24 bytes are 36 as Base64: the length alone would not always tell.
-    if encoding == MaterialEncoding::Base64 && compact(given).iter().all(u8::is_ascii_hexdigit) {
-        return Err(MaterialFlaw::HexAsBase64);
+    if encoding != MaterialEncoding::Raw {
+        check_text(encoding, &compact(given))?;
     }
     let reading = || reading(encoding, expected, given);
     let decoded = decode(encoding, given).ok_or_else(|| MaterialFlaw::Undecodable { encoding, reading: reading() })?;
@@ -34,6 +33,17 @@ pub(super) fn secret(
         Some(weakness) => Err(MaterialFlaw::Weak(weakness)),
         None => Ok(into_secret(decoded)),
     }
+}
+
+fn check_text(encoding: MaterialEncoding, text: &[u8]) -> Result<(), MaterialFlaw> {
+    if text.is_empty() {
+        return Err(MaterialFlaw::Empty);
+    }
+    // The hexadecimal digits of 24 bytes are those of 36 in Base64: the length alone would not always tell.
+    if encoding == MaterialEncoding::Base64 && text.iter().all(u8::is_ascii_hexdigit) {
+        return Err(MaterialFlaw::HexAsBase64);
+    }
+    Ok(())
 }
 
 /// Hands a buffer on without a copy.

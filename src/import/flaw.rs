@@ -245,7 +245,7 @@ impl Found {
             Self::OpensshKey => "convert a copy of it: `ssh-keygen -p -N '' -m PKCS8 -f COPY`",
             Self::Pkcs12 => "take the private key out: `openssl pkcs12 -in FILE -nocerts -noenc | openssl pkey`",
             Self::Parameters => "give the private key itself: a block `PRIVATE KEY`",
-            Self::PemText => "write `encoding = \"pem\"`",
+            Self::PemText => "write `encoding = \"pem\"`; PEM inside hexadecimal or Base64 has to be decoded first",
             Self::DerBytes => "write `encoding = \"der\"`",
             Self::SomethingElse => {
                 "give a private key as PKCS#8, PKCS#1 or SEC1; `openssl pkey -in KEY -out KEY.pem` writes one from \

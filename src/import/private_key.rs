@@ -33,15 +33,16 @@ enum PrivateKey {
 /// Reads a private key, and writes it as PKCS#8 in DER, version 1.
 pub(super) fn read(spec: KeySpec, encoding: MaterialEncoding, given: &[u8]) -> Result<SecretBytes, MaterialFlaw> {
     let der = decode(spec, encoding, given)?;
-    let rejected = || match der::outline(&der) {
+    let outline = der::outline(&der);
+    // Whatever the library makes of them, KMS is given one key and nothing else.
+    if let Outline::Trailing(length) = outline {
+        return Err(MaterialFlaw::Trailing { line_end: der.ends_with(b"\n") && length <= 2 });
+    }
+    let rejected = || match outline {
         Outline::PrivateKey(Some(found)) if !is_of(found, spec) => MaterialFlaw::OtherKey { spec, found },
-        Outline::PrivateKey(_) => MaterialFlaw::Damaged(spec),
+        Outline::PrivateKey(_) | Outline::Trailing(_) => MaterialFlaw::Damaged(spec),
         Outline::Other(_) if pem::is_pem(&der) => MaterialFlaw::NotPrivateKey(Found::PemText),
         Outline::Other(found) => MaterialFlaw::NotPrivateKey(found),
-        Outline::Trailing(length) => {
-            let line_end = der.ends_with(b"\n") && length <= 2;
-            MaterialFlaw::Trailing { line_end }
-        }
     };
     let key = PrivateKey::read(spec, &der).ok_or_else(rejected)?;
     if let Some(weakness) = key.weakness() {
