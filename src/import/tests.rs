@@ -41,28 +41,26 @@ static WRAPPING_KEYS: LazyLock<BTreeMap<WrappingKeySpec, PrivateDecryptingKey>> 
     WrappingKeySpec::ALL.iter().copied().zip(keys).collect()
 });
 
+const CURVES: &[(KeySpec, &EcdsaSigningAlgorithm)] = &[
+    (KeySpec::EccNistP256, &signature::ECDSA_P256_SHA256_ASN1_SIGNING),
+    (KeySpec::EccNistP384, &signature::ECDSA_P384_SHA384_ASN1_SIGNING),
+    (KeySpec::EccNistP521, &signature::ECDSA_P521_SHA512_ASN1_SIGNING),
+    (KeySpec::EccSecgP256k1, &signature::ECDSA_P256K1_SHA256_ASN1_SIGNING),
+];
+
 fn ecdsa(spec: KeySpec) -> Option<&'static EcdsaSigningAlgorithm> {
-    match spec {
-        KeySpec::EccNistP256 => Some(&signature::ECDSA_P256_SHA256_ASN1_SIGNING),
-        KeySpec::EccNistP384 => Some(&signature::ECDSA_P384_SHA384_ASN1_SIGNING),
-        KeySpec::EccNistP521 => Some(&signature::ECDSA_P521_SHA512_ASN1_SIGNING),
-        KeySpec::EccSecgP256k1 => Some(&signature::ECDSA_P256K1_SHA256_ASN1_SIGNING),
-        _ => None,
-    }
+    CURVES.iter().find(|(curve, _)| *curve == spec).map(|(_, algorithm)| *algorithm)
 }
 
 fn new_key(spec: KeySpec) -> Vec<u8> {
-    let size = match spec {
-        KeySpec::Rsa2048 => KeySize::Rsa2048,
-        KeySpec::Rsa3072 => KeySize::Rsa3072,
-        KeySpec::Rsa4096 => KeySize::Rsa4096,
-        KeySpec::EccNistEdwards25519 => {
-            return Ed25519KeyPair::generate().unwrap().to_pkcs8v1().unwrap().as_ref().to_vec();
-        }
-        curve => {
-            return EcdsaKeyPair::generate(ecdsa(curve).unwrap()).unwrap().to_pkcs8v1().unwrap().as_ref().to_vec();
-        }
-    };
+    if let Some(algorithm) = ecdsa(spec) {
+        return EcdsaKeyPair::generate(algorithm).unwrap().to_pkcs8v1().unwrap().as_ref().to_vec();
+    }
+    if spec == KeySpec::EccNistEdwards25519 {
+        return Ed25519KeyPair::generate().unwrap().to_pkcs8v1().unwrap().as_ref().to_vec();
+    }
+    let sizes = [(2048, KeySize::Rsa2048), (3072, KeySize::Rsa3072), (4096, KeySize::Rsa4096)];
+    let (_, size) = sizes.into_iter().find(|(bits, _)| spec.rsa_bits() == Some(*bits)).unwrap();
     aws_lc_rs::rsa::KeyPair::generate(size).unwrap().as_der().unwrap().as_ref().to_vec()
 }
 
@@ -234,9 +232,12 @@ fn a_wrong_length_says_how_the_material_would_be_right() {
     use MaterialEncoding::{Base64, Hex, Raw};
     let secret = random(32);
     let (digits, base64) = (hex::encode(&secret), STANDARD.encode(&secret));
-    let reading = |encoding, given: &[u8]| match flaw(KeySpec::SymmetricDefault, encoding, given) {
-        MaterialFlaw::Length { reading, .. } | MaterialFlaw::Undecodable { reading, .. } => reading,
-        other => panic!("{other:?}"),
+    let reading = |encoding, given: &[u8]| {
+        let flaw = flaw(KeySpec::SymmetricDefault, encoding, given);
+        let (MaterialFlaw::Length { reading, .. } | MaterialFlaw::Undecodable { reading, .. }) = flaw else {
+            panic!("{flaw:?}");
+        };
+        reading
     };
     assert_eq!(reading(Raw, &[&secret[..], b"\n"].concat()), Some(Reading::WithoutLineEnd));
     assert_eq!(reading(Raw, &[&secret[..], b"\r\n"].concat()), Some(Reading::WithoutLineEnd));
@@ -291,10 +292,9 @@ fn keys_that_kms_does_not_have_are_named() {
     let kind = |oid: &[u8], parameters: &[u8]| {
         let algorithm = tlv(0x30, &[&tlv(6, &[oid]), parameters]);
         let der = tlv(0x30, &[&[2, 1, 0], &algorithm, &tlv(4, &[&random(40)])]);
-        match flaw(KeySpec::EccNistP256, MaterialEncoding::Der, &der) {
-            MaterialFlaw::OtherKey { found, .. } => found,
-            other => panic!("{other:?}"),
-        }
+        let flaw = flaw(KeySpec::EccNistP256, MaterialEncoding::Der, &der);
+        let MaterialFlaw::OtherKey { found, .. } = flaw else { panic!("{flaw:?}") };
+        found
     };
     let curve = |oid: &[u8]| kind(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01], &tlv(6, &[oid]));
     assert_eq!(curve(&[0x2b, 0x81, 0x04, 0x00, 0x21]), KeyKind::OtherCurve);
