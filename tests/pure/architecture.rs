@@ -28,6 +28,10 @@ const IMPURE_STD: &[&str] = &["env", "fs", "process", "thread"];
 /// The same for stretches of code: the present, printing, the process's streams.
 const IMPURE_CODE: &[&str] = &["::now(", "print!(", "println!(", "dbg!(", "io::std"];
 
+/// What a pure file names all the same. RSA-OAEP draws randomness inside the library whoever calls it; the key that it
+/// encrypts where material is long is drawn beside it, so that no caller can use one twice.
+const IMPURE_IN: &[(&str, &str)] = &[("src/import/wrap.rs", "rand")];
+
 /// Names that belong to one place each.
 const AT_HOME: &[(&str, &str)] = &[
     ("toml", "src/manifest"),
@@ -137,7 +141,8 @@ fn pure_modules_neither_wait_nor_look_nor_print() {
         let words = file.words().filter(|word| IMPURE.contains(word) || is_sdk(word)).map(str::to_owned);
         let parts = file.names_after("std::").into_iter().filter(|name| IMPURE_STD.contains(&name.as_str()));
         let code = IMPURE_CODE.iter().filter(|code| file.code.contains(**code)).map(|code| (*code).to_owned());
-        let named: BTreeSet<String> = words.chain(parts).chain(code).collect();
+        let mut named: BTreeSet<String> = words.chain(parts).chain(code).collect();
+        named.retain(|word| !IMPURE_IN.contains(&(file.path.as_str(), word.as_str())));
         offences.extend(named.iter().map(|word| format!("{}: names `{word}`", file.path)));
     }
     assert_none(&offences);

@@ -2,6 +2,7 @@
 //!
 //! Drives `esdk_interop.py`, which needs a Python that has the package `aws-encryption-sdk`.
 
+use crate::process::{Outcome, Script};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use keywright::envelope::{EncryptedDataKey, EncryptionContext, FrameLength, open, parse_header, probes, seal};
@@ -9,48 +10,13 @@ use keywright::ids::KeyArn;
 use keywright::secret::SecretBytes;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::error::Error;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-
-type Outcome<T> = Result<T, Box<dyn Error>>;
 
 const ARN: &str = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 const DATA_KEY: [u8; 32] = [0x42; 32];
 
-/// The script, running; one answer for each request.
-struct Esdk {
-    process: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-}
-
-impl Esdk {
-    fn start(python: &Path) -> Outcome<Self> {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/esdk_interop.py");
-        let mut process = Command::new(python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let input = process.stdin.take().ok_or("the script has no standard input")?;
-        let output = BufReader::new(process.stdout.take().ok_or("the script has no standard output")?);
-        Ok(Self { process, input, output })
-    }
-
-    fn ask(&mut self, request: &Value) -> Outcome<Value> {
-        writeln!(self.input, "{request}")?;
-        let mut answer = String::new();
-        self.output.read_line(&mut answer)?;
-        Ok(serde_json::from_str(&answer)?)
-    }
-
-    fn open(&mut self, message: &[u8]) -> Outcome<Value> {
-        self.ask(&json!({"op": "open", "data_key": hex::encode(DATA_KEY), "message": STANDARD.encode(message)}))
-    }
-
-    fn stop(self) -> Outcome<()> {
-        let Self { mut process, input, output } = self;
-        drop((input, output));
-        if process.wait()?.success() { Ok(()) } else { Err("the script failed".into()) }
-    }
+fn opened(esdk: &mut Script, message: &[u8]) -> Outcome<Value> {
+    esdk.ask(&json!({"op": "open", "data_key": hex::encode(DATA_KEY), "message": STANDARD.encode(message)}))
 }
 
 /// One message to exchange.
@@ -93,19 +59,19 @@ fn demand(holds: bool, what: &str) -> Outcome<()> {
 }
 
 /// Theirs opens ours: content, context and wrapped key.
-fn they_open(esdk: &mut Esdk, case: &Case, message: &[u8]) -> Outcome<()> {
+fn they_open(esdk: &mut Script, case: &Case, message: &[u8]) -> Outcome<()> {
     let wrapped_key =
         json!([{"provider_id": "aws-kms", "provider_info": ARN, "wrapped_key": STANDARD.encode([7; 184])}]);
     let expected = json!({
         "plaintext": STANDARD.encode(&case.plaintext), "context": case.context,
         "frame_length": case.frame_length, "data_keys": wrapped_key,
     });
-    let answer = esdk.open(message)?;
+    let answer = opened(esdk, message)?;
     demand(answer == expected, &format!("the Encryption SDK read {answer} instead of {expected}"))
 }
 
 /// Ours opens theirs: content, context and wrapped key.
-fn we_open(esdk: &mut Esdk, case: &Case) -> Outcome<()> {
+fn we_open(esdk: &mut Script, case: &Case) -> Outcome<()> {
     let answer = esdk.ask(&json!({
         "op": "seal", "data_key": hex::encode(DATA_KEY), "key_arn": ARN, "wrapped_key": STANDARD.encode([7; 184]),
         "context": case.context, "frame_length": case.frame_length, "plaintext": STANDARD.encode(&case.plaintext),
@@ -118,7 +84,7 @@ fn we_open(esdk: &mut Esdk, case: &Case) -> Outcome<()> {
 }
 
 /// What the probes alter, theirs refuses too.
-fn they_refuse(esdk: &mut Esdk, message: &[u8]) -> Outcome<()> {
+fn they_refuse(esdk: &mut Script, message: &[u8]) -> Outcome<()> {
     let altered = [
         ("header", probes::flip_bit_in_header(message)?),
         ("body", probes::flip_bit_in_body(message)?),
@@ -129,7 +95,7 @@ fn they_refuse(esdk: &mut Esdk, message: &[u8]) -> Outcome<()> {
         ("contents", probes::swap_frame_contents(message)?),
     ];
     for (what, message) in altered {
-        let answer = esdk.open(&message)?;
+        let answer = opened(esdk, &message)?;
         demand(
             answer.get("error").is_some(),
             &format!("the Encryption SDK opened an altered message ({what}): {answer}"),
@@ -140,7 +106,7 @@ fn they_refuse(esdk: &mut Esdk, message: &[u8]) -> Outcome<()> {
 
 /// Exchanges messages of many sizes in both directions, and altered ones.
 pub(crate) fn both_ways(python: &Path) -> Outcome<()> {
-    let mut esdk = Esdk::start(python)?;
+    let mut esdk = Script::start(python, "esdk_interop.py")?;
     for (number, case) in (0_u8..).zip(cases(&[2, 16, 100, 128, 4096])) {
         they_open(&mut esdk, &case, &ours(&case, [number; 32])?)?;
     }

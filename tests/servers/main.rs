@@ -1,4 +1,4 @@
-//! Tests against programs that others wrote: independent servers, and AWS's own Encryption SDK.
+//! Tests against programs that others wrote: independent servers, AWS's own Encryption SDK, Python's `cryptography`.
 //!
 //! They need Python. Each prepares its packages in a virtual environment under `target/`; where that is not possible
 //! it reports `ignored` with the reason, and fails instead when `CI` is set.
@@ -9,6 +9,7 @@ mod boto3;
 mod emulators;
 mod esdk;
 mod identities;
+mod import;
 mod process;
 mod python;
 
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let trials = vec![
         trial("the_encryption_sdk_reads_ours_and_we_read_theirs", &["aws-encryption-sdk==4.0.0"], esdk::both_ways),
+        trial("python_unwraps_what_we_wrap", behaviours::PACKAGES, import::python_unwraps),
         trial("moto_goes_the_whole_road", &["moto[server]==5.2.5"], emulators::moto),
         trial("ministack_is_found_out", &["ministack==1.5.33", "cryptography"], emulators::ministack),
         trial("moto_tells_all_identities", &["moto[server]==5.2.5"], identities::moto),

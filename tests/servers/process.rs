@@ -1,11 +1,12 @@
 //! Servers and the real executable, as child processes on loopback.
 
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -14,6 +15,37 @@ pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
 /// Returns a port that is free now.
 pub(crate) fn free_port() -> Outcome<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// A script of this folder, running; one answer for each request.
+pub(crate) struct Script {
+    process: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Script {
+    pub(crate) fn start(python: &Path, name: &str) -> Outcome<Self> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers").join(name);
+        let mut process = Command::new(python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let input = process.stdin.take().ok_or("the script has no standard input")?;
+        let output = BufReader::new(process.stdout.take().ok_or("the script has no standard output")?);
+        Ok(Self { process, input, output })
+    }
+
+    pub(crate) fn ask(&mut self, request: &Value) -> Outcome<Value> {
+        writeln!(self.input, "{request}")?;
+        let mut answer = String::new();
+        self.output.read_line(&mut answer)?;
+        Ok(serde_json::from_str(&answer)?)
+    }
+
+    /// Ends it; an error if it failed.
+    pub(crate) fn stop(self) -> Outcome<()> {
+        let Self { mut process, input, output } = self;
+        drop((input, output));
+        if process.wait()?.success() { Ok(()) } else { Err("the script failed".into()) }
+    }
 }
 
 /// A server that ends with its test.

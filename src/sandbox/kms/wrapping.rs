@@ -53,31 +53,18 @@ fn decrypt(wrapping: WrappingAlgorithm, private: &[u8], blob: &[u8]) -> Option<V
 
 /// Returns imported material in the form in which keys keep it; `None` if it is not that of a key of the spec.
 pub(super) fn read(spec: KeySpec, given: &[u8]) -> Option<Vec<u8>> {
-    let secret = |length: usize| (given.len() == length).then(|| given.to_vec());
-    match spec {
-        KeySpec::SymmetricDefault | KeySpec::Hmac256 => secret(32),
-        KeySpec::Hmac224 => secret(28),
-        KeySpec::Hmac384 => secret(48),
-        KeySpec::Hmac512 => secret(64),
-        KeySpec::Rsa2048 => rsa(2048, given),
-        KeySpec::Rsa3072 => rsa(3072, given),
-        KeySpec::Rsa4096 => rsa(4096, given),
-        KeySpec::EccNistP256 | KeySpec::EccNistP384 | KeySpec::EccNistP521 | KeySpec::EccSecgP256k1 => {
-            let key = EcdsaKeyPair::from_pkcs8(material::ecdsa(spec)?, given).ok()?;
-            key.to_pkcs8v1().ok().map(|der| der.as_ref().to_vec())
-        }
-        KeySpec::EccNistEdwards25519 => {
-            let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(given).ok()?;
-            key.to_pkcs8v1().ok().map(|der| der.as_ref().to_vec())
-        }
-        KeySpec::MlDsa44
-        | KeySpec::MlDsa65
-        | KeySpec::MlDsa87
-        | KeySpec::MlKem512
-        | KeySpec::MlKem768
-        | KeySpec::MlKem1024
-        | KeySpec::Sm2 => None,
+    if let Some(length) = spec.secret_length() {
+        return (given.len() == length).then(|| given.to_vec());
     }
+    if let Some(bits) = spec.rsa_bits() {
+        return rsa(bits, given);
+    }
+    let der = if spec == KeySpec::EccNistEdwards25519 {
+        Ed25519KeyPair::from_pkcs8_maybe_unchecked(given).ok()?.to_pkcs8v1()
+    } else {
+        EcdsaKeyPair::from_pkcs8(material::ecdsa(spec)?, given).ok()?.to_pkcs8v1()
+    };
+    der.ok().map(|der| der.as_ref().to_vec())
 }
 
 fn rsa(bits: usize, material: &[u8]) -> Option<Vec<u8>> {
