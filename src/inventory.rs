@@ -7,7 +7,7 @@ mod material;
 pub(crate) mod tests;
 
 pub use entry::{KeyEntry, RotationStanding};
-pub use material::{Expiring, ImportedItem, ImportedMaterial, WARN_DAYS, days_left};
+pub use material::{Expiring, ImportedItem, ImportedMaterial};
 
 use crate::desired::{DesiredState, DesiredTarget};
 use crate::ids::{AccountId, KeyArn, KeyName, Region, StackName, TargetName};
@@ -99,8 +99,7 @@ pub enum KeyClass {
 
 impl KeyClass {
     /// Every class, in the order in which they are shown.
-    pub const ALL: [Self; 6] =
-        [Self::Ours, Self::Unclear, Self::Stray, Self::Orphan, Self::OtherStack, Self::Foreign];
+    pub const ALL: [Self; 6] = [Self::Ours, Self::Unclear, Self::Stray, Self::Orphan, Self::OtherStack, Self::Foreign];
 
     /// Returns the word of it.
     pub fn name(self) -> &'static str {

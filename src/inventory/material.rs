@@ -3,11 +3,8 @@
 use crate::desired::{DesiredKey, Import, MaterialPresence, Validity};
 use crate::ids::KeyMaterialId;
 use crate::kms::{KeyState, Origin};
-use crate::live::{Expiry, KeyMetadata, LiveKey, LiveMaterials, LivePresence, MaterialStanding, Observed};
+use crate::live::{KeyMetadata, LiveKey, LiveMaterials, LivePresence, MaterialStanding, Observed, WARN_DAYS};
 use jiff::civil::Date;
-
-/// How many days before imported material expires that is worth a warning, where the manifest does not say.
-pub const WARN_DAYS: i64 = 30;
 
 /// The imported material of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,17 +39,6 @@ pub enum Expiring {
     Within,
     /// It cannot be told.
     Untold,
-}
-
-/// Returns how many days are left, by date; negative where it has expired, `None` where it never does.
-pub fn days_left(expiry: Expiry, today: Date) -> Option<i64> {
-    match expiry {
-        Expiry::Never => None,
-        Expiry::At(at) => {
-            let day = jiff::tz::Offset::UTC.to_datetime(at).date();
-            Some(i64::from(today.until(day).map(|span| span.get_days()).unwrap_or(i32::MAX)))
-        }
-    }
 }
 
 impl ImportedMaterial {
@@ -103,7 +89,7 @@ impl ImportedItem {
     /// Returns how many days are left until it expires; `None` where it never does, or is not there.
     pub fn days_left(&self, today: Date) -> Option<i64> {
         match self.presence? {
-            LivePresence::Imported(expiry) => days_left(expiry, today),
+            LivePresence::Imported(expiry) => expiry.days_left(today),
             LivePresence::Missing => None,
         }
     }

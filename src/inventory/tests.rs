@@ -9,9 +9,7 @@ use crate::desired::{
 };
 use crate::ids::{AliasName, KeyId};
 use crate::kms::{KeySpec, KeyState, KeyUsage, Origin, WrappingAlgorithm, WrappingKeySpec};
-use crate::live::{
-    Expiry, KeyManager, LiveMaterial, LivePresence, LiveRotationEvent, LiveUsage, MaterialStanding,
-};
+use crate::live::{Expiry, KeyManager, LiveMaterial, LivePresence, LiveRotationEvent, LiveUsage, MaterialStanding};
 use crate::ports::CallerReader as _;
 use crate::ports::PortErrorKind;
 use crate::ports::fake::{Strike, Which};
@@ -83,7 +81,7 @@ fn expiring_at(days: i64) -> Expiry {
 }
 
 fn material(name: &str, standing: MaterialStanding, presence: LivePresence) -> LiveMaterial {
-    let id = hex::encode([name.len() as u8; 32]).parse().unwrap();
+    let id = hex::encode([u8::try_from(name.len()).unwrap(); 32]).parse().unwrap();
     LiveMaterial { id, description: Some(name.to_owned()), standing, presence }
 }
 
@@ -235,9 +233,12 @@ fn a_replica_is_ours_by_its_family() {
     assert_eq!((found.targets[1].absent.len(), found.cost()), (0, KeyPrice::Exactly(2)));
 }
 
+/// A call, what is not known without it, and how that shows.
+type Part = (&'static str, &'static str, fn(&KeyEntry) -> bool);
+
 #[test]
 fn what_is_denied_is_said_and_never_empty() {
-    let parts: [(&str, &str, fn(&KeyEntry) -> bool); 7] = [
+    let parts: [Part; 7] = [
         ("kms:DescribeKey", "its settings and state", |entry| {
             entry.metadata.is_none() && entry.rotation == RotationStanding::Unknown
         }),
@@ -279,19 +280,6 @@ fn without_tags_or_aliases_nothing_is_called_foreign_or_absent() {
 }
 
 #[test]
-fn days_are_counted_by_date() {
-    for (at, left) in [
-        ("2026-11-24T23:59:59Z", 0),
-        ("2026-11-25T00:00:00Z", 1),
-        ("2026-11-23T23:59:59Z", -1),
-        ("2027-11-24T12:00:00Z", 365),
-    ] {
-        assert_eq!(days_left(Expiry::At(at.parse().unwrap()), TODAY), Some(left), "{at}");
-    }
-    assert_eq!(days_left(Expiry::Never, TODAY), None);
-}
-
-#[test]
 fn material_is_urgent_within_its_time_or_when_it_is_gone() {
     use MaterialStanding::{Current, NonCurrent, PendingRotation};
     let there = |days| LivePresence::Imported(expiring_at(days));
@@ -314,7 +302,10 @@ fn material_is_urgent_within_its_time_or_when_it_is_gone() {
         assert_eq!((vault.is_urgent(TODAY), vault.expiring(10, TODAY)), (urgent, expiring), "{materials:?}");
         world.aws.state().key(&id).unwrap().metadata.state = KeyState::PendingDeletion;
         let found = taken(&world);
-        assert_eq!((entry(&found, &id).is_urgent(TODAY), entry(&found, &id).expiring(10, TODAY)), (false, Expiring::No));
+        assert_eq!(
+            (entry(&found, &id).is_urgent(TODAY), entry(&found, &id).expiring(10, TODAY)),
+            (false, Expiring::No)
+        );
     }
 }
 
@@ -388,7 +379,12 @@ fn only_what_expires_is_left_and_what_cannot_be_told_with_it() {
     found.only_expiring(12);
     assert_eq!((names(&found), found.expiring_counts(12)), (vec!["alias/vault".to_owned()], (1, 0)));
     assert_eq!((found.targets[0].absent.len(), found.targets[0].aws_managed.len()), (0, 0));
-    world.aws.fail("kms:DescribeKey", Which::Nth(world.aws.count("kms:DescribeKey") + 1), Strike::Before, PortErrorKind::Denied);
+    world.aws.fail(
+        "kms:DescribeKey",
+        Which::Nth(world.aws.count("kms:DescribeKey") + 1),
+        Strike::Before,
+        PortErrorKind::Denied,
+    );
     let mut found = taken(&world);
     found.only_expiring(12);
     assert_eq!(found.expiring_counts(12).1, 1);

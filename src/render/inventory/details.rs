@@ -1,11 +1,11 @@
 //! The lines under a key: its id and aliases, what it is, whose it is, its end, its material, its use, what is wrong.
 
 use super::UsageDetail;
-use crate::inventory::{ImportedItem, ImportedMaterial, Inventory, KeyEntry};
 use crate::desired::MaterialPresence;
+use crate::inventory::{ImportedItem, ImportedMaterial, Inventory, KeyEntry};
 use crate::kms::Origin;
 use crate::lint::{LintFinding, LintSeverity};
-use crate::live::{KeyMetadata, LivePresence, LiveRotations, LiveUsage, MaterialStanding, MultiRegionType};
+use crate::live::{Expiry, KeyMetadata, LivePresence, LiveRotations, LiveUsage, MaterialStanding, MultiRegionType};
 use crate::plan::Whose;
 use crate::render::style::Style;
 use crate::text::{and_list, escape, plural};
@@ -16,7 +16,9 @@ type Line = (Option<Style>, String);
 
 /// Returns the lines of a key.
 pub(super) fn of(entry: &KeyEntry, inventory: &Inventory, usage: UsageDetail) -> Vec<Line> {
-    let mut lines = vec![(Some(Style::Dim), names(entry))];
+    let names = names(entry);
+    // The id may be the name that stands above.
+    let mut lines: Vec<Line> = if names == entry.name() { Vec::new() } else { vec![(Some(Style::Dim), names)] };
     let plain = |text: Option<String>| text.map(|text| (None, text));
     lines.extend(plain(entry.metadata.as_ref().and_then(kind)));
     lines.extend(whose(&entry.whose));
@@ -27,7 +29,8 @@ pub(super) fn of(entry: &KeyEntry, inventory: &Inventory, usage: UsageDetail) ->
     }
     lines.extend(plain(last_use(entry, usage)));
     if entry.default_policy == Some(true) {
-        lines.push((Some(Style::Warning), "default policy: the account's IAM policies alone decide who may".to_owned()));
+        lines
+            .push((Some(Style::Warning), "default policy: the account's IAM policies alone decide who may".to_owned()));
     }
     lines.extend(plain(entry.findings.as_deref().and_then(codes)));
     for item in &entry.unreadable {
@@ -100,7 +103,7 @@ fn end(metadata: &KeyMetadata, today: Date) -> Option<Line> {
     }
     let words = match (metadata.deletion, metadata.deletion_window) {
         (Some(at), _) => {
-            let left = crate::inventory::days_left(crate::live::Expiry::At(at), today).unwrap_or_default();
+            let left = Expiry::At(at).days_left(today).unwrap_or_default();
             format!("it is deleted on {}, {}", day(at), until(left))
         }
         (None, Some(days)) => {
@@ -162,17 +165,13 @@ fn of_item(item: &ImportedItem, today: Date) -> String {
         Some(MaterialStanding::PendingReplicas) => " that waits for its import in other Regions",
     };
     let what = format!("material{name}{standing}");
-    match (item.presence, item.days_left(today)) {
-        (None, _) => format!("{what}: the server does not tell when it expires"),
-        (Some(LivePresence::Imported(crate::live::Expiry::At(at))), Some(days)) => {
-            let verb = if days < 0 { "expired" } else { "expires" };
-            format!("{what} {verb} {}, on {}", until(days), day(at))
-        }
-        (Some(LivePresence::Imported(_)), _) => format!("{what} never expires"),
-        (Some(LivePresence::Missing), _) if item.standing.is_some() => format!(
+    match item.presence {
+        None => format!("{what}: the server does not tell when it expires"),
+        Some(LivePresence::Imported(expiry)) => format!("{what} {}", expiry.with_days_left(today)),
+        Some(LivePresence::Missing) if item.standing.is_some() => format!(
             "{what} is missing, since it expired or was deleted: the key works again once the same is imported again"
         ),
-        (Some(LivePresence::Missing), _) => {
+        Some(LivePresence::Missing) => {
             format!("{what} is missing: it was not imported yet, expired, or was deleted")
         }
     }

@@ -2,8 +2,10 @@
 
 use super::UsageDetail;
 use crate::desired::MaterialPresence;
-use crate::inventory::{ImportedItem, ImportedMaterial, Inventory, KeyClass, KeyEntry, RotationStanding, TargetInventory};
-use crate::live::{AwsManagedKey, Expiry, KeyMetadata, LivePresence, MaterialStanding, Unreadable};
+use crate::inventory::{
+    ImportedItem, ImportedMaterial, Inventory, KeyClass, KeyEntry, RotationStanding, TargetInventory,
+};
+use crate::live::{AwsManagedKey, Expiry, KeyMetadata, LivePresence, MaterialStanding, MultiRegionType, Unreadable};
 use crate::plan::{KeyPrice, Whose};
 use crate::render::lint::lint_to_json;
 use serde_json::{Map, Value, json};
@@ -106,7 +108,7 @@ fn ownership(whose: &Whose) -> Value {
 fn settings(metadata: &KeyMetadata) -> Value {
     let regions = metadata.multi_region.then(|| {
         json!({
-            "role": metadata.multi_region_type.map(|kind| kind.name()),
+            "role": metadata.multi_region_type.map(MultiRegionType::name),
             "primary": metadata.primary_region,
             "replicas": metadata.replica_regions,
         })
