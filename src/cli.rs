@@ -11,6 +11,7 @@ pub mod environment;
 pub mod explain;
 pub mod git;
 pub mod init;
+pub mod inventory;
 pub mod life;
 pub mod load;
 pub mod log;
@@ -70,6 +71,7 @@ pub fn run(cli: Cli, printer: &mut Printer) -> Exit {
         Command::Rotate(options) => wait_for(rotate::run(&options, printer)),
         Command::Diff(options) => wait_for(diff::run(&options, printer)),
         Command::Snapshot(options) => wait_for(snapshot::run(&options, printer)),
+        Command::Inventory(options) => wait_for(inventory::run(&options, printer)),
         Command::Verify(options) => wait_for(verify::run(&options, printer)),
         Command::Schema(options) => schema::run(&options, printer),
         #[cfg(feature = "sandbox")]

@@ -13,6 +13,7 @@ mod every_key;
 mod first_manifest;
 mod folders;
 mod harness;
+mod inventory;
 mod life;
 mod live;
 mod naming;
