@@ -172,10 +172,11 @@ fn is_overtaken(steps: &[StepOutcome], index: usize) -> bool {
 
 /// Whether an import or a deletion of material is undone, or done again, by a later one.
 fn is_other_material(action: &Action, later: &Action) -> bool {
-    let of = |action: &Action| match action {
-        Action::ImportKeyMaterial { material, .. } => Some(Some(material.clone())),
-        Action::DeleteImportedKeyMaterial { material, .. } => Some(material.clone()),
-        _ => None,
+    let of = |action: &Action| {
+        if let Action::ImportKeyMaterial { material, .. } = action {
+            return Some(Some(material.clone()));
+        }
+        if let Action::DeleteImportedKeyMaterial { material, .. } = action { Some(material.clone()) } else { None }
     };
     matches!((of(action), of(later)), (Some(one), Some(other)) if one.is_none() || other.is_none() || one == other)
 }
