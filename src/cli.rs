@@ -13,6 +13,7 @@ pub mod explain;
 pub mod git;
 pub mod import_parameters;
 pub mod init;
+pub mod inventory;
 pub mod life;
 pub mod load;
 pub mod log;
@@ -73,6 +74,7 @@ pub fn run(cli: Cli, printer: &mut Printer) -> Exit {
         Command::ImportParameters(options) => wait_for(import_parameters::run(&options, printer)),
         Command::Diff(options) => wait_for(diff::run(&options, printer)),
         Command::Snapshot(options) => wait_for(snapshot::run(&options, printer)),
+        Command::Inventory(options) => wait_for(inventory::run(&options, printer)),
         Command::Verify(options) => wait_for(verify::run(&options, printer)),
         Command::Schema(options) => schema::run(&options, printer),
         #[cfg(feature = "sandbox")]

@@ -14,6 +14,7 @@ pub mod envelope;
 pub mod exit;
 pub mod ids;
 pub mod import;
+pub mod inventory;
 pub mod kms;
 pub mod lint;
 pub mod live;

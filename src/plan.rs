@@ -4,6 +4,7 @@
 
 mod abac;
 mod action;
+mod belonging;
 mod check;
 mod cost;
 mod data;
@@ -33,7 +34,8 @@ mod tagging;
 pub(crate) mod tests;
 
 pub use action::{Action, KeyRef, Wrapping};
-pub use cost::PRICING;
+pub use belonging::{AbsentKey, Belongings, Whose, belongings};
+pub use cost::{KeyPrice, PRICING};
 pub use data::{PLAN_FORMAT_VERSION, access_line_to_json, plan_to_json};
 pub use file::{PlanFile, PlanFileError, StalePlan};
 pub use model::{

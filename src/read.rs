@@ -9,6 +9,7 @@ mod inventory;
 mod key;
 mod life;
 mod named;
+mod stock;
 
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ pub use family::read_replicas;
 pub use inventory::{every_key, read_identities, read_ram_policies};
 pub use life::read_rotations;
 pub use named::{KeyNameError, key_named};
+pub use stock::{LastUse, read_stock};
 
 use crate::desired::{DesiredState, DesiredTarget};
 use crate::ids::KeyName;

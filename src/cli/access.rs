@@ -8,6 +8,8 @@ mod matrix;
 mod simulate;
 mod who_can;
 
+pub(super) use look::demand_account;
+
 use super::args::{AccessOptions, Question};
 use super::printer::Printer;
 use crate::exit::Exit;

@@ -2,6 +2,7 @@
 
 mod access;
 mod diff;
+mod inventory;
 mod life;
 mod material;
 
@@ -10,6 +11,7 @@ pub use access::{
     TargetOptions, WhoCanOptions, WorldOptions,
 };
 pub use diff::{DiffFormat, DiffOptions, Operand, SchemaName, SchemaOptions, SnapshotOptions};
+pub use inventory::InventoryOptions;
 pub use life::{LifeOptions, RotateOptions};
 pub use material::{CustodyOptions, ImportParametersOptions, MaterialOptions, PrewrappedFolder};
 
@@ -48,7 +50,7 @@ Exit codes:
   1  failed: an error of AWS or of the system, before anything was written
   2  wrong use of the command line
   3  the manifest is invalid
-  4  `plan --check`, `diff --check`: there are changes
+  4  `plan --check`, `diff --check`: there are changes; `inventory --check`: imported material expires
   5  blocked: a guard, a class floor, an immutable property, a lock-out, an unreadable state, a stale plan, a gain or finding that `--fail-on` forbids
   6  partial apply: some steps done, the rest named; running again continues
   7  unconfirmed: written, not yet visible within --wait; running again confirms
@@ -77,6 +79,8 @@ pub enum Command {
     Diff(DiffOptions),
     /// Write down what is live now, for `diff` to compare later
     Snapshot(SnapshotOptions),
+    /// Show every key of the targets, whoever made it: state, rotation, expiry, findings, cost
+    Inventory(InventoryOptions),
     /// Explain a diagnostic code and how to mend what it reports
     Explain(ExplainOptions),
     /// Print a JSON Schema: that of the manifest, or of what a command prints

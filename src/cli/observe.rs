@@ -116,7 +116,8 @@ fn fail(observed: &mut Observed, error: &ReadError, printer: &mut Printer) {
     observed.failure = Some(Exit::Failed);
 }
 
-fn claims(
+/// Returns the claim records of this machine for a target.
+pub(super) fn claims(
     manifest: &Manifest,
     target: &crate::desired::DesiredTarget,
     machine: &LocalMachine,

@@ -15,6 +15,7 @@ pub fn run(options: &SchemaOptions, printer: &mut Printer) -> Exit {
         SchemaName::Verify => include_str!("../../schemas/verify.schema.json"),
         SchemaName::Diff => include_str!("../../schemas/diff.schema.json"),
         SchemaName::Snapshot => include_str!("../../schemas/snapshot.schema.json"),
+        SchemaName::Inventory => include_str!("../../schemas/inventory.schema.json"),
         SchemaName::Access => include_str!("../../schemas/access.schema.json"),
     };
     printer.answer(text);

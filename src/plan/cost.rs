@@ -2,7 +2,8 @@
 
 use super::Action;
 use super::draft::Sheet;
-use crate::live::{LiveKey, LiveTarget, Observed};
+use crate::kms::KeyShape;
+use crate::live::{KeyMetadata, LiveKey, LiveMaterials, LiveTarget, Observed};
 use std::fmt;
 
 /// Where the prices are from.
@@ -51,6 +52,56 @@ fn of_action(action: &Action, live: &LiveTarget) -> i64 {
 /// What a key costs a month, as far as its rotations are known.
 fn price(key: Option<&LiveKey>) -> i64 {
     1 + i64::try_from(rotations(key).min(PAID_ROTATIONS)).unwrap_or_default()
+}
+
+/// What one key costs a month, in whole US dollars: calls come on top.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyPrice {
+    /// So much.
+    Exactly(u32),
+    /// So much or more: its rotations, of which each of the first two costs a dollar, are not known.
+    AtLeast(u32),
+}
+
+impl KeyPrice {
+    /// Returns the price of a key, as far as is known.
+    ///
+    /// <https://aws.amazon.com/kms/pricing/>
+    pub fn of(key: &LiveKey) -> Self {
+        let metadata = key.metadata.known();
+        if metadata.is_some_and(|metadata| metadata.state.is_pending_deletion()) {
+            return Self::Exactly(0);
+        }
+        let materials = materials(key);
+        let rotations = materials.unwrap_or_else(|| rotations(Some(key)));
+        let price = 1 + u32::try_from(rotations.min(PAID_ROTATIONS)).unwrap_or_default();
+        let history = key.rotations.as_ref().and_then(Observed::known).is_some() || materials.is_some();
+        let rotates = |metadata: &KeyMetadata| {
+            KeyShape::new(metadata.spec, metadata.usage).with_origin(metadata.origin).rotates_on_demand()
+        };
+        if history || metadata.is_some_and(|metadata| !rotates(metadata)) {
+            Self::Exactly(price)
+        } else {
+            Self::AtLeast(price)
+        }
+    }
+
+    /// Returns the dollars, at least.
+    pub fn dollars(self) -> u32 {
+        match self {
+            Self::Exactly(dollars) | Self::AtLeast(dollars) => dollars,
+        }
+    }
+}
+
+/// Returns how often a key with imported material was rotated: each time to a new one.
+fn materials(key: &LiveKey) -> Option<usize> {
+    match key.materials.as_ref()?.known()? {
+        LiveMaterials::Listed(listed) => {
+            Some(listed.iter().filter(|material| material.standing.is_in_use()).count().saturating_sub(1))
+        }
+        LiveMaterials::Untold => None,
+    }
 }
 
 fn rotations(key: Option<&LiveKey>) -> usize {

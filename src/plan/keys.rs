@@ -19,6 +19,7 @@ use aliases::aliases;
 use grants::grants;
 use immutable::changeable;
 use refuse::refuse;
+pub(in crate::plan) use refuse::say_refusal;
 pub(in crate::plan) use replica::replica;
 use rotation::days;
 use stores::{Need, store};

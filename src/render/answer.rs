@@ -184,7 +184,7 @@ impl Page {
 }
 
 /// Breaks a text at blanks into lines of at most [`WIDTH`] characters, the first and the others indented.
-fn wrap(text: &str, first: usize, rest: usize) -> String {
+pub(super) fn wrap(text: &str, first: usize, rest: usize) -> String {
     let mut out = " ".repeat(first);
     let mut column = first;
     for (at, word) in text.split(' ').enumerate() {

@@ -192,7 +192,7 @@ async fn read_all(
 }
 
 /// An answer about another account than the target's would be a wrong one.
-pub(super) async fn demand_account(session: &Session, target: &DesiredTarget) -> Result<(), String> {
+pub(in crate::cli) async fn demand_account(session: &Session, target: &DesiredTarget) -> Result<(), String> {
     let Some(connection) = session.target(&target.name) else { return Ok(()) };
     let caller = connection.caller().await.map_err(|error| format!("target {}: {error}", target.name))?;
     if caller.account == target.account {

@@ -89,6 +89,8 @@ pub enum SchemaName {
     Diff,
     /// What `snapshot` writes.
     Snapshot,
+    /// What `inventory --format json` prints.
+    Inventory,
     /// What `access can`, `who-can` and `matrix` print with `--format json`.
     Access,
 }

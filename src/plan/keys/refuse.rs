@@ -3,12 +3,22 @@
 use super::super::draft::Sheet;
 use super::super::scope::Refusal;
 use super::KeyGoal;
-use crate::desired::KeyLifecycle;
+use crate::desired::{DesiredKey, KeyLifecycle};
 use crate::diag::Code;
-use crate::ids::AliasName;
+use crate::ids::{AliasName, StackName};
 
 pub(super) fn refuse(goal: &KeyGoal<'_>, refusal: &Refusal, sheet: &mut Sheet<'_>) {
-    let claim = AliasName::claim(goal.stack, &goal.key.name);
+    say_refusal((goal.stack, goal.key), refusal, sheet);
+}
+
+/// Says of a key, which belongs to a stack, why it may not be touched.
+pub(in crate::plan) fn say_refusal(
+    (stack, key): (&StackName, &DesiredKey),
+    refusal: &Refusal,
+    sheet: &mut Sheet<'_>,
+) {
+    let claim = AliasName::claim(stack, &key.name);
+    let lifecycle = key.lifecycle;
     match refusal {
         Refusal::AliasWithoutTags { key: None } => sheet.block(
             Code::OwnershipUnclear,
@@ -40,7 +50,7 @@ pub(super) fn refuse(goal: &KeyGoal<'_>, refusal: &Refusal, sheet: &mut Sheet<'_
             format!("allow the caller {action} on the key"),
         ),
         Refusal::Unfit(unfit) => sheet.block(unfit.code, unfit.message.clone(), unfit.help.clone()),
-        Refusal::PendingDeletion { .. } if goal.key.lifecycle == KeyLifecycle::Retired => {}
+        Refusal::PendingDeletion { .. } if lifecycle == KeyLifecycle::Retired => {}
         Refusal::PendingDeletion { key, when } => {
             let id = key.key_id();
             let when = when.map(|at| format!(" at {at}")).unwrap_or_default();
