@@ -1,16 +1,15 @@
 //! Imports of key material: what is sent, what is looked for, and what becomes of every fault.
 
 use super::families;
-use super::wire::{Fault, Lagging};
 use super::world::{World, block_on};
-use crate::desired::{DesiredKey, DesiredState, KeyKind, KeyMaterial};
+use crate::desired::{DesiredKey, KeyKind, KeyMaterial};
 use crate::exit::Exit;
-use crate::ids::{AliasName, KeyId, KeyMaterialId};
+use crate::ids::{KeyId, KeyMaterialId};
 use crate::kms::{ImportKind, KeySpec, KeyState, KeyUsage, WrappingAlgorithm, WrappingKeySpec};
 use crate::live::{Expiry, LivePresence, MaterialStanding};
 use crate::plan::{Action, Applyable, KeyRef, Outcome, Owner, Plan, Step, StepId, Why, Wrapping};
 use crate::ports::fake::import::material_id;
-use crate::ports::fake::{FakeAws, FakeKey, Strike, Which};
+use crate::ports::fake::{FakeKey, Strike, Which};
 use crate::ports::{KeyWriter as _, PortErrorKind};
 use crate::report::{ApplyReport, StepResult};
 use crate::review::Risk;
@@ -175,7 +174,8 @@ fn failure(report: &ApplyReport) -> (&str, &str) {
 
 fn expiry_in(world: &World, days: i64, less: SignedDuration) -> LivePresence {
     let now = crate::ports::Clock::now(&*world.machine);
-    LivePresence::Imported(Expiry::At(now + SignedDuration::from_hours(24 * days) - less))
+    let at = now + SignedDuration::from_hours(24 * days) - less;
+    LivePresence::Imported(Expiry::At(jiff::Timestamp::from_second(at.as_second()).unwrap()))
 }
 
 #[test]
