@@ -116,5 +116,10 @@ fn declaring<'a>(looked: Looked<'a>, own: &DesiredTarget, kin: &Kin<'a>) -> impl
 
 fn others<'a>(looked: Looked<'a>, own: &DesiredTarget, kin: &Kin<'a>) -> impl Iterator<Item = Relative<'a>> {
     let live = kin.members.clone();
-    declaring(looked, own, kin).map(move |at| Relative { target: at.name.clone(), live: live.get(&at.name).copied() })
+    let primary = live.get(&own.name).copied();
+    declaring(looked, own, kin).map(move |at| Relative {
+        target: at.name.clone(),
+        live: live.get(&at.name).copied(),
+        primary,
+    })
 }

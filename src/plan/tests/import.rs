@@ -600,7 +600,8 @@ fn a_family_without_material_is_not_replicated_yet() {
 
 #[test]
 fn steps_on_material_read_well() {
-    use crate::render::{Painter, PolicyText, render_plan};
+    use crate::render::style::Painter;
+    use crate::render::{PolicyText, render_plan};
     let lines = |world: &World| {
         let text = render_plan(&world.plan(), Painter::Plain, PolicyText::Hidden);
         let about = |line: &&str| line.contains("material") && !line.contains("warning") && !line.contains("help");
