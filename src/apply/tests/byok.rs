@@ -30,12 +30,8 @@ struct Wish {
     lifecycle: KeyLifecycle,
 }
 
-const ONE: Wish = Wish {
-    names: &["2025"],
-    days: Some(180),
-    presence: MaterialPresence::Imported,
-    lifecycle: KeyLifecycle::Enabled,
-};
+const ONE: Wish =
+    Wish { names: &["2025"], days: Some(180), presence: MaterialPresence::Imported, lifecycle: KeyLifecycle::Enabled };
 const TWO: Wish = Wish { names: &["2025", "2026"], ..ONE };
 const THREE: Wish = Wish { names: &["2025", "2026", "2027"], ..ONE };
 const DELETED: Wish = Wish { presence: MaterialPresence::Deleted, ..TWO };
@@ -405,8 +401,12 @@ fn wish() -> impl Strategy<Value = Wish> {
     let days = select(vec![None, Some(1_u16), Some(180), Some(365)]);
     let presence = prop_oneof![4 => Just(MaterialPresence::Imported), 1 => Just(MaterialPresence::Deleted)];
     let lifecycle = prop_oneof![4 => Just(KeyLifecycle::Enabled), 1 => Just(KeyLifecycle::Disabled)];
-    (names, days, presence, lifecycle)
-        .prop_map(|(names, days, presence, lifecycle)| Wish { names, days, presence, lifecycle })
+    (names, days, presence, lifecycle).prop_map(|(names, days, presence, lifecycle)| Wish {
+        names,
+        days,
+        presence,
+        lifecycle,
+    })
 }
 
 fn mishap() -> impl Strategy<Value = Mishap> {

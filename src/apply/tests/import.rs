@@ -1,6 +1,5 @@
 //! Imports of key material: what is sent, what is looked for, and what becomes of every fault.
 
-use super::families;
 use super::world::{World, block_on};
 use crate::desired::{DesiredKey, KeyKind, KeyMaterial};
 use crate::exit::Exit;
