@@ -4,6 +4,7 @@ mod access;
 mod diff;
 mod inventory;
 mod life;
+mod material;
 
 pub use access::{
     AccessOptions, CallOptions, CanOptions, LintFloor, LintOptions, MatrixOptions, Question, SimulateOptions,
@@ -12,6 +13,7 @@ pub use access::{
 pub use diff::{DiffFormat, DiffOptions, Operand, SchemaName, SchemaOptions, SnapshotOptions};
 pub use inventory::InventoryOptions;
 pub use life::{LifeOptions, RotateOptions};
+pub use material::{CustodyOptions, ImportParametersOptions, MaterialOptions, PrewrappedFolder};
 
 use super::environment;
 use super::printer::Talk;
@@ -67,6 +69,8 @@ pub enum Command {
     Apply(ApplyOptions),
     /// Give keys new key material now, whatever their age
     Rotate(RotateOptions),
+    /// Get the public key and the token with which key material is encrypted elsewhere, as in a hardware module
+    ImportParameters(ImportParametersOptions),
     /// Prove that every key works for those who may use it, and for nobody else
     Verify(VerifyOptions),
     /// Answer who may do what with a key, and why
@@ -295,6 +299,9 @@ pub struct PlanOptions {
     /// What becomes of keys at their end.
     #[command(flatten)]
     pub life: LifeOptions,
+    /// What becomes of imported material.
+    #[command(flatten)]
+    pub material: MaterialOptions,
 }
 
 /// How drift is told.
@@ -347,6 +354,12 @@ pub struct ApplyOptions {
     /// What becomes of keys at their end.
     #[command(flatten)]
     pub life: LifeOptions,
+    /// What becomes of imported material.
+    #[command(flatten)]
+    pub material: MaterialOptions,
+    /// Where material may come from.
+    #[command(flatten)]
+    pub custody: CustodyOptions,
 }
 
 /// Options of `keywright verify`.

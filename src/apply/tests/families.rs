@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// The targets, and the Region of each.
-const TARGETS: [(&str, &str); 3] = [("ap", "ap-southeast-2"), ("eu", "eu-west-1"), ("us", "us-east-1")];
+pub(super) const TARGETS: [(&str, &str); 3] = [("ap", "ap-southeast-2"), ("eu", "eu-west-1"), ("us", "us-east-1")];
 
 const CLAIM: &str = "alias/keywright/payments/sessions";
 
@@ -31,7 +31,7 @@ pub(crate) fn family(primary: &str, replicas: &[&str]) -> DesiredState {
     wanting(primary, replicas, &rotating("sessions", 365))
 }
 
-fn wanting(primary: &str, replicas: &[&str], key: &DesiredKey) -> DesiredState {
+pub(super) fn wanting(primary: &str, replicas: &[&str], key: &DesiredKey) -> DesiredState {
     let targets = TARGETS.map(|(name, region)| {
         let replicas_of = || replicas.iter().map(|name| (name.parse().unwrap(), self::region(name))).collect();
         let topology = match name {
@@ -59,14 +59,14 @@ fn fenced(mut state: DesiredState, members: &[&str]) -> DesiredState {
 }
 
 /// The same without the keys of one Region.
-fn lean(mut state: DesiredState) -> DesiredState {
+pub(super) fn lean(mut state: DesiredState) -> DesiredState {
     for target in &mut state.targets {
         target.keys.retain(|key| key.topology != Topology::Single);
     }
     state
 }
 
-fn world(state: DesiredState) -> World {
+pub(super) fn world(state: DesiredState) -> World {
     let mut world = World::new(state);
     world.aws = std::sync::Arc::new(crate::ports::fake::FakeAws::new("ap-southeast-2", super::world::CALLER));
     world
@@ -82,7 +82,7 @@ fn settled(primary: &str, replicas: &[&str]) -> World {
 }
 
 /// The same accounts and machine, another manifest.
-fn rewritten(world: &World, state: DesiredState) -> World {
+pub(super) fn rewritten(world: &World, state: DesiredState) -> World {
     World { aws: world.aws.clone(), machine: world.machine.clone(), ..World::new(state) }
 }
 
@@ -103,7 +103,7 @@ fn findings<'p>(plan: &'p Plan, target: &str) -> Vec<&'p str> {
     of(plan, target).findings.iter().map(|finding| finding.code.name()).collect()
 }
 
-fn with<T>(world: &World, target: &str, look: impl FnOnce(&mut FakeKey) -> T) -> T {
+pub(super) fn with<T>(world: &World, target: &str, look: impl FnOnce(&mut FakeKey) -> T) -> T {
     let aws = world.at(target);
     let mut state = aws.state();
     let id = state.aliases[&CLAIM.parse::<AliasName>().unwrap()].clone();
@@ -196,7 +196,7 @@ fn a_replica_that_takes_minutes_is_waited_for_and_one_that_takes_longer_is_conti
     }
 }
 
-const FAULTS: &[Fault] = &[
+pub(super) const FAULTS: &[Fault] = &[
     Fault::Refused(PortErrorKind::Denied),
     Fault::Refused(PortErrorKind::Throttled),
     Fault::Lost(PortErrorKind::Unknown),
