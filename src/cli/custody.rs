@@ -331,3 +331,6 @@ fn hidden_variables(manifest: &Manifest) -> BTreeSet<String> {
 pub fn takes_stdin(wanted: &[Wanted<'_>]) -> bool {
     wanted.iter().any(|wanted| matches!(wanted.material.source, MaterialSource::Stdin { .. }))
 }
+
+#[cfg(all(test, unix))]
+mod tests;

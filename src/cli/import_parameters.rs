@@ -157,9 +157,11 @@ fn choose(options: &Options, manifest: &Manifest, plan: &Plan) -> Result<Materia
         .iter()
         .flat_map(|target| target.outcome.steps())
         .filter(|step| step.why != Why::Asked)
-        .filter_map(|step| match &step.action {
-            Action::ImportKeyMaterial { material, wrapping: Wrapping::Before, .. } => Some(material),
-            _ => None,
+        .filter_map(|step| {
+            let Action::ImportKeyMaterial { material, wrapping: Wrapping::Before, .. } = &step.action else {
+                return None;
+            };
+            Some(material)
         })
         .collect();
     let all = prewrapped_materials(options, manifest)?;

@@ -5,6 +5,7 @@
 mod asking;
 mod budget;
 mod byok;
+mod custody;
 mod delegated;
 mod diff;
 mod drift;

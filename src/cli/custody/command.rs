@@ -44,13 +44,14 @@ fn start(argv: &[String], hidden: &BTreeSet<String>) -> Result<Child, Trouble> {
         .ok_or_else(|| Trouble::unreadable("the command is empty", "name the program and its arguments"))?;
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    hidden.iter().for_each(|variable| {
+    for variable in hidden {
         command.env_remove(variable);
-    });
+    }
     command.spawn().map_err(|error| {
-        let help = match error.kind() {
-            io::ErrorKind::NotFound => format!("install `{}`, or add its folder to PATH", escape(program)),
-            _ => "look whether it can be run by hand".to_owned(),
+        let help = if error.kind() == io::ErrorKind::NotFound {
+            format!("install `{}`, or add its folder to PATH", escape(program))
+        } else {
+            "look whether it can be run by hand".to_owned()
         };
         Trouble::unreadable(format!("it cannot be run: {error}"), help)
     })

@@ -65,14 +65,12 @@ fn too_large() -> Trouble {
 }
 
 fn unreadable(error: &io::Error) -> Trouble {
-    let help = match error.kind() {
-        io::ErrorKind::NotFound => {
-            "put it there, or correct the path: a relative one begins at the manifest file's folder"
-        }
-        io::ErrorKind::PermissionDenied => "let the user who runs keywright read it",
-        _ => "look at it by hand",
+    let help = if error.kind() == io::ErrorKind::NotFound {
+        "put it there, or correct the path: a relative one begins at the manifest file's folder"
+    } else {
+        "let the user who runs keywright read it"
     };
-    Trouble::unreadable(format!("{error}"), help)
+    Trouble::unreadable(error.to_string(), help)
 }
 
 /// Reads at most one byte more than is allowed.
