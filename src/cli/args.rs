@@ -369,6 +369,15 @@ pub struct VerifyOptions {
     /// Fail if anything could not be checked
     #[arg(long)]
     pub require_complete: bool,
+    /// Open the imported material of HMAC and asymmetric keys, and prove that KMS has the same
+    #[arg(long)]
+    pub with_material: bool,
+    /// Where material may come from.
+    #[command(flatten)]
+    pub custody: CustodyOptions,
+    /// Keep a ciphertext of each symmetric encryption key in FILE, and decrypt those of all earlier runs
+    #[arg(long, value_name = "FILE")]
+    pub canary: Option<PathBuf>,
 }
 
 /// Options of `keywright explain`.

@@ -183,7 +183,7 @@ impl Crypto for Fake {
         let plaintext = self.fresh();
         let ciphertext = self.wrap(key, &plaintext, context);
         let key: KeyArn = self.world.keys[key].arn.parse().unwrap();
-        Ok(DataKey { plaintext: SecretBytes::new(plaintext), ciphertext, key })
+        Ok(DataKey { plaintext: SecretBytes::new(plaintext), ciphertext, key, material: None })
     }
     async fn generate_data_key_without_plaintext(
         &self,
@@ -266,7 +266,7 @@ impl Crypto for Fake {
     async fn public_key(&self, key: &KeyId) -> PortResult<Vec<u8>> {
         match self.using("kms:GetPublicKey", key)? {
             Material::Rsa(_, public) | Material::Agreement(_, public) | Material::Kem(_, public) => Ok(public.clone()),
-            Material::Signer(signer) => Ok(signer.public()),
+            Material::Signer(signer) => Ok(signer.public().unwrap()),
             Material::Symmetric | Material::Hmac(_) => error(PortErrorKind::NotSupported, "kms:GetPublicKey"),
         }
     }
@@ -290,7 +290,7 @@ impl Crypto for Fake {
         let pure =
             if algorithm == SigningAlgorithm::Ed25519PhSha512 { SigningAlgorithm::Ed25519Sha512 } else { algorithm };
         let message = signed(algorithm, message);
-        let valid = local::check(spec, pure, &signer.public(), (&message, signature)) == Opinion::Valid;
+        let valid = local::check(spec, pure, &signer.public().unwrap(), (&message, signature)) == Opinion::Valid;
         if valid || self.world.fault == Fault::VerifiesAll {
             return Ok(());
         }

@@ -68,8 +68,7 @@ impl Signer {
     }
 
     /// Returns the public half, as KMS gives it.
-    #[cfg(test)]
-    pub(in crate::verify) fn public(&self) -> Vec<u8> {
+    pub(in crate::verify) fn public(&self) -> Option<Vec<u8>> {
         use aws_lc_rs::encoding::AsDer as _;
         use aws_lc_rs::signature::KeyPair as _;
         let der = match self {
@@ -78,7 +77,7 @@ impl Signer {
             Self::Ed25519(pair) => pair.public_key().as_der(),
             Self::MlDsa(pair) => pair.public_key().as_der(),
         };
-        der.unwrap().as_ref().to_vec()
+        der.ok().map(|der| der.as_ref().to_vec())
     }
 }
 
