@@ -1,6 +1,6 @@
 //! A KMS in memory that decides by `access`, and can be made to err in the ways that the self-test must notice.
 
-mod material;
+pub(super) mod material;
 
 use super::local::{self, Opinion};
 use crate::access::{Guardrails, KeyFacts, PrincipalFacts, PrincipalType, Request, decide};
@@ -76,6 +76,11 @@ impl Shared {
         let mut salt = [0; 8];
         aws_lc_rs::rand::fill(&mut salt).unwrap();
         Arc::new(Self { materials, salt, ..Self::default() })
+    }
+
+    /// Returns a world of one key, into which material was imported.
+    pub(super) fn imported(id: KeyId, kind: KeyKind, bytes: &[u8]) -> Arc<Self> {
+        Arc::new(Self { materials: [(id, material::imported(kind, bytes))].into(), ..Self::default() })
     }
 
     fn keep(&self, secret: &[u8]) -> SecretBytes {

@@ -10,11 +10,11 @@ const MOST_BYTES: u64 = 256 * 1024 * 1024;
 
 /// A file of canaries.
 #[derive(Debug)]
-pub struct CanaryFile {
+pub(super) struct CanaryFile {
     /// Where it is.
-    pub path: PathBuf,
+    pub(super) path: PathBuf,
     /// What it held when it was opened.
-    pub kept: Vec<Canary>,
+    pub(super) kept: Vec<Canary>,
 }
 
 impl CanaryFile {
@@ -22,7 +22,7 @@ impl CanaryFile {
     ///
     /// # Errors
     /// With words if it cannot be read, is none or is damaged, or could not be written later.
-    pub fn open(path: &Path) -> Result<Self, String> {
+    pub(super) fn open(path: &Path) -> Result<Self, String> {
         let folder = folder(path);
         if !folder.is_dir() {
             return Err(format!("there is no folder {}", folder.display()));
@@ -34,7 +34,7 @@ impl CanaryFile {
     ///
     /// # Errors
     /// With words if it cannot be read again or written.
-    pub fn add(&self, new: Vec<Canary>) -> Result<(), String> {
+    pub(super) fn add(&self, new: Vec<Canary>) -> Result<(), String> {
         let all = merge_canaries(read(&self.path)?, new);
         self.write(&canaries_to_text(&all)).map_err(|error| error.to_string())
     }
