@@ -5,11 +5,13 @@ pub mod apply;
 pub mod args;
 pub mod check;
 pub mod completions;
+pub mod custody;
 pub mod diff;
 pub mod docs;
 pub mod environment;
 pub mod explain;
 pub mod git;
+pub mod import_parameters;
 pub mod init;
 pub mod life;
 pub mod load;
@@ -68,6 +70,7 @@ pub fn run(cli: Cli, printer: &mut Printer) -> Exit {
         Command::Plan(options) => wait_for(plan::run(&options, printer)),
         Command::Apply(options) => wait_for(apply::run(&options, printer)),
         Command::Rotate(options) => wait_for(rotate::run(&options, printer)),
+        Command::ImportParameters(options) => wait_for(import_parameters::run(&options, printer)),
         Command::Diff(options) => wait_for(diff::run(&options, printer)),
         Command::Snapshot(options) => wait_for(snapshot::run(&options, printer)),
         Command::Verify(options) => wait_for(verify::run(&options, printer)),

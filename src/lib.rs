@@ -13,6 +13,7 @@ pub mod diff;
 pub mod envelope;
 pub mod exit;
 pub mod ids;
+pub mod import;
 pub mod kms;
 pub mod lint;
 pub mod live;

@@ -1,6 +1,7 @@
 //! `keywright apply`: makes the keys, roles and policies what the manifest says, and nothing else.
 
 use super::args::{ApplyOptions as Options, Format};
+use super::custody::{self, Custody};
 use super::life;
 use super::load::{self, Manifest};
 use super::machine::LocalMachine;
@@ -30,6 +31,7 @@ async fn apply(options: &Options, printer: &mut Printer) -> Result<Exit, Exit> {
     let approved = options.plan.as_deref().map(|path| read_plan(path, printer)).transpose()?;
     let manifest = load::load(&options.manifest, options.format.format, printer)?.narrow(&options.scope, printer)?;
     life::check(&options.life, &manifest, printer)?;
+    life::check_material(&options.material, &manifest, printer)?;
     let session =
         Session::open(&manifest.desired, &options.connection, (&options.pace, Purpose::Deploy), printer).await?;
     let exit = apply_in(options, &manifest, &session, approved.as_ref(), printer).await;
@@ -60,12 +62,21 @@ async fn apply_in(
         }
         return Ok(before);
     }
+    let access = custody::Access {
+        manifest,
+        consent: options.custody,
+        prewrapped: &options.material.prewrapped,
+        now: jiff::Timestamp::now(),
+    };
+    let wanted = custody::wanted_by(&plan, manifest);
+    let prepared = access.prepare(&wanted, printer)?;
     let approved = options.yes || approved.is_some() || options.expect_digest.is_some();
-    if !approved && !consent("Apply these changes?", printer)? {
+    if !approved && !(answerable(&wanted, printer)? && consent("Apply these changes?", printer)?) {
         printer.status("Nothing was done.");
         return Ok(Exit::Done);
     }
-    let report = execute(&apply_options(options), session, &plan, printer).await;
+    let custody = access.open(&wanted, prepared, printer)?;
+    let report = execute(&apply_options(options), session, &plan, custody, printer).await;
     finish(options.format.format, &plan, &report, printer);
     let exit = report.exit();
     if exit == Exit::Done && before == Exit::Done {
@@ -85,6 +96,9 @@ fn engine_options(options: &Options) -> PlanOptions {
         bypass_lockout: options.bypass_lockout_check.iter().cloned().collect(),
         allow_retire: options.life.allow_retire.iter().cloned().collect(),
         cancel_deletion: options.life.cancel_deletion.iter().cloned().collect(),
+        delete_material: options.material.delete_material.iter().cloned().collect(),
+        reimport: options.material.reimport.iter().cloned().collect(),
+        prewrapped: life::prewrapped(&options.material),
         ..PlanOptions::default()
     }
 }
@@ -107,6 +121,7 @@ fn fresh(options: &Options, approved: Option<&PlanFile>, plan: &Plan, printer: &
         Some(StalePlan::Changed { differences: vec![difference] })
     });
     let Some(stale) = stale else { return Ok(()) };
+    let forgotten = approved.map(|file| life::forgotten(&file.plan, &options.material)).unwrap_or_default();
     let reason = match stale {
         StalePlan::Expired { created } => format!("it was saved at {created}, and a plan holds for 24 hours"),
         StalePlan::Changed { differences } => {
@@ -116,8 +131,23 @@ fn fresh(options: &Options, approved: Option<&PlanFile>, plan: &Plan, printer: &
         }
     };
     printer.error(&format!("the plan is stale ({}): {reason}", Code::StalePlan.name()));
+    for option in forgotten {
+        printer.status(&format!("The plan was made with {option}: give that again."));
+    }
     printer.status("Nothing was written; plan again and review.");
     Err(Exit::Blocked)
+}
+
+/// Whether anybody can be asked: not where key material comes in on standard input.
+fn answerable(wanted: &[custody::Wanted<'_>], printer: &mut Printer) -> Result<bool, Exit> {
+    if custody::takes_stdin(wanted) {
+        printer.error(
+            "key material is read from standard input, where nobody can then answer: give --yes, or a plan that was \
+             saved with `plan --out`",
+        );
+        return Err(Exit::Usage);
+    }
+    Ok(true)
 }
 
 /// Asks. No environment variable ever answers.
@@ -142,14 +172,15 @@ fn apply_options(options: &Options) -> ApplyOptions {
     }
 }
 
-/// Executes a plan, and tells of each step as it goes.
+/// Executes a plan with the material that it imports, and tells of each step as it goes.
 pub(super) async fn execute(
     options: &ApplyOptions,
     session: &Session,
     plan: &Plan,
+    custody: Custody,
     printer: &mut Printer,
 ) -> ApplyReport {
-    let machine = LocalMachine::new(session.claims.clone());
+    let machine = LocalMachine::new(session.claims.clone()).holding(custody);
     let form = printer.talk_painter();
     let shared = Mutex::new(printer);
     let several = plan.targets.len() > 1;

@@ -3,6 +3,7 @@
 mod access;
 mod diff;
 mod life;
+mod material;
 
 pub use access::{
     AccessOptions, CallOptions, CanOptions, LintFloor, LintOptions, MatrixOptions, Question, SimulateOptions,
@@ -10,6 +11,7 @@ pub use access::{
 };
 pub use diff::{DiffFormat, DiffOptions, Operand, SchemaName, SchemaOptions, SnapshotOptions};
 pub use life::{LifeOptions, RotateOptions};
+pub use material::{CustodyOptions, ImportParametersOptions, MaterialOptions, PrewrappedFolder};
 
 use super::environment;
 use super::printer::Talk;
@@ -65,6 +67,8 @@ pub enum Command {
     Apply(ApplyOptions),
     /// Give keys new key material now, whatever their age
     Rotate(RotateOptions),
+    /// Get the public key and the token with which key material is encrypted elsewhere, as in a hardware module
+    ImportParameters(ImportParametersOptions),
     /// Prove that every key works for those who may use it, and for nobody else
     Verify(VerifyOptions),
     /// Answer who may do what with a key, and why
@@ -291,6 +295,9 @@ pub struct PlanOptions {
     /// What becomes of keys at their end.
     #[command(flatten)]
     pub life: LifeOptions,
+    /// What becomes of imported material.
+    #[command(flatten)]
+    pub material: MaterialOptions,
 }
 
 /// How drift is told.
@@ -343,6 +350,12 @@ pub struct ApplyOptions {
     /// What becomes of keys at their end.
     #[command(flatten)]
     pub life: LifeOptions,
+    /// What becomes of imported material.
+    #[command(flatten)]
+    pub material: MaterialOptions,
+    /// Where material may come from.
+    #[command(flatten)]
+    pub custody: CustodyOptions,
 }
 
 /// Options of `keywright verify`.

@@ -1,7 +1,7 @@
 //! Every environment variable that stands for an option, in one table.
 //!
-//! Consent (`--yes`, `--force`, `--bypass-lockout-check`, `--allow-retire`, `--cancel-deletion`) and `--sandbox` have
-//! none: a variable left over in a shell must neither agree to a change nor turn a real run into a rehearsal. A variable that is set but empty is an
+//! Consent (`--yes`, `--force`, `--bypass-lockout-check`, `--allow-retire`, `--cancel-deletion`, `--delete-material`,
+//! `--allow-command`, `--allow-readable`) and `--sandbox` have none: a variable left over in a shell must neither agree to a change nor turn a real run into a rehearsal. A variable that is set but empty is an
 //! error, never "no limit": `KEYWRIGHT_ALLOW_ACCOUNT=$UNSET` must not allow every account.
 
 use clap::ArgAction;
@@ -36,6 +36,10 @@ const VARIABLES: &[(&str, &str, &str)] = &[
     ("apply", "expect_creates", "KEYWRIGHT_EXPECT_CREATES"),
     ("", "allow_accounts", "KEYWRIGHT_ALLOW_ACCOUNT"),
     ("", "allow_roles", "KEYWRIGHT_ALLOW_ROLE"),
+    ("", "prewrapped", "KEYWRIGHT_PREWRAPPED"),
+    ("", "reimport", "KEYWRIGHT_REIMPORT"),
+    ("import-parameters", "out", "KEYWRIGHT_IMPORT_PARAMETERS_OUT"),
+    ("import-parameters", "material", "KEYWRIGHT_MATERIAL"),
     ("", "live", "KEYWRIGHT_LIVE"),
     ("", "context", "KEYWRIGHT_CONTEXT"),
     ("", "via", "KEYWRIGHT_VIA"),
@@ -87,8 +91,19 @@ mod tests {
     use super::*;
     use crate::cli::args;
 
-    const WITHOUT: &[&str] =
-        &["help", "version", "yes", "force", "bypass_lockout_check", "allow_retire", "cancel_deletion", "sandbox"];
+    const WITHOUT: &[&str] = &[
+        "help",
+        "version",
+        "yes",
+        "force",
+        "bypass_lockout_check",
+        "allow_retire",
+        "cancel_deletion",
+        "delete_material",
+        "allow_command",
+        "allow_readable",
+        "sandbox",
+    ];
 
     fn visit(command: &clap::Command, found: &mut Vec<(String, String, Option<String>)>) {
         for option in command.get_arguments().filter(|option| !option.is_positional()) {

@@ -1,7 +1,7 @@
 //! Reads files at a revision of a git repository, without letting the repository run anything.
 //!
 //! The `git` executable is asked, since a library that reads objects would be 61 crates more. It is called without a
-//! shell, with an environment that has no `GIT_*`, and only for commands that read objects: no hook, no filter, no
+//! shell, with few variables of the environment (no `GIT_*`, and none that could hold a secret), and only for commands that read objects: no hook, no filter, no
 //! monitor, no pager and no transport of the repository's configuration runs, whatever it says. Missing objects of a
 //! partial clone are an error and are not fetched.
 
@@ -9,7 +9,7 @@ use crate::cli::load::Files;
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::manifest;
 use crate::text::escape;
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -235,9 +235,7 @@ const SAFE: [&str; 13] = [
 /// Runs git in a folder. The inner error is what git said.
 fn run(folder: &Path, arguments: &[&str]) -> Result<Result<Vec<u8>, String>, GitError> {
     let mut command = Command::new("git");
-    for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_git(name)) {
-        command.env_remove(name);
-    }
+    command.env_clear().envs(std::env::vars_os().filter(|(name, _)| is_needed(name)));
     // No protocol is allowed, so that no object of a partial clone is fetched, by whatever command.
     command.env("GIT_ALLOW_PROTOCOL", "none").env("GIT_NO_LAZY_FETCH", "1").env("GIT_TERMINAL_PROMPT", "0");
     command.env("LC_ALL", "C").args(SAFE).arg(folder).args(arguments).stdin(Stdio::null());
@@ -253,8 +251,30 @@ fn run(folder: &Path, arguments: &[&str]) -> Result<Result<Vec<u8>, String>, Git
     Ok(Err(escape(said.trim_start_matches("fatal: ")).into_owned()))
 }
 
-fn is_of_git(name: &OsString) -> bool {
-    name.to_string_lossy().to_ascii_uppercase().starts_with("GIT_")
+/// What git needs of the environment: to be found, and to find its configuration, which says whose repositories it trusts.
+const NEEDED: [&str; 18] = [
+    "PATH",
+    "HOME",
+    "XDG_CONFIG_HOME",
+    "LOGNAME",
+    "USER",
+    "SUDO_UID",
+    "LD_LIBRARY_PATH",
+    "TMPDIR",
+    "TEMP",
+    "TMP",
+    "SYSTEMROOT",
+    "PATHEXT",
+    "COMSPEC",
+    "USERPROFILE",
+    "HOMEDRIVE",
+    "HOMEPATH",
+    "APPDATA",
+    "PROGRAMDATA",
+];
+
+fn is_needed(name: &OsStr) -> bool {
+    NEEDED.iter().any(|needed| name.eq_ignore_ascii_case(needed))
 }
 
 #[cfg(test)]
@@ -276,6 +296,14 @@ mod tests {
         assert_eq!(inside("infra", Path::new("keys/a.toml")), "infra/keys/a.toml");
         assert_eq!(inside("infra", Path::new("")), "infra");
         assert_eq!(inside("", Path::new("")), "");
+    }
+
+    #[test]
+    fn git_gets_no_variable_that_could_hold_a_secret() {
+        assert!(is_needed(OsStr::new("PATH")) && is_needed(OsStr::new("SystemRoot")));
+        for name in ["GIT_DIR", "AWS_SECRET_ACCESS_KEY", "ROOT_KEY", "KEYWRIGHT_PREWRAPPED", "VAULT_TOKEN"] {
+            assert!(!is_needed(OsStr::new(name)), "{name}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! This machine as the asynchronous shells see it: clock, randomness, and the folder of claim records.
+//! This machine as the asynchronous shells see it: clock, randomness, the folder of claim records, and key material.
 
+use super::custody::Custody;
 use crate::ids::{KeyName, MaterialName, TargetName};
 use crate::kms::WrappingAlgorithm;
 use crate::ports::{
@@ -8,18 +9,26 @@ use crate::ports::{
 };
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The real machine.
 #[derive(Debug, Clone)]
 pub struct LocalMachine {
     claims: PathBuf,
+    custody: Arc<Custody>,
 }
 
 impl LocalMachine {
     /// Returns the machine with a folder for claim records, which is made when one is written.
     pub fn new(claims: PathBuf) -> Self {
-        Self { claims }
+        Self { claims, custody: Arc::default() }
+    }
+
+    /// Returns the machine with the key material of a run.
+    #[must_use]
+    pub fn holding(self, custody: Custody) -> Self {
+        Self { custody: Arc::new(custody), ..self }
     }
 
     fn path(&self, slot: &str) -> PathBuf {
@@ -46,18 +55,27 @@ impl Randomness for LocalMachine {
 }
 
 impl MaterialHolder for LocalMachine {
-    fn prewrapped(&self, _: &TargetName, _: &KeyName, _: &MaterialName) -> PortResult<Option<Prewrapped>> {
-        Ok(None)
+    fn prewrapped(
+        &self,
+        target: &TargetName,
+        key: &KeyName,
+        material: &MaterialName,
+    ) -> PortResult<Option<Prewrapped>> {
+        Ok(self.custody.prewrapped(target, key, material))
     }
 
     fn wrap(
         &self,
         (target, key, material): (&TargetName, &KeyName, &MaterialName),
-        _: WrappingAlgorithm,
-        _: &ImportParameters,
+        algorithm: WrappingAlgorithm,
+        parameters: &ImportParameters,
     ) -> PortResult<Vec<u8>> {
-        let message = format!("the material `{material}` of `{key}` for target `{target}` is not held");
-        Err(PortError::new(PortErrorKind::Invalid, "kms:ImportKeyMaterial", message))
+        let fail = |why: &str| {
+            let message = format!("the material `{material}` of `{key}` for target `{target}` {why}");
+            PortError::new(PortErrorKind::Invalid, "kms:ImportKeyMaterial", message)
+        };
+        let held = self.custody.material(target, key, material).ok_or_else(|| fail("is not held"))?;
+        held.wrap(algorithm, &parameters.public_key).map_err(|error| fail(&format!("cannot be encrypted: {error}")))
     }
 }
 

@@ -21,6 +21,7 @@ pub async fn run(options: &Options, printer: &mut Printer) -> Exit {
 async fn plan(options: &Options, printer: &mut Printer) -> Result<Exit, Exit> {
     let manifest = load::load(&options.manifest, options.format.format, printer)?.narrow(&options.scope, printer)?;
     life::check(&options.life, &manifest, printer)?;
+    life::check_material(&options.material, &manifest, printer)?;
     let older = options
         .drift
         .since
@@ -54,6 +55,9 @@ fn engine_options(options: &Options) -> PlanOptions {
         purpose: PlanPurpose::Review,
         allow_retire: options.life.allow_retire.iter().cloned().collect(),
         cancel_deletion: options.life.cancel_deletion.iter().cloned().collect(),
+        delete_material: options.material.delete_material.iter().cloned().collect(),
+        reimport: options.material.reimport.iter().cloned().collect(),
+        prewrapped: life::prewrapped(&options.material),
         ..PlanOptions::default()
     }
 }

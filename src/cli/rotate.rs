@@ -2,6 +2,7 @@
 
 use super::apply::{consent, execute, finish};
 use super::args::{Format, RotateOptions as Options, ScopeOptions};
+use super::custody::Custody;
 use super::load::{self, Manifest};
 use super::observe::{Observed, observe_targets, plan_observed};
 use super::plan as plan_command;
@@ -82,7 +83,7 @@ async fn rotate_in(
         return Ok(Exit::Done);
     }
     let apply_options = ApplyOptions { wait: options.pace.wait, bypass_lockout_check: BTreeSet::new() };
-    let report = execute(&apply_options, session, &plan, printer).await;
+    let report = execute(&apply_options, session, &plan, Custody::default(), printer).await;
     finish(options.format.format, &plan, &report, printer);
     Ok(report.exit().gravest(before))
 }

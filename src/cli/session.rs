@@ -303,7 +303,7 @@ pub fn next_command(session: &Session, files: &[PathBuf], scope: &ScopeOptions, 
 }
 
 /// Quotes a word of a command line where a POSIX shell would split it or read something into it.
-fn shell_word(word: &str) -> String {
+pub(super) fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./=:,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

@@ -178,6 +178,12 @@ codes! {
     DuplicateGrant = "duplicate-grant": "Two grants give the same grantee the same operations under the same constraints. Revoking one of them takes nothing away.";
     GrantsNearLimit = "grants-near-limit": "The key has more than nine tenths of the 50,000 grants that it may have.";
 
+    // ---- custody of key material (cli) ----
+    MaterialUnreadable = "material-unreadable": "Key material that the plan imports cannot be opened: the file, variable or command of the manifest is not there, fails, or gives nothing that can be material. Nothing was written. All materials of a run are opened before its first write.";
+    MaterialConsent = "material-consent": "Key material is opened only with consent where that is a risk: the manifest names a command, which runs with your rights (`--allow-command`), or a file that others than its owner can read or change (`chmod 600`, or `--allow-readable`). Nothing was written.";
+    MaterialUnfit = "material-unfit": "What was read is no material for the key: it has another length, form or kind than the key's spec takes, or cannot be secret. Nothing was written.";
+    PrewrappedUnfit = "prewrapped-unfit": "What `--prewrapped` names is not what `import-parameters` wrote for this material of this key, is older than 24 hours, or lacks the encrypted material. KMS would refuse it, so nothing was written. Get new parameters and encrypt the material again.";
+
     // ---- lints: keys (lint) ----
     RotationOff = "rotation-off": "KMS could rotate the key's material automatically, and does not. Data keys and ciphertexts are not touched by it.";
     DeletionScheduled = "deletion-scheduled": "The key is waiting to be deleted. What is encrypted under it is then lost for ever.";

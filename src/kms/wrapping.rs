@@ -78,6 +78,62 @@ impl WrappingAlgorithm {
     }
 }
 
+impl KeySpec {
+    /// Returns how many bytes imported material of the spec has where it is a secret; `None` for private keys, and for
+    /// specs of which KMS imports nothing.
+    ///
+    /// <https://docs.aws.amazon.com/kms/latest/developerguide/importing-keys-conceptual.html#importing-keys-material-requirements>
+    pub fn secret_length(self) -> Option<usize> {
+        match self {
+            Self::SymmetricDefault | Self::Hmac256 => Some(32),
+            Self::Hmac224 => Some(28),
+            Self::Hmac384 => Some(48),
+            Self::Hmac512 => Some(64),
+            Self::Rsa2048
+            | Self::Rsa3072
+            | Self::Rsa4096
+            | Self::EccNistP256
+            | Self::EccNistP384
+            | Self::EccNistP521
+            | Self::EccNistEdwards25519
+            | Self::EccSecgP256k1
+            | Self::MlDsa44
+            | Self::MlDsa65
+            | Self::MlDsa87
+            | Self::MlKem512
+            | Self::MlKem768
+            | Self::MlKem1024
+            | Self::Sm2 => None,
+        }
+    }
+
+    /// Returns how many bits the modulus of an RSA key of the spec has.
+    pub fn rsa_bits(self) -> Option<usize> {
+        match self {
+            Self::Rsa2048 => Some(2048),
+            Self::Rsa3072 => Some(3072),
+            Self::Rsa4096 => Some(4096),
+            Self::SymmetricDefault
+            | Self::EccNistP256
+            | Self::EccNistP384
+            | Self::EccNistP521
+            | Self::EccNistEdwards25519
+            | Self::EccSecgP256k1
+            | Self::Hmac224
+            | Self::Hmac256
+            | Self::Hmac384
+            | Self::Hmac512
+            | Self::MlDsa44
+            | Self::MlDsa65
+            | Self::MlDsa87
+            | Self::MlKem512
+            | Self::MlKem768
+            | Self::MlKem1024
+            | Self::Sm2 => None,
+        }
+    }
+}
+
 impl WrappingKeySpec {
     /// Returns the bytes of the modulus.
     pub fn bytes(self) -> usize {

@@ -12,6 +12,7 @@ use aws_lc_rs::{agreement, hmac, kem, rand};
 
 mod signer;
 
+pub(super) use crate::import::hmac_of;
 pub(super) use signer::Signer;
 
 /// Why something is not checked on this machine.
@@ -196,15 +197,6 @@ fn encapsulated(key: &kem::EncapsulationKey) -> Option<Encapsulated> {
 pub(super) fn encapsulate_for_stranger(spec: KeySpec) -> Option<Encapsulated> {
     let (algorithm, _) = ml_kem(spec)?;
     encapsulated(&kem::DecapsulationKey::generate(algorithm).ok()?.encapsulation_key().ok()?)
-}
-
-pub(super) fn hmac_of(algorithm: MacAlgorithm) -> hmac::Algorithm {
-    match algorithm {
-        MacAlgorithm::HmacSha224 => hmac::HMAC_SHA224,
-        MacAlgorithm::HmacSha256 => hmac::HMAC_SHA256,
-        MacAlgorithm::HmacSha384 => hmac::HMAC_SHA384,
-        MacAlgorithm::HmacSha512 => hmac::HMAC_SHA512,
-    }
 }
 
 /// Returns how long the codes of an algorithm are.
