@@ -14,7 +14,7 @@ pub use identities::{
     UnreadableIdentity, UnreadablePolicy,
 };
 pub use keys::{AwsManagedKey, LiveKeys, NamedKey};
-pub use material::{Expiry, LiveMaterial, LiveMaterials, LivePresence, MaterialStanding};
+pub use material::{Expiry, LiveMaterial, LiveMaterials, LivePresence, MaterialStanding, WARN_DAYS};
 pub use observed::Observed;
 
 use crate::ids::{AccountId, AliasName, KeyArn, KeyId, KeyStoreId, PrincipalArn, Region, RoleArn, RoleName};
