@@ -58,7 +58,8 @@ impl ReadOptions {
 ///
 /// The first thing that is read is the caller: a target is never read, let alone written, in another account than its
 /// own. A read that is denied is kept as such; any other failure fails the whole, since a plan on half the truth is a
-/// wrong plan. A key takes at most five calls; one more where it is retired, or where its material must be newer than a day.
+/// wrong plan. A key takes at most five calls; one more where it is retired, where its material must be newer than a day,
+/// or where its material is imported, and two more where a new one may come.
 pub async fn read_target<C: CallerReader + KeyReader + IdentityPolicyReader + Sync>(
     connection: &C,
     desired: &DesiredTarget,

@@ -234,11 +234,14 @@ impl KeyReader for Connection {
 }
 
 impl Connection {
-    /// Since when an on-demand rotation is under way, if one is.
+    /// Since when an on-demand rotation is under way, if one is. AWS's pages disagree on whether the call answers for
+    /// imported material and before the first import: a key for which it does not has nothing under way to be seen.
     async fn rotation_under_way(&self, key: &KeyId) -> PortResult<Option<jiff::Timestamp>> {
         let request = || self.kms.get_key_rotation_status().key_id(key.as_str()).send();
-        let status = self.gate.send(GET_ROTATION, request).await?;
-        metadata::timestamp(GET_ROTATION.name, status.on_demand_rotation_start_date())
+        match self.gate.send(GET_ROTATION, request).await {
+            Err(error) if matches!(error.kind, PortErrorKind::NotSupported | PortErrorKind::InvalidState) => Ok(None),
+            status => metadata::timestamp(GET_ROTATION.name, status?.on_demand_rotation_start_date()),
+        }
     }
 }
 

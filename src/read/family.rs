@@ -3,11 +3,12 @@
 use super::ReadOptions;
 use super::error::{ReadError, about};
 use super::key::read_key;
+use super::life::complete_imported;
 use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK};
 use crate::desired::{DesiredState, DesiredTarget, Topology};
 use crate::ids::{AccountId, AliasName, KeyId, KeyName, Region, TargetName};
 use crate::live::{LiveKey, LiveTarget};
-use crate::ports::KeyReader;
+use crate::ports::{KeyReader, PortResult};
 use futures::stream::StreamExt as _;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,15 +24,15 @@ pub async fn read_replicas<'c, C: KeyReader + Sync + 'c>(
     targets: &mut BTreeMap<TargetName, LiveTarget>,
     options: &ReadOptions,
 ) -> Vec<ReadError> {
-    let mut missing: Vec<(&DesiredTarget, KeyId)> = Vec::new();
-    for (account, id, regions) in families(state, targets, options) {
+    let mut missing: Vec<(&DesiredTarget, KeyName, KeyId)> = Vec::new();
+    for (account, name, id, regions) in families(state, targets, options) {
         let there = state.targets.iter().filter(|target| target.account == account && regions.contains(&target.region));
         let unread = there.filter(|target| targets.get(&target.name).is_some_and(|live| live.key(&id).is_none()));
-        missing.extend(unread.map(|target| (target, id.clone())));
+        missing.extend(unread.map(|target| (target, name.clone(), id.clone())));
     }
-    let reads = missing.iter().filter_map(|(target, id)| {
+    let reads = missing.iter().filter_map(|(target, name, id)| {
         let connection = connection(&target.name)?;
-        Some(async move { (*target, read_key(connection, target, (id, None), options).await) })
+        Some(async move { (*target, read_relative(connection, target, (name, id), options).await) })
     });
     let read: Vec<_> = futures::stream::iter(reads).buffered(options.parallel.max(1)).collect().await;
     let mut errors = Vec::new();
@@ -52,12 +53,26 @@ pub async fn read_replicas<'c, C: KeyReader + Sync + 'c>(
     errors
 }
 
-/// Returns the families of our keys, each with every Region that KMS lists.
+async fn read_relative<C: KeyReader + Sync>(
+    connection: &C,
+    target: &DesiredTarget,
+    (name, id): (&KeyName, &KeyId),
+    options: &ReadOptions,
+) -> PortResult<Option<LiveKey>> {
+    let mut found = read_key(connection, target, (id, None), options).await?;
+    let declared = target.keys.iter().find(|key| key.name == *name);
+    if let Some((live, key)) = found.as_mut().zip(declared) {
+        complete_imported(connection, key, live).await?;
+    }
+    Ok(found)
+}
+
+/// Returns the families of our keys, each with its name and every Region that KMS lists.
 fn families(
     state: &DesiredState,
     targets: &BTreeMap<TargetName, LiveTarget>,
     options: &ReadOptions,
-) -> BTreeSet<(AccountId, KeyId, BTreeSet<Region>)> {
+) -> BTreeSet<(AccountId, KeyName, KeyId, BTreeSet<Region>)> {
     let names: BTreeSet<(&AccountId, &KeyName)> = state
         .targets
         .iter()
@@ -74,7 +89,7 @@ fn families(
                 let metadata = key.metadata.known().filter(|metadata| metadata.multi_region)?;
                 let mut regions = metadata.replica_regions.clone();
                 regions.extend(metadata.primary_region.clone());
-                Some(((*account).clone(), key.arn.key_id(), regions))
+                Some(((*account).clone(), (*name).clone(), key.arn.key_id(), regions))
             }));
         }
     }

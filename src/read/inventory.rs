@@ -3,6 +3,7 @@
 use super::ReadOptions;
 use super::error::{ReadError, about};
 use super::key::{observed, parsed, read_parts, settled};
+use super::life::imported;
 use crate::ids::{KeyArn, KeyId, Region};
 use crate::live::{
     AwsManagedKey, KeyManager, KeyMetadata, LiveIdentities, LiveKey, LiveKeys, LivePolicy, LiveTarget, Observed,
@@ -30,8 +31,8 @@ pub async fn read_identities<C: AccountIdentityReader + Sync>(
 
 /// Reads every key of the caller's account in a Region; denied where `kms:ListKeys` is.
 ///
-/// The Region must be the one that the connection calls. A customer's key takes six calls, and one more where it is
-/// shared through AWS RAM; a key of AWS's own takes one.
+/// The Region must be the one that the connection calls. A customer's key takes six calls, one more where it is shared
+/// through AWS RAM, and one more where its material was imported; a key of AWS's own takes one.
 pub async fn every_key<C: CallerReader + KeyReader + AnyKeyReader + Sync>(
     connection: &C,
     region: &Region,
@@ -101,7 +102,9 @@ async fn read_listed<C: KeyReader + AnyKeyReader + Sync>(
         Observed::Known((arn, metadata)) => (arn, Observed::Known(metadata)),
         Observed::Denied { action, message } => (listed.clone(), Observed::Denied { action, message }),
     };
-    read_whole(connection, arn, metadata).await.map(|key| Some(Found::Customer(Box::new(key))))
+    let key = read_whole(connection, arn, metadata).await?;
+    let materials = imported(connection, &key).await?;
+    Ok(Some(Found::Customer(Box::new(LiveKey { materials, ..key }))))
 }
 
 /// Reads everything of a key that was described, its second policy included.
@@ -138,7 +141,8 @@ fn in_key(error: PortError, id: &KeyId) -> PortError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::live::{Backend, Gap, GapEffect, IdentityKind, LiveIdentity, PolicyPlace};
+    use crate::kms::{KeySpec, Origin};
+    use crate::live::{Backend, Gap, GapEffect, IdentityKind, LiveIdentity, LiveMaterials, PolicyPlace};
     use crate::policy::PolicyDocument;
     use crate::ports::fake::{FakeAws, Strike, Which};
     use crate::ports::{IdentityWriter as _, NewRole, PortErrorKind};
@@ -190,6 +194,27 @@ mod tests {
         let counts = fake.counts();
         assert_eq!((counts["kms:DescribeKey"], counts["kms:ListKeyPolicies"], counts["kms:GetKeyPolicy"]), (3, 2, 3));
         assert_eq!(counts.values().sum::<u64>(), 3 + 2 * 6 + 1 + 1);
+    }
+
+    #[tokio::test]
+    async fn imported_keys_come_with_their_materials() {
+        let fake = fake();
+        let (plain, imported) = (fake.add_key(POLICY, &[], &[]), fake.add_key(POLICY, &[], &[]));
+        let mac = fake.add_key(POLICY, &[], &[]);
+        for arn in [&imported, &mac] {
+            fake.state().key(&arn.key_id()).unwrap().metadata.origin = Origin::External;
+        }
+        fake.state().key(&mac.key_id()).unwrap().metadata.spec = KeySpec::Hmac256;
+        let live = known(&fake).await;
+        let of = |arn: &KeyArn| live.keys.iter().find(|key| key.arn == *arn).unwrap().materials.clone();
+        let listed = Observed::Known(LiveMaterials::Listed(Vec::new()));
+        let untold = Observed::Known(LiveMaterials::Untold);
+        assert_eq!([of(&plain), of(&imported), of(&mac)], [None, Some(listed), Some(untold)]);
+        assert_eq!(fake.count("kms:ListKeyRotations"), 1);
+        fake.fail("kms:ListKeyRotations", Which::Every, Strike::Before, PortErrorKind::Denied);
+        let live = known(&fake).await;
+        let denied: Vec<&str> = live.keys.iter().filter_map(|key| key.materials.as_ref()?.denied()).collect();
+        assert_eq!(denied, ["kms:ListKeyRotations"]);
     }
 
     #[tokio::test]

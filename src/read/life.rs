@@ -1,13 +1,16 @@
-//! Reads of a key's life that only some keys need: rotations, the last use, the key store, and who may delete.
+//! Reads of a key's life that only some keys need: imported materials, rotations, the last use, the key store, and who
+//! may delete.
 
 use super::error::{ReadError, about};
 use super::key::observed;
 use super::{ReadOptions, caller};
 use crate::desired::tags::{TAG_KEY, TAG_RETIRED, TAG_STACK};
-use crate::desired::{Delegation, DesiredKey, DesiredState, DesiredTarget, KeyLifecycle, KeyMaterial, KeyStore};
+use crate::desired::{
+    Delegation, DesiredKey, DesiredState, DesiredTarget, Import, KeyLifecycle, KeyMaterial, KeyStore, Topology,
+};
 use crate::ids::{AliasName, KeyId, KeyName, KeyStoreId};
-use crate::kms::KeyShape;
-use crate::live::{LiveKey, LiveKeyStore, LiveRotations, LiveTarget, LiveUsage, Observed};
+use crate::kms::{KeyShape, KeySpec, Origin};
+use crate::live::{LiveKey, LiveKeyStore, LiveMaterials, LiveRotations, LiveTarget, LiveUsage, Observed};
 use crate::ports::{IdentityPolicyReader, KeyReader, PortError, PortErrorKind, PortResult};
 use futures::stream::{StreamExt as _, TryStreamExt as _};
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,6 +75,7 @@ pub(super) async fn complete<C: KeyReader + IdentityPolicyReader + Sync>(
     let read: Vec<Life> = futures::stream::iter(reads).buffered(options.parallel.max(1)).try_collect().await?;
     for life in read {
         if let Some(key) = live.keys.iter_mut().find(|key| key.arn.key_id() == life.id) {
+            key.materials = life.materials;
             key.rotations = life.rotations;
             key.last_usage = life.last_usage;
         }
@@ -79,42 +83,122 @@ pub(super) async fn complete<C: KeyReader + IdentityPolicyReader + Sync>(
     Ok(())
 }
 
+/// Completes what was read of one key of a target with its imported materials, where it has any, and what their rotation
+/// needs.
+pub(super) async fn complete_imported<C: KeyReader + Sync>(
+    connection: &C,
+    desired: &DesiredKey,
+    live: &mut LiveKey,
+) -> PortResult<()> {
+    let Some(needs) = Needs::of(desired, live) else { return Ok(()) };
+    let needs = Needs { last_usage: false, ..needs };
+    let life = read_life(connection, live.arn.key_id(), needs).await?;
+    live.materials = life.materials;
+    live.rotations = life.rotations;
+    Ok(())
+}
+
+/// Reads the imported materials of a key; `None` for a key that has none, or of which that is not known.
+pub(super) async fn imported<C: KeyReader + Sync>(
+    connection: &C,
+    live: &LiveKey,
+) -> PortResult<Option<Observed<LiveMaterials>>> {
+    match MaterialRead::of(live) {
+        Some(read) => materials(connection, &live.arn.key_id(), read).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// How the materials of a key are learnt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MaterialRead {
+    /// KMS lists them.
+    Listed,
+    /// KMS lists those of symmetric encryption keys alone: no call would tell.
+    ///
+    /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_ListKeyRotations.html>
+    Untold,
+}
+
+impl MaterialRead {
+    fn of(live: &LiveKey) -> Option<Self> {
+        let metadata = live.metadata.known().filter(|metadata| metadata.origin == Origin::External)?;
+        Some(if metadata.spec == KeySpec::SymmetricDefault { Self::Listed } else { Self::Untold })
+    }
+}
+
 /// What is read of one key besides the usual.
 #[derive(Debug, Clone, Copy)]
-struct Needs {
+struct Needs<'d> {
+    materials: Option<MaterialRead>,
+    /// How its materials come in, where a new one is taken into use by a rotation.
+    takes: Option<&'d Import>,
     rotations: bool,
     last_usage: bool,
     /// What the caller's IAM policies say, since its deletion may come up and hangs on them.
     iam: bool,
 }
 
-impl Needs {
+impl<'d> Needs<'d> {
     /// Returns what a key needs; `None` for nothing.
-    fn of(key: &DesiredKey, live: &LiveKey) -> Option<Self> {
+    fn of(key: &'d DesiredKey, live: &LiveKey) -> Option<Self> {
         let retired = key.lifecycle == KeyLifecycle::Retired;
         let dated = matches!(key.material, KeyMaterial::Symmetric { newer_than: Some(_), .. });
         let pending = live.metadata.known().is_some_and(|metadata| metadata.state.is_pending_deletion());
         let rests = retired && !pending && live.tags.known().is_some_and(|tags| tags.contains_key(TAG_RETIRED));
         let deletes = rests || (pending && !retired);
+        let replica = matches!(key.topology, Topology::Replica { .. });
         let needs = Self {
+            materials: MaterialRead::of(live),
+            takes: key.import().filter(|_| !retired && !replica && rotates_on_demand(live)),
             rotations: dated && !retired && rotates_on_demand(live),
             last_usage: rests,
             iam: deletes && key.delegation == Delegation::Account,
         };
-        (needs.rotations || needs.last_usage || needs.iam).then_some(needs)
+        (needs.materials.is_some() || needs.rotations || needs.last_usage || needs.iam).then_some(needs)
     }
 }
 
 struct Life {
     id: KeyId,
+    materials: Option<Observed<LiveMaterials>>,
     rotations: Option<Observed<LiveRotations>>,
     last_usage: Option<Observed<LiveUsage>>,
 }
 
-async fn read_life<C: KeyReader + Sync>(connection: &C, id: KeyId, needs: Needs) -> PortResult<Life> {
-    let rotations = if needs.rotations { rotations(connection, &id).await? } else { None };
+async fn read_life<C: KeyReader + Sync>(connection: &C, id: KeyId, needs: Needs<'_>) -> PortResult<Life> {
+    let materials = match needs.materials {
+        Some(read) => Some(materials(connection, &id, read).await?),
+        None => None,
+    };
+    let comes = needs.takes.zip(materials.as_ref().and_then(Observed::known));
+    let rotates = needs.rotations || comes.is_some_and(|(import, live)| may_rotate(import, live));
+    let rotations = if rotates { rotations(connection, &id).await? } else { None };
     let last_usage = if needs.last_usage { last_usage(connection, &id).await } else { None };
-    Ok(Life { id, rotations, last_usage })
+    Ok(Life { id, materials, rotations, last_usage })
+}
+
+/// Returns whether a plan may rotate a key into a new material: one that waits for it, or one that is not there under
+/// its name. The first material of a key needs no rotation.
+fn may_rotate(import: &Import, live: &LiveMaterials) -> bool {
+    let LiveMaterials::Listed(live) = live else { return false };
+    let waits = live.iter().any(|material| !material.standing.is_in_use());
+    let is_there = |name: &str| live.iter().any(|material| material.description.as_deref() == Some(name));
+    let first = live.is_empty() && import.materials.len() <= 1;
+    waits || (!first && import.materials.iter().any(|material| !is_there(material.name.as_str())))
+}
+
+async fn materials<C: KeyReader + Sync>(
+    connection: &C,
+    id: &KeyId,
+    read: MaterialRead,
+) -> PortResult<Observed<LiveMaterials>> {
+    match read {
+        MaterialRead::Untold => Ok(Observed::Known(LiveMaterials::Untold)),
+        MaterialRead::Listed => {
+            observed(connection.materials(id).await).map_err(|error| about(error, format_args!("key {id}")))
+        }
+    }
 }
 
 async fn rotations<C: KeyReader + Sync>(connection: &C, id: &KeyId) -> PortResult<Option<Observed<LiveRotations>>> {

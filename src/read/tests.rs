@@ -7,7 +7,7 @@ use crate::desired::{
     Topology, Trust,
 };
 use crate::ids::{AliasName, KeyArn, KeyId, Partition};
-use crate::live::{LiveRotation, Observed};
+use crate::live::{Expiry, LiveMaterial, LiveMaterials, LivePresence, LiveRotation, MaterialStanding, Observed};
 use crate::ports::fake::{FakeAws, Strike, Which};
 use crate::source::{Loc, Located, SourceMap};
 
@@ -251,6 +251,124 @@ fn rotation_is_asked_for_only_where_a_key_can_have_it() {
     assert_eq!(fake.count("kms:GetKeyRotationStatus"), 0);
 }
 
+/// A key `a` whose materials come in under these names.
+fn imported(names: &[&str], kind: crate::desired::KeyKind) -> DesiredState {
+    let materials = names.iter().map(|name| crate::desired::DesiredMaterial {
+        name: name.parse().unwrap(),
+        source: crate::desired::MaterialSource::Prewrapped,
+    });
+    let import = crate::desired::Import {
+        validity: crate::desired::Validity::Never,
+        algorithm: crate::kms::WrappingAlgorithm::OaepSha256,
+        wrapping_key: crate::kms::WrappingKeySpec::Rsa4096,
+        materials: materials.collect(),
+        presence: crate::desired::MaterialPresence::Imported,
+    };
+    let mut state = desired(&["a"]);
+    state.targets[0].keys[0].material = KeyMaterial::Imported { kind, import: Some(import) };
+    state
+}
+
+/// A key with materials of these descriptions: the last is current, or waits for its rotation.
+fn with_materials(fake: &FakeAws, descriptions: &[Option<&str>], last: MaterialStanding) -> KeyArn {
+    let arn = ours(fake, "a");
+    let mut state = fake.state();
+    let key = state.key(&arn.key_id()).unwrap();
+    key.metadata.origin = crate::kms::Origin::External;
+    for description in descriptions {
+        key.materials.push(LiveMaterial {
+            id: "ab".repeat(32).parse().unwrap(),
+            description: description.map(str::to_owned),
+            standing: MaterialStanding::NonCurrent,
+            presence: LivePresence::Imported(Expiry::Never),
+        });
+    }
+    if let Some(material) = key.materials.last_mut() {
+        material.standing = last;
+    }
+    arn
+}
+
+fn a_replica() -> Topology {
+    Topology::Replica { primary: "prod".parse().unwrap(), region: "eu-west-1".parse().unwrap() }
+}
+
+fn mac_kind() -> crate::desired::KeyKind {
+    crate::desired::KeyKind::new(crate::kms::KeySpec::Hmac256, crate::kms::KeyUsage::GenerateVerifyMac).unwrap()
+}
+
+const SYMMETRIC: crate::desired::KeyKind = crate::desired::KeyKind::SYMMETRIC;
+
+#[test]
+fn materials_are_read_of_imported_keys_and_asked_for_only_where_kms_lists_them() {
+    let fake = fake();
+    with_materials(&fake, &[Some("2026")], MaterialStanding::Current);
+    let live = read(&fake, &imported(&["2026"], SYMMETRIC), &options()).unwrap();
+    let Some(Observed::Known(LiveMaterials::Listed(materials))) = &live.keys[0].materials else { panic!("{live:?}") };
+    assert_eq!(materials.len(), 1);
+    assert_eq!((fake.count("kms:ListKeyRotations"), &live.keys[0].rotations), (1, &None));
+
+    let generated = read(&fake, &desired(&["b"]), &options()).unwrap();
+    assert!(generated.keys[0].materials.is_none(), "no manifest names the key");
+    fake.state().key(&live.keys[0].arn.key_id()).unwrap().metadata.spec = crate::kms::KeySpec::Hmac256;
+    let mac = imported(&["2026"], mac_kind());
+    let live = read(&fake, &mac, &options()).unwrap();
+    assert_eq!(live.keys[0].materials, Some(Observed::Known(LiveMaterials::Untold)));
+    assert_eq!(fake.count("kms:ListKeyRotations"), 1, "no call would tell");
+}
+
+#[test]
+fn rotations_are_read_where_a_new_material_may_come() {
+    use MaterialStanding::{Current, PendingReplicas, PendingRotation};
+    // What is there, how the last of it stands, what is wanted, and whether a rotation may come.
+    let cases: [(&[Option<&str>], MaterialStanding, &[&str], bool); 8] = [
+        (&[], Current, &["one"], false),
+        (&[], Current, &["one", "two"], true),
+        (&[Some("one")], Current, &["one"], false),
+        (&[Some("one")], Current, &["one", "two"], true),
+        (&[None], Current, &["one"], true),
+        (&[Some("one"), Some("two")], Current, &["one", "two"], false),
+        (&[Some("one"), Some("two")], PendingRotation, &["one", "two"], true),
+        (&[Some("one"), Some("two")], PendingReplicas, &["one"], true),
+    ];
+    for (there, last, wanted, comes) in cases {
+        let fake = fake();
+        with_materials(&fake, there, last);
+        let mut state = imported(wanted, SYMMETRIC);
+        let live = read(&fake, &state, &options()).unwrap();
+        assert_eq!(live.keys[0].rotations.is_some(), comes, "{there:?} {last:?} {wanted:?}");
+        state.targets[0].keys[0].topology = a_replica();
+        let replica = read(&fake, &state, &options()).unwrap();
+        assert_eq!(replica.keys[0].rotations, None, "a replica rotates with its primary");
+    }
+}
+
+#[test]
+fn denied_materials_are_kept_as_denied_and_any_other_failure_names_the_key() {
+    let fake = fake();
+    let arn = with_materials(&fake, &[Some("one")], MaterialStanding::Current);
+    let state = imported(&["one", "two"], SYMMETRIC);
+    fake.fail("kms:ListKeyRotations", Which::Every, Strike::Before, PortErrorKind::Denied);
+    let live = read(&fake, &state, &options()).unwrap();
+    assert_eq!(live.keys[0].materials.as_ref().unwrap().denied(), Some("kms:ListKeyRotations"));
+    assert_eq!(live.keys[0].rotations, None, "nothing is known of what may come");
+    fake.heal();
+    fake.fail("kms:ListKeyRotations", Which::Every, Strike::Before, PortErrorKind::Transient);
+    let error = read(&fake, &state, &options()).unwrap_err().to_string();
+    assert!(error.contains(arn.key_id().as_str()) && error.contains("`prod`"), "{error}");
+}
+
+#[test]
+fn a_rotation_that_is_asked_for_finds_the_materials_too() {
+    let fake = fake();
+    with_materials(&fake, &[Some("one")], MaterialStanding::Current);
+    let state = imported(&["one"], SYMMETRIC);
+    let mut live = read(&fake, &state, &options()).unwrap();
+    run(read_rotations(&fake, &state, &["a".parse().unwrap()].into(), &mut live)).unwrap();
+    assert!(live.keys[0].materials.is_some() && live.keys[0].rotations.is_some());
+    assert_eq!(fake.count("kms:ListKeyRotations"), 2);
+}
+
 fn desired_role(name: &str, provider: Option<&str>) -> DesiredRole {
     let oidc = provider.map(|provider| OidcTrust {
         provider: provider.to_owned(),
@@ -302,7 +420,8 @@ fn a_replica_is_found_by_its_primary_and_a_target_where_it_cannot_be_read_is_lef
     let mut second = state.targets[0].clone();
     second.name = "other".parse().unwrap();
     second.region = "us-east-1".parse().unwrap();
-    second.keys.clear();
+    second.keys[0].topology = a_replica();
+    second.keys[0].aliases.clear();
     state.targets[0].keys[0].topology = Topology::Primary { replicas: std::collections::BTreeMap::new() };
     state.targets.push(second);
     let id = ours(&here, "a").key_id();
@@ -310,6 +429,7 @@ fn a_replica_is_found_by_its_primary_and_a_target_where_it_cannot_be_read_is_lef
         let mut keys = here.state();
         let key = keys.key(&id).unwrap();
         key.tags.insert("keywright:owner".to_owned(), "owner-0001".to_owned());
+        key.metadata.origin = crate::kms::Origin::External;
         key.metadata.multi_region = true;
         key.metadata.multi_region_type = Some(crate::live::MultiRegionType::Primary);
         key.metadata.primary_region = Some("eu-west-1".parse().unwrap());
@@ -338,6 +458,8 @@ fn a_replica_is_found_by_its_primary_and_a_target_where_it_cannot_be_read_is_lef
     };
     let (targets, errors) = go(None);
     assert_eq!((ids(&targets[&"other".parse().unwrap()]), errors), (vec![id.clone()], vec![]));
+    let materials = targets[&"other".parse().unwrap()].keys[0].materials.clone();
+    assert!(matches!(materials, Some(Observed::Known(LiveMaterials::Listed(_)))), "{materials:?}");
     let (targets, _) = go(Some(PortErrorKind::Denied));
     assert_eq!(targets[&"other".parse().unwrap()].keys[0].policy.denied(), Some("kms:GetKeyPolicy"));
     let (targets, errors) = go(Some(PortErrorKind::Unreachable));
