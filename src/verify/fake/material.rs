@@ -58,26 +58,22 @@ pub(in crate::verify) fn to_import(kind: KeyKind) -> Vec<u8> {
     use aws_lc_rs::signature::{
         ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
     };
-    match kind.spec() {
-        KeySpec::Rsa2048 => {
-            let pair = PrivateDecryptingKey::generate(aws_lc_rs::rsa::KeySize::Rsa2048).unwrap();
-            pair.as_der().unwrap().as_ref().to_vec()
-        }
-        KeySpec::EccNistP256 => {
-            EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap().to_pkcs8v1().unwrap().as_ref().to_vec()
-        }
-        KeySpec::EccNistP521 => {
-            EcdsaKeyPair::generate(&ECDSA_P521_SHA512_ASN1_SIGNING).unwrap().to_pkcs8v1().unwrap().as_ref().to_vec()
-        }
-        KeySpec::EccNistEdwards25519 => {
-            Ed25519KeyPair::generate().unwrap().to_pkcs8v1().unwrap().as_ref().to_vec()
-        }
-        spec => {
-            let mut bytes = vec![0; local::mac_length(spec.mac_algorithms()[0])];
-            aws_lc_rs::rand::fill(&mut bytes).unwrap();
-            bytes
-        }
+    let spec = kind.spec();
+    if let Some(algorithm) = spec.mac_algorithms().first() {
+        let mut bytes = vec![0; local::mac_length(*algorithm)];
+        aws_lc_rs::rand::fill(&mut bytes).unwrap();
+        return bytes;
     }
+    if spec == KeySpec::Rsa2048 {
+        let pair = PrivateDecryptingKey::generate(aws_lc_rs::rsa::KeySize::Rsa2048).unwrap();
+        return pair.as_der().unwrap().as_ref().to_vec();
+    }
+    if spec == KeySpec::EccNistEdwards25519 {
+        return Ed25519KeyPair::generate().unwrap().to_pkcs8v1().unwrap().as_ref().to_vec();
+    }
+    let p256 = spec == KeySpec::EccNistP256;
+    let curve = if p256 { &ECDSA_P256_SHA256_ASN1_SIGNING } else { &ECDSA_P521_SHA512_ASN1_SIGNING };
+    EcdsaKeyPair::generate(curve).unwrap().to_pkcs8v1().unwrap().as_ref().to_vec()
 }
 
 /// Returns what a key of a kind is made of once that is imported.

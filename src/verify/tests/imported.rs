@@ -190,7 +190,10 @@ async fn deleted_material_must_make_every_use_fail() {
         let (scene, live) = in_state(key.clone(), state, None);
         let (report, _) = scene.run_on(live).await;
         let there = result_of(&report, "subject/caller: the key");
-        assert!(matches!(there, ProbeResult::Failed { observed } if observed.contains("declared deleted")), "{there:?}");
+        assert!(
+            matches!(there, ProbeResult::Failed { observed } if observed.contains("declared deleted")),
+            "{there:?}"
+        );
     }
 }
 

@@ -120,9 +120,9 @@ async fn canaries_of_other_keys_are_told_apart() {
     let (report, _) = scene.run().await;
     let told: Vec<(String, String)> = (report.probes.iter())
         .filter(|probe| probe.scenario == "canaries: opened")
-        .map(|probe| match &probe.result {
-            ProbeResult::NotChecked { reason } => (format!("{}/{}", probe.target, probe.key), reason.clone()),
-            other => panic!("{other:?}"),
+        .map(|probe| {
+            let ProbeResult::NotChecked { reason } = &probe.result else { panic!("{probe:?}") };
+            (format!("{}/{}", probe.target, probe.key), reason.clone())
         })
         .collect();
     let places: Vec<&str> = told.iter().map(|(place, _)| place.as_str()).collect();
