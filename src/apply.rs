@@ -9,6 +9,7 @@ mod confirm;
 mod create;
 mod deletion;
 mod execute;
+mod import;
 mod replicate;
 mod roles;
 mod rotate;
@@ -169,6 +170,8 @@ struct Run<'a, C, M> {
     /// Roles that this run made: their principals may be unknown to KMS for a while.
     new_roles: &'a BTreeSet<String>,
     recoveries: Vec<Recovery>,
+    /// What the imports of this run left to be seen.
+    imports: BTreeMap<StepId, import::Imported>,
 }
 
 /// How a step ended, before it is written down.
@@ -178,6 +181,8 @@ enum Ending {
     Unknown(String),
     Unconfirmed,
     Failed(PortError),
+    /// It failed before anything was sent that changes something.
+    Unsent(PortError),
 }
 
 async fn run_target<C: Connection, M: Machine>(
@@ -201,6 +206,7 @@ async fn run_target<C: Connection, M: Machine>(
         found_here: BTreeSet::new(),
         new_roles,
         recoveries: Vec::new(),
+        imports: BTreeMap::new(),
     };
     run.forget_settled(target);
     let mut steps = Vec::new();
@@ -232,6 +238,7 @@ fn outcome(step: &Step, ending: Ending) -> StepOutcome {
         Ending::Unknown(message) => (StepResult::Unknown { message }, None),
         Ending::Unconfirmed => (StepResult::Unconfirmed, None),
         Ending::Failed(error) => (not_done(&error), None),
+        Ending::Unsent(error) => (failed(&error), None),
     };
     StepOutcome { step: step.clone(), result, created }
 }
@@ -376,6 +383,11 @@ async fn until<T, F: Future<Output = Result<T, PortError>>>(
             result => return result,
         }
     }
+}
+
+/// Whether the answer of a call tells nothing: it may have taken effect.
+fn tells_nothing(error: &PortError) -> bool {
+    matches!(error.kind, PortErrorKind::Unknown | PortErrorKind::Transient | PortErrorKind::Protocol)
 }
 
 fn elapsed(clock: &impl Clock, since: jiff::Timestamp) -> Duration {

@@ -153,7 +153,7 @@ fn plan_families<'a>(input: PlanInput<'a>, found: family::Families<'a>) -> Plan 
             targets.push(order::target(drafted, &accounts, &mut numbers, input.sources));
         }
     }
-    order::link(&mut targets, &numbers);
+    let unanswered = order::link(&mut targets, &numbers);
     let mut plan = Plan {
         kind: input.options.kind,
         stack: input.desired.stack.clone(),
@@ -163,6 +163,7 @@ fn plan_families<'a>(input: PlanInput<'a>, found: family::Families<'a>) -> Plan 
         accounts,
         targets,
     };
+    family::unanswered(&mut plan, &unanswered);
     if input.options.kind == PlanKind::Drift {
         refresh::only_drift(&mut plan);
     }

@@ -9,6 +9,7 @@ pub use data::{SNAPSHOT_FORMAT_VERSION, SnapshotError, snapshot_from_json, snaps
 pub use live::of_live;
 pub use manifest::of_manifest;
 
+use crate::desired::Import;
 use crate::ids::{AccountId, AliasName, KeyArn, KeyName, Region, RoleArn, RoleName, StackName, TargetName};
 use crate::live::{Backend, LiveGrant, Unreadable};
 use crate::policy::PolicyDocument;
@@ -85,6 +86,8 @@ pub struct KeySnapshot {
     pub tags: Option<BTreeMap<String, String>>,
     /// What else is known of it.
     pub properties: BTreeMap<Property, String>,
+    /// How the manifest imports its material; files do not keep it, and live state does not have it.
+    pub import: Option<Import>,
     /// What could not be read.
     pub unreadable: Vec<Unreadable>,
     /// Where the manifest declares it.

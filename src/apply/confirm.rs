@@ -1,10 +1,11 @@
 //! Confirms that what was written is seen: reads back until several rounds agree, or says that it is not confirmed.
 
+use super::import::{Deleted, Imported, Stock, stock};
 use super::{Connection, Machine, PARALLEL, Run, elapsed};
 use crate::ids::{AliasName, KeyId, Region};
 use crate::kms::KeyState;
 use crate::live::{KeyMetadata, LiveRotation};
-use crate::plan::Action;
+use crate::plan::{Action, Step};
 use crate::policy::PolicyDocument;
 use crate::ports::{Clock, KeyReader};
 use crate::report::{Event, StepOutcome, StepResult};
@@ -87,6 +88,8 @@ enum Trace {
     NoAlias(AliasName),
     Primary(Region),
     Rotations(usize),
+    Material(Imported),
+    NoMaterial(Deleted),
     Tags(BTreeMap<String, String>),
     NoTags(BTreeSet<String>),
     Alias(AliasName),
@@ -101,6 +104,7 @@ enum Read {
     Tags,
     Rotation,
     Rotations,
+    Materials,
 }
 
 impl Trace {
@@ -114,6 +118,7 @@ impl Trace {
             | Self::NotPending
             | Self::Primary(_) => Some(Read::Metadata),
             Self::Rotations(_) => Some(Read::Rotations),
+            Self::Material(_) | Self::NoMaterial(_) => Some(Read::Materials),
             Self::Policy(_) => Some(Read::Policy),
             Self::Tags(_) | Self::NoTags(_) => Some(Read::Tags),
             Self::Rotation(_) => Some(Read::Rotation),
@@ -131,6 +136,7 @@ struct Seen {
     tags: BTreeMap<KeyId, BTreeMap<String, String>>,
     rotation: BTreeMap<KeyId, LiveRotation>,
     rotations: BTreeMap<KeyId, usize>,
+    materials: BTreeMap<KeyId, Stock>,
 }
 
 /// The effects of the steps that are done, by index.
@@ -138,7 +144,7 @@ fn effects<C: Connection, M: Machine>(run: &Run<'_, C, M>, steps: &[StepOutcome]
     let done = steps.iter().enumerate().filter(|(_, outcome)| outcome.result == StepResult::Done);
     done.filter(|(index, _)| !is_overtaken(steps, *index))
         .filter_map(|(index, outcome)| {
-            let trace = trace(&outcome.step.action)?;
+            let trace = trace(run, &outcome.step)?;
             let key = match (&outcome.created, outcome.step.action.key_ref()) {
                 (Some(created), _) => created.key_id(),
                 (None, Some(reference)) => run.key(reference).ok()?,
@@ -156,14 +162,27 @@ fn is_overtaken(steps: &[StepOutcome], index: usize) -> bool {
     let undone_by = |later: &Action| {
         let enabled = matches!(action, Action::EnableKey { .. }) && matches!(later, Action::DisableKey { .. });
         let disabled = matches!(action, Action::DisableKey { .. } | Action::CancelKeyDeletion { .. });
-        enabled || (disabled && matches!(later, Action::EnableKey { .. } | Action::ScheduleKeyDeletion { .. }))
+        let switched = matches!(action, Action::EnableKey { .. } | Action::DisableKey { .. });
+        let unusable = switched && matches!(later, Action::DeleteImportedKeyMaterial { .. });
+        enabled || unusable || is_other_material(action, later) || (disabled && matches!(later, Action::EnableKey { .. } | Action::ScheduleKeyDeletion { .. }))
     };
     let mut later = steps.iter().skip(index + 1);
     later.any(|later| later.step.owner == outcome.step.owner && undone_by(&later.step.action))
 }
 
-fn trace(action: &Action) -> Option<Trace> {
-    Some(match action {
+/// Whether an import or a deletion of material is undone, or done again, by a later one.
+fn is_other_material(action: &Action, later: &Action) -> bool {
+    let of = |action: &Action| {
+        if let Action::ImportKeyMaterial { material, .. } = action {
+            return Some(Some(material.clone()));
+        }
+        if let Action::DeleteImportedKeyMaterial { material, .. } = action { Some(material.clone()) } else { None }
+    };
+    matches!((of(action), of(later)), (Some(one), Some(other)) if one.is_none() || other.is_none() || one == other)
+}
+
+fn trace<C: Connection, M: Machine>(run: &Run<'_, C, M>, step: &Step) -> Option<Trace> {
+    Some(match &step.action {
         Action::CreateKey { .. } => Trace::Exists,
         Action::PutKeyPolicy { policy, .. } => Trace::Policy(policy.clone()),
         Action::UpdateKeyDescription { description, .. } => Trace::Description(description.clone()),
@@ -178,8 +197,11 @@ fn trace(action: &Action) -> Option<Trace> {
         Action::CancelKeyDeletion { .. } => Trace::NotPending,
         Action::DeleteAlias { alias, .. } => Trace::NoAlias(alias.clone()),
         Action::UpdatePrimaryRegion { region, .. } => Trace::Primary(region.clone()),
-        Action::ImportKeyMaterial { .. } => Trace::Exists,
-        Action::DeleteImportedKeyMaterial { .. } => Trace::State(KeyState::PendingImport),
+        // What another call imported was seen to be there.
+        Action::ImportKeyMaterial { .. } => Trace::Material(run.imports.get(&step.id)?.clone()),
+        Action::DeleteImportedKeyMaterial { material, id, .. } => {
+            Trace::NoMaterial(Deleted { name: material.clone(), id: id.clone() })
+        }
         Action::RotateKeyOnDemand { before, .. } => Trace::Rotations(before + 1),
         // The replica is waited for where it is, by the steps of its own target.
         Action::ReplicateKey { .. }
@@ -230,6 +252,10 @@ async fn part(port: &(impl KeyReader + Sync), key: KeyId, read: Read) -> Box<dyn
             let found = port.rotations(&key).await.ok();
             Box::new(move |seen| seen.rotations.extend(found.map(|rotations| (key, rotations.on_demand()))))
         }
+        Read::Materials => {
+            let found = stock(port, &key).await.ok();
+            Box::new(move |seen| seen.materials.extend(found.map(|stock| (key, stock))))
+        }
         Read::Rotation => {
             let found = port.rotation(&key).await.ok();
             Box::new(move |seen| seen.rotation.extend(found.map(|rotation| (key, rotation))))
@@ -250,6 +276,8 @@ fn is_seen(effect: &Effect, seen: &Seen) -> bool {
         Trace::Primary(region) => {
             seen.metadata.get(key).is_some_and(|found| found.primary_region.as_ref().is_none_or(|at| at == region))
         }
+        Trace::Material(imported) => seen.materials.get(key).is_some_and(|stock| imported.is_seen(stock)),
+        Trace::NoMaterial(deleted) => seen.materials.get(key).is_some_and(|stock| deleted.is_seen(stock)),
         Trace::Rotations(count) => seen.rotations.get(key).is_some_and(|found| found >= count),
         Trace::Tags(wanted) => {
             seen.tags.get(key).is_some_and(|found| wanted.iter().all(|(tag, value)| found.get(tag) == Some(value)))

@@ -1,7 +1,7 @@
 //! Creates keys, never twice: `CreateKey` has no client token, so a claim is written down before it is sent, and an
 //! unknown outcome is searched for, not repeated.
 
-use super::{Connection, Ending, Machine, PARALLEL, Run, elapsed};
+use super::{Connection, Ending, Machine, PARALLEL, Run, elapsed, tells_nothing};
 use crate::desired::KeyStore;
 use crate::desired::tags::{TAG_CLAIM, TAG_KEY, TAG_STACK, TAG_STRAY};
 use crate::ids::{KeyArn, KeyName};
@@ -56,14 +56,7 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
                 self.bind(&KeyRef::Planned(wanted.key.clone()), arn.clone());
                 Ending::Created(arn)
             }
-            Err(error)
-                if matches!(
-                    error.kind,
-                    PortErrorKind::Unknown | PortErrorKind::Transient | PortErrorKind::Protocol
-                ) =>
-            {
-                self.search_lost(step, wanted.key, &claim, &error).await
-            }
+            Err(error) if tells_nothing(&error) => self.search_lost(step, wanted.key, &claim, &error).await,
             Err(error) => {
                 let forgotten = self.job.machine.remove(&self.slot(wanted.key));
                 Ending::Failed(forgotten.err().unwrap_or(error))

@@ -42,12 +42,16 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
         if deletes || !matches!(refusal, PortErrorKind::InvalidState | PortErrorKind::Disabled) {
             return false;
         }
-        let disabled = refusal == PortErrorKind::Disabled;
-        let ends = |action: &Action| {
-            (disabled && matches!(action, Action::EnableKey { .. }))
-                || (!disabled && matches!(action, Action::CancelKeyDeletion { .. }))
+        let imports = matches!(step.action, Action::ImportKeyMaterial { .. });
+        let ends = |action: &Action| match refusal {
+            PortErrorKind::Disabled => matches!(action, Action::EnableKey { .. }),
+            // New material has no place while a rotation to the one before it is under way.
+            _ if matches!(action, Action::RotateKeyOnDemand { .. }) => imports,
+            _ => matches!(action, Action::CancelKeyDeletion { .. } | Action::ImportKeyMaterial { .. }),
         };
-        let steps = self.job.plan.targets.iter().flat_map(|target| target.outcome.steps());
-        steps.take_while(|other| other.id != step.id).any(|other| other.owner == step.owner && ends(&other.action))
+        let steps = || self.job.plan.targets.iter().flat_map(|target| target.outcome.steps());
+        let awaited = steps().filter(|other| step.depends_on.contains(&other.id));
+        let mut before = steps().take_while(|other| other.id != step.id).chain(awaited);
+        before.any(|other| other.owner == step.owner && ends(&other.action))
     }
 }

@@ -1,5 +1,6 @@
 //! One step, one call: what each action sends.
 
+use super::import::Deleted;
 use super::{Connection, Ending, Machine, Run, until};
 use crate::ids::{KeyId, KeyName};
 use crate::plan::{Action, KeyRef, Owner, Step};
@@ -32,6 +33,18 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
                 Ok(id) => self.rotate(step, &id, *before).await,
                 Err(error) => Ending::Failed(error),
             };
+        }
+        if let Action::ImportKeyMaterial { key, spec, material, kind, id, valid_for_days, wrapping } = &step.action {
+            let wanted = super::import::Wanted {
+                key,
+                spec: *spec,
+                material,
+                kind: *kind,
+                id: id.as_ref(),
+                valid_for_days: *valid_for_days,
+                wrapping: *wrapping,
+            };
+            return self.import(step, &wanted).await;
         }
         self.send(step, &step.action).await.map_or_else(Ending::Failed, |()| Ending::Done)
     }
@@ -87,12 +100,14 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
             Action::ScheduleKeyDeletion { days, .. } => self.schedule_deletion(id, *days).await,
             Action::CancelKeyDeletion { .. } => self.cancel_deletion(id).await,
             Action::DeleteAlias { alias, .. } => self.delete_alias(alias, id).await,
+            Action::DeleteImportedKeyMaterial { material, id: named, .. } => {
+                self.delete_material(id, &Deleted { name: material.clone(), id: named.clone() }).await
+            }
             Action::CreateKey { .. }
             | Action::ReplicateKey { .. }
             | Action::UpdatePrimaryRegion { .. }
             | Action::RotateKeyOnDemand { .. }
             | Action::ImportKeyMaterial { .. }
-            | Action::DeleteImportedKeyMaterial { .. }
             | Action::UntagRole { .. }
             | Action::CreateRole { .. }
             | Action::UpdateRole { .. }

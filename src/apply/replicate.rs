@@ -1,6 +1,6 @@
 //! Replicates keys and moves primaries: both are sent once, take minutes, and are looked for in both Regions.
 
-use super::{Connection, Ending, Machine, Run, elapsed, until};
+use super::{Connection, Ending, Machine, Run, elapsed, tells_nothing, until};
 use crate::ids::{KeyArn, KeyId, KeyName, Region, TargetName};
 use crate::kms::KeyState;
 use crate::live::{KeyMetadata, MultiRegionType};
@@ -24,11 +24,6 @@ pub(super) struct Replica<'a> {
     pub(super) description: &'a str,
     pub(super) policy: &'a PolicyDocument,
     pub(super) tags: &'a BTreeMap<String, String>,
-}
-
-/// Whether the answer of a call tells nothing: it may have taken effect.
-fn tells_nothing(error: &PortError) -> bool {
-    matches!(error.kind, PortErrorKind::Unknown | PortErrorKind::Transient | PortErrorKind::Protocol)
 }
 
 fn is_busy(key: &KeyMetadata) -> bool {
@@ -100,6 +95,7 @@ impl<'a, C: Connection, M: Machine> Run<'a, C, M> {
             error.kind == PortErrorKind::Throttled
                 || (new_key && error.kind == PortErrorKind::NotFound)
                 || (new_role && error.kind == PortErrorKind::InvalidPrincipal)
+                || self.lags_behind(step, error.kind)
         };
         let send =
             || until(self.job.machine, self.job.options.wait, passes, || self.connection.replicate_key(id, &replica));

@@ -3,6 +3,7 @@
 mod any_key;
 pub(crate) mod families;
 mod fixed_point;
+mod import;
 mod life;
 mod naming;
 mod outcomes;

@@ -1,6 +1,7 @@
 //! Compares the keys of two snapshots, pair by pair.
 
-use super::model::{KeyDifference, PolicyRelation, Presence, PropertyDifference};
+use super::material::{import_properties, material_changes};
+use super::model::{KeyDifference, MaterialChange, PolicyRelation, Presence, PropertyDifference};
 use crate::access::{GrantFacts, KeyFacts};
 use crate::desired::tags::TAG_CLAIM;
 use crate::ids::{KeyArn, KeyName, TargetName};
@@ -102,12 +103,14 @@ impl KeyPair<'_> {
             gave: Vec::new(),
             policy: PolicyRelation::Same,
             properties: Vec::new(),
+            material: Vec::new(),
             undecided: self.undecided(),
             position: self.shown.key.position.clone().or_else(|| self.old?.key.position.clone()),
         };
         match (self.old, self.new) {
             (Some(old), Some(new)) => {
                 found.properties = properties(old, new);
+                found.material = self.material(old, new);
                 self.compare_access(old, new, &mut found);
             }
             (None, Some(new)) => {
@@ -135,6 +138,16 @@ impl KeyPair<'_> {
             (Some(_), Some(_)) => Presence::Both,
             (None, _) => Presence::Added,
             (Some(_), None) => Presence::Removed,
+        }
+    }
+
+    /// Returns what becomes of a change of the declared material, of a key that stays where it is.
+    fn material(&self, old: Placed<'_>, new: Placed<'_>) -> Vec<MaterialChange> {
+        let spec = new.key.properties.get(&Property::Spec);
+        let stays = self.presence() == Presence::Both && old.key.properties.get(&Property::Spec) == spec;
+        match (&old.key.import, &new.key.import, spec) {
+            (Some(before), Some(after), Some(spec)) if stays => material_changes(before, after, spec),
+            (Some(_) | None, Some(_) | None, Some(_) | None) => Vec::new(),
         }
     }
 
@@ -309,6 +322,9 @@ fn properties(old: Placed<'_>, new: Placed<'_>) -> Vec<PropertyDifference> {
     }
     let comparable = comparable(old.origin, new.origin);
     found.extend(property_changes(&old.key.properties, &new.key.properties, comparable));
+    if comparable == Lacking::Undeclared {
+        found.extend(import_properties(old.key.import.as_ref(), new.key.import.as_ref()));
+    }
     if let (Some(before), Some(after)) = (&old.key.aliases, &new.key.aliases) {
         found.extend(before.difference(after).map(|alias| change("alias", Some(alias.to_string()), None)));
         found.extend(after.difference(before).map(|alias| change("alias", None, Some(alias.to_string()))));
@@ -377,5 +393,6 @@ fn born(new: Placed<'_>) -> Vec<PropertyDifference> {
         let text = new.key.properties.get(property).filter(|text| !text.is_empty())?;
         (text != "enabled").then(|| change(property.name(), None, Some(text.clone())))
     };
-    telling.iter().filter_map(value).collect()
+    let imported = import_properties(None, new.key.import.as_ref());
+    telling.iter().filter_map(value).chain(imported).collect()
 }

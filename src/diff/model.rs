@@ -1,6 +1,6 @@
 //! The difference as data.
 
-use crate::ids::{AccountId, KeyName, Region, RoleName, StackName, TargetName};
+use crate::ids::{AccountId, KeyName, MaterialName, Region, RoleName, StackName, TargetName};
 use crate::live::{Backend, Unreadable};
 use crate::review::{AccessChange, AccessLine, Risk, Witness};
 use crate::snapshot::Origin;
@@ -89,6 +89,8 @@ pub struct KeyDifference {
     pub policy: PolicyRelation,
     /// What else differs, in the order in which it is shown.
     pub properties: Vec<PropertyDifference>,
+    /// What becomes of a change of its imported material, of which `properties` say what it is.
+    pub material: Vec<MaterialChange>,
     /// What could not be compared, in words: the difference may be larger than shown.
     pub undecided: Vec<String>,
     /// Where the manifest declares it, on the new side, else on the old one.
@@ -110,6 +112,56 @@ impl KeyDifference {
             && self.policy == PolicyRelation::Same
             && self.properties.is_empty()
             && self.undecided.is_empty()
+    }
+}
+
+/// What becomes of a change between two manifests of the material that a key imports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MaterialChange {
+    /// The key rotates to a new material.
+    Rotates {
+        /// The material.
+        material: MaterialName,
+    },
+    /// A new material is not the last one, so that the key would have to rotate to it and back: it is not imported.
+    NotLast {
+        /// The material.
+        material: MaterialName,
+    },
+    /// The key keeps its first material for good, and another name stands for it now.
+    Refused {
+        /// The name that it had.
+        before: MaterialName,
+        /// The name that stands there now.
+        after: MaterialName,
+        /// The key's spec, which has no other material.
+        spec: String,
+    },
+    /// A material is declared no more; the key keeps it, and nobody imports it again.
+    Undeclared {
+        /// The material.
+        material: MaterialName,
+    },
+    /// All material is deleted.
+    Deletes,
+}
+
+impl MaterialChange {
+    /// Returns the material that it is about; `None` where it is about all of them.
+    pub fn material(&self) -> Option<&MaterialName> {
+        match self {
+            Self::Rotates { material } | Self::NotLast { material } | Self::Undeclared { material } => Some(material),
+            Self::Refused { after, .. } => Some(after),
+            Self::Deletes => None,
+        }
+    }
+
+    /// Returns whether it cannot be made.
+    pub fn is_impossible(&self) -> bool {
+        match self {
+            Self::NotLast { .. } | Self::Refused { .. } => true,
+            Self::Rotates { .. } | Self::Undeclared { .. } | Self::Deletes => false,
+        }
     }
 }
 

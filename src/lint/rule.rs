@@ -184,9 +184,9 @@ rules! {
          "CIS AWS Foundations 3.0.0 3.6", "CIS AWS Foundations 1.4.0 3.8", "CIS AWS Foundations 1.2.0 2.8",
          "PCI DSS 4.0.1 3.7.4"]
         "turn automatic rotation on: `rotation = { every_days = 365 }`, or aws kms enable-key-rotation",
-        "Keys that KMS cannot rotate: asymmetric and HMAC keys, imported material, custom key stores. Keys that AWS \
-         manages. Replicas: their primary is rotated. Keys that wait for import or deletion, or are unavailable. \
-         A disabled key is information: KMS takes the setting once it is enabled.";
+        "Keys that KMS does not rotate by itself: asymmetric and HMAC keys, custom key stores, imported material, which \
+         rotates when new material is imported. Keys that AWS manages. Replicas: their primary is rotated. Keys that \
+         wait for import or deletion, or are unavailable. A disabled key is information: KMS takes the setting once it is enabled.";
     DELETION_SCHEDULED: DeletionScheduled Critical
         ["Security Hub KMS.3", "AWS Config kms-cmk-not-scheduled-for-deletion"]
         "if it is not meant: aws kms cancel-key-deletion, then aws kms enable-key",

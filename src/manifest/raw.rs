@@ -5,8 +5,8 @@
 
 use super::day::Day;
 use super::spanned::{Choice, OneOrMany, Sp};
-use crate::desired::{Delegation, Enforcement, KeyLifecycle, RoleKind, Separation};
-use crate::kms::{Capability, KeySpec, KeyUsage, Origin};
+use crate::desired::{Delegation, Enforcement, KeyLifecycle, MaterialEncoding, MaterialPresence, RoleKind, Separation};
+use crate::kms::{Capability, KeySpec, KeyUsage, Origin, WrappingAlgorithm, WrappingKeySpec};
 use crate::services::Service;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -212,7 +212,7 @@ pub(super) struct RawVerify {
 /// A KMS key.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "Key", extend("x-not-yet-supported" = ["import", "grant", "statement", "open_to_account"]))]
+#[schemars(rename = "Key", extend("x-not-yet-supported" = ["grant", "statement", "open_to_account"]))]
 pub(super) struct RawKey {
     /// The data class that the key belongs to.
     #[schemars(extend("x-default" = "none"))]
@@ -253,6 +253,13 @@ pub(super) struct RawKey {
     /// The id that the key has in the store outside AWS: with the origin `external-key-store`.
     #[schemars(extend("x-default" = "required with this origin"))]
     pub(super) xks_key_id: Option<Sp<String>>,
+    /// How the key gets its imported material: with the origin `external`.
+    #[schemars(extend("x-default" = "somebody imports it by hand"))]
+    pub(super) import: Option<Sp<RawImport>>,
+    /// Whether imported material is there: `imported`, or `deleted`, which stops every use of the key until it is
+    /// imported again; with `import`.
+    #[schemars(extend("x-default" = "imported"))]
+    pub(super) material_state: Option<Sp<Choice<MaterialPresence>>>,
     /// Whether the key is in use: `enabled`, `disabled`, or `retired`, which leads to its deletion.
     #[schemars(extend("x-default" = "enabled"))]
     pub(super) state: Option<Sp<Choice<KeyLifecycle>>>,
@@ -317,6 +324,61 @@ pub(super) struct RawRotation {
     /// The day since which the current material must have been made, else it is rotated on demand; not in the future.
     #[schemars(extend("x-default" = "any age"))]
     pub(super) newer_than: Option<Sp<Day>>,
+}
+
+/// How a key gets its imported material, in each of its Regions.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Import")]
+pub(super) struct RawImport {
+    /// How long material is valid, counted from each import, 1 to 365 days.
+    #[schemars(range(min = 1, max = 365), extend("x-default" = "this or `never` is required"))]
+    pub(super) valid_for_days: Option<Sp<i64>>,
+    /// Material does not expire: `true`.
+    #[schemars(extend("x-default" = "this or `valid_for_days` is required", "const" = true))]
+    pub(super) never: Option<Sp<bool>>,
+    /// How many days before it expires the same material is imported again, less than `valid_for_days`.
+    #[schemars(range(min = 1, max = 364), extend("x-default" = "30, or half of `valid_for_days` if that is less"))]
+    pub(super) reimport_before_days: Option<Sp<i64>>,
+    /// How material is encrypted on its way.
+    #[schemars(extend(
+        "x-default" = "RSAES_OAEP_SHA_256, for RSA and ECC keys RSA_AES_KEY_WRAP_SHA_256"
+    ))]
+    pub(super) wrapping: Option<Sp<Choice<WrappingAlgorithm>>>,
+    /// The key under which it is encrypted, which KMS makes for each import.
+    #[schemars(extend("x-default" = "RSA_4096"))]
+    pub(super) wrapping_key: Option<Sp<Choice<WrappingKeySpec>>>,
+    /// The materials, oldest first: symmetric encryption keys rotate to a new last one, other keys have exactly one.
+    #[serde(default)]
+    #[schemars(extend("x-default" = "at least one"))]
+    pub(super) material: Vec<RawMaterial>,
+}
+
+/// One imported material: where it comes from (`command`, `file`, `env`, `stdin` or `prewrapped`), never the material itself.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Material")]
+pub(super) struct RawMaterial {
+    /// Its name, of its own in the key; KMS keeps it as the material's description.
+    pub(super) name: Sp<String>,
+    /// A program and its arguments, which prints the material; there is no shell.
+    #[schemars(extend("x-default" = "another source"))]
+    pub(super) command: Option<List<String>>,
+    /// A file, from the folder of the manifest file.
+    #[schemars(extend("x-default" = "another source"))]
+    pub(super) file: Option<Sp<String>>,
+    /// An environment variable.
+    #[schemars(extend("x-default" = "another source"))]
+    pub(super) env: Option<Sp<String>>,
+    /// Standard input: `true`, once in a manifest.
+    #[schemars(extend("x-default" = "another source", "const" = true))]
+    pub(super) stdin: Option<Sp<bool>>,
+    /// It is encrypted elsewhere, as in a hardware module, so that keywright never sees it: `true`.
+    #[schemars(extend("x-default" = "another source", "const" = true))]
+    pub(super) prewrapped: Option<Sp<bool>>,
+    /// How the material is written: `raw`, `hex` or `base64`; private keys `pem`, `der`, `hex` or `base64` (PKCS#8).
+    #[schemars(extend("x-default" = "required; not with `prewrapped`"))]
+    pub(super) encoding: Option<Sp<Choice<MaterialEncoding>>>,
 }
 
 /// Someone who uses a key.

@@ -6,12 +6,14 @@ mod check;
 mod class;
 mod duties;
 mod family;
+mod import;
 mod key;
 mod material;
 mod placeholder;
 mod principal;
 mod role;
 mod rotation;
+mod source;
 mod succession;
 mod tags;
 mod target;
@@ -117,11 +119,12 @@ fn resolve_keys<'a>(
     found: &mut Diagnostics,
 ) -> Vec<(Key<'a>, Placement)> {
     succession::check_successions(&merged.keys, found);
+    source::check_stdin(&merged.keys, found);
     let mut keys = Vec::new();
-    for (name, declared) in &merged.keys {
-        let name = check::parse::<KeyName>(&Located::new(name, declared.loc), found);
+    for (written, declared) in &merged.keys {
+        let name = check::parse::<KeyName>(&Located::new(written, declared.loc), found);
         let Some(raw) = &declared.raw else { continue };
-        let terms = terms::resolve_terms(declared, raw, classes, found);
+        let terms = terms::resolve_terms(written, declared, raw, classes, found);
         let to = resolve_placement(declared, raw, terms.class, targets, found);
         if let Some(name) = name {
             keys.push((Key { name, declared, raw, terms }, to));

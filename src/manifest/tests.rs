@@ -1,5 +1,6 @@
 //! Fixtures, generated files and properties of the manifest module.
 
+mod imported;
 mod kinds;
 
 use super::*;
@@ -274,8 +275,13 @@ fn ten_keys_load_fast() {
     assert!(took.as_millis() < 500, "{took:?}");
 }
 
+/// Changes one of two manifests here and there.
 fn mutated() -> impl Strategy<Value = String> {
-    let text = fs::read_to_string(root().join("tests/data/manifests/valid/whole-language.toml")).unwrap();
+    prop::sample::select(vec!["whole-language", "imported"]).prop_flat_map(mutation_of)
+}
+
+fn mutation_of(name: &str) -> impl Strategy<Value = String> + use<> {
+    let text = fs::read_to_string(root().join(format!("tests/data/manifests/valid/{name}.toml"))).unwrap();
     let words = vec![
         "",
         "=",

@@ -1,8 +1,8 @@
 //! The fixed lists of words of the manifest language.
 
 use super::spanned::Word;
-use crate::desired::{Delegation, Enforcement, KeyLifecycle, RoleKind, Separation};
-use crate::kms::{Capability, KeySpec, KeyUsage, Origin};
+use crate::desired::{Delegation, Enforcement, KeyLifecycle, MaterialEncoding, MaterialPresence, RoleKind, Separation};
+use crate::kms::{Capability, KeySpec, KeyUsage, Origin, WrappingAlgorithm, WrappingKeySpec};
 use crate::services::Service;
 
 impl Word for RoleKind {
@@ -47,6 +47,49 @@ impl Word for KeyLifecycle {
 
     fn words() -> Vec<(&'static str, Self)> {
         vec![("enabled", Self::Enabled), ("disabled", Self::Disabled), ("retired", Self::Retired)]
+    }
+}
+
+impl Word for MaterialPresence {
+    const NAME: &'static str = "MaterialState";
+
+    fn words() -> Vec<(&'static str, Self)> {
+        vec![("imported", Self::Imported), ("deleted", Self::Deleted)]
+    }
+}
+
+impl Word for MaterialEncoding {
+    const NAME: &'static str = "MaterialEncoding";
+
+    fn words() -> Vec<(&'static str, Self)> {
+        Self::ALL.iter().map(|encoding| (encoding.name(), *encoding)).collect()
+    }
+}
+
+/// SM2 travels in China alone, under SM2 keys.
+///
+/// <https://docs.aws.amazon.com/kms/latest/APIReference/API_GetParametersForImport.html>
+impl Word for WrappingAlgorithm {
+    const NAME: &'static str = "WrappingAlgorithm";
+
+    fn words() -> Vec<(&'static str, Self)> {
+        Self::ALL.iter().map(|algorithm| (algorithm.name(), *algorithm)).collect()
+    }
+
+    fn later() -> Vec<&'static str> {
+        vec!["SM2PKE"]
+    }
+}
+
+impl Word for WrappingKeySpec {
+    const NAME: &'static str = "WrappingKey";
+
+    fn words() -> Vec<(&'static str, Self)> {
+        Self::ALL.iter().map(|spec| (spec.name(), *spec)).collect()
+    }
+
+    fn later() -> Vec<&'static str> {
+        vec!["SM2"]
     }
 }
 

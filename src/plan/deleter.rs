@@ -21,9 +21,14 @@ pub(in crate::plan) enum Deletions {
     Refused(Vec<(KeyName, &'static str, String)>),
 }
 
-/// Returns whether an action schedules or cancels a deletion.
+/// Returns whether an action schedules or cancels a deletion, or deletes imported material.
 pub(in crate::plan) fn is_deletion(action: &Action) -> bool {
-    matches!(action, Action::ScheduleKeyDeletion { .. } | Action::CancelKeyDeletion { .. })
+    matches!(
+        action,
+        Action::ScheduleKeyDeletion { .. }
+            | Action::CancelKeyDeletion { .. }
+            | Action::DeleteImportedKeyMaterial { .. }
+    )
 }
 
 /// Returns whether all steps of a target are deletions: such a plan needs no deployer.

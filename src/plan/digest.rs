@@ -4,7 +4,7 @@ use super::{Digest, Plan, PlanInput, PlanPurpose, data};
 use crate::desired::tags::{TAG_CLAIM, TAG_STACK};
 use crate::desired::{Adoption, DesiredState, DesiredTarget, Rotation, TagReach, Takeover, Topology};
 use crate::ids::{AliasName, KeyId};
-use crate::live::{LiveKey, LiveRotation, LiveTarget, Observed};
+use crate::live::{Expiry, LiveKey, LiveMaterials, LivePresence, LiveRotation, LiveTarget, Observed};
 use crate::synth;
 use aws_lc_rs::digest::{SHA256, digest as sha};
 use serde_json::{Value, json};
@@ -43,6 +43,11 @@ fn without_wording(mut plan: Value) -> Value {
     for target in targets.filter_map(Value::as_object_mut) {
         // Others make and delete keys of the Region while a plan waits for its approval.
         target.remove("quotas");
+        // The days that are left change by themselves.
+        let findings = target.get_mut("findings").and_then(Value::as_array_mut);
+        if let Some(findings) = findings {
+            findings.retain(|finding| !finding["code"].as_str().is_some_and(|code| COUNTS_DAYS.contains(&code)));
+        }
         let unreadable = target.get_mut("unreadable").and_then(Value::as_array_mut).into_iter().flatten();
         for item in unreadable.filter_map(Value::as_object_mut) {
             item.remove("message");
@@ -64,6 +69,9 @@ fn consent(input: PlanInput<'_>) -> Value {
         "prewrapped": options.prewrapped,
     })
 }
+
+/// The findings that say how many days are left.
+const COUNTS_DAYS: [&str; 3] = ["material-expires", "material-expired", "material-awaited"];
 
 fn desired(input: PlanInput<'_>) -> Value {
     let keys = input.desired.targets.iter().flat_map(|target| target.keys.iter().map(move |key| (target, key)));
@@ -164,8 +172,27 @@ fn key(key: &LiveKey) -> Value {
             LiveRotation::Off => json!("off"),
             LiveRotation::On { days } => json!(days),
         }),
+        "materials": key.materials.as_ref().and_then(Observed::known).map(materials),
+        "expiry": key.metadata.known().and_then(|metadata| metadata.expiry).map(Expiry::in_words),
         "on_demand_rotations": key.rotations.as_ref().and_then(Observed::known).map(|history| {
             json!({"made": history.on_demand(), "under_way": history.under_way_since.is_some()})
         }),
     })
+}
+
+/// Imported materials, as far as they are compared: by the day on which they expire.
+fn materials(materials: &LiveMaterials) -> Value {
+    let LiveMaterials::Listed(all) = materials else { return json!("untold") };
+    let one = |material: &crate::live::LiveMaterial| {
+        json!({
+            "id": material.id,
+            "description": material.description,
+            "standing": format!("{:?}", material.standing),
+            "presence": match material.presence {
+                LivePresence::Imported(expiry) => expiry.in_words(),
+                LivePresence::Missing => "missing".to_owned(),
+            },
+        })
+    };
+    all.iter().map(one).collect()
 }

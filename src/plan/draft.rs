@@ -2,6 +2,7 @@
 
 use super::{Action, Blocker, BlockerKind, Finding, Owner, PropertyChange, Why};
 use crate::diag::{Code, Severity};
+use crate::ids::{MaterialName, TargetName};
 use crate::review::Risk;
 use crate::source::{Loc, SourceMap};
 
@@ -16,23 +17,32 @@ pub(in crate::plan) struct Draft {
     pub(in crate::plan) risk: Risk,
     /// The property that changes.
     pub(in crate::plan) change: Option<PropertyChange>,
-    /// What another target must have done before.
-    pub(in crate::plan) awaits: Option<Awaited>,
+    /// What other targets must have done before.
+    pub(in crate::plan) awaits: Vec<Awaited>,
+    /// Whether it brings new material into use: what the key can do without that comes before.
+    pub(in crate::plan) is_renewal: bool,
 }
 
 /// What a step of another target brings about for the key of this one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::plan) enum Awaited {
     /// The key itself, a replica.
     Replica,
     /// That the key is the primary.
     Primary,
+    /// That a key of the family has a material, in its own target.
+    Material {
+        /// The target.
+        target: TargetName,
+        /// The material.
+        material: MaterialName,
+    },
 }
 
 impl Draft {
     /// Returns a routine step.
     pub(in crate::plan) fn new(action: Action, why: Why) -> Self {
-        Self { action, why, risk: Risk::Routine, change: None, awaits: None }
+        Self { action, why, risk: Risk::Routine, change: None, awaits: Vec::new(), is_renewal: false }
     }
 
     /// Sets what it risks.
@@ -41,9 +51,15 @@ impl Draft {
         self
     }
 
-    /// Sets what another target must have done before.
+    /// Adds what another target must have done before.
     pub(in crate::plan) fn awaits(mut self, awaited: Awaited) -> Self {
-        self.awaits = Some(awaited);
+        self.awaits.push(awaited);
+        self
+    }
+
+    /// Says that it brings new material into use.
+    pub(in crate::plan) fn renewal(mut self) -> Self {
+        self.is_renewal = true;
         self
     }
 

@@ -1,16 +1,19 @@
 //! Families of multi-Region keys: which live keys belong together, where replicas are made, and where the primary goes.
 
 mod draft;
+mod relatives;
 mod settle;
 
-pub(in crate::plan) use settle::settle;
+pub(in crate::plan) use relatives::{Relative, Relatives};
+pub(in crate::plan) use settle::{settle, unanswered};
 
+use super::keys::import;
 use super::scope::{self, ClaimAlias, Ownership, Refusal};
 use super::{Claims, PlanInput};
 use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK};
 use crate::desired::{DesiredKey, DesiredState, DesiredTarget, KeyLifecycle, Takeover, Topology};
 use crate::ids::{AccountId, AliasName, KeyId, KeyName, Region, TargetName};
-use crate::kms::KeyState;
+use crate::kms::{KeyState, Origin};
 use crate::live::{KeyMetadata, LiveKey, LiveTarget, MultiRegionType};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,6 +39,8 @@ enum Birth {
     From(TargetName),
     /// Not in this run: why, and what to do.
     Barred(String, String),
+    /// Not yet, and nothing is amiss: why, and what to do.
+    Waits(String, String),
 }
 
 /// Where the primary of a family goes.
@@ -280,10 +285,35 @@ fn taken(member: &LiveKey) -> Birth {
 
 /// How a replica of a key that exists is made.
 fn of_live(looked: Looked<'_>, kin: &Kin<'_>) -> Birth {
+    if let Some(waits) = without_material(looked, kin) {
+        return waits;
+    }
     match source(looked, kin) {
         Ok(from) => Birth::From(from),
         Err((why, help)) => Birth::Barred(format!("the replica cannot be made: {why}"), help),
     }
+}
+
+/// KMS replicates no key that waits for its material, and is not to get it in this run.
+fn without_material(looked: Looked<'_>, kin: &Kin<'_>) -> Option<Birth> {
+    let target = kin.primary_target(looked)?;
+    let live = *kin.members.get(&target.name)?;
+    let waits = live.metadata.known().is_some_and(|metadata| metadata.state == KeyState::PendingImport);
+    (waits && !gets_material(looked, target, &kin.name, live)).then(|| waits_for_material(&target.name))
+}
+
+fn gets_material(looked: Looked<'_>, target: &DesiredTarget, name: &KeyName, live: &LiveKey) -> bool {
+    let declared = target.keys.iter().find(|key| key.name == *name);
+    declared.is_some_and(|key| import::brings_to_life(looked.input.options, key, Some(live)))
+}
+
+fn waits_for_material(primary: &TargetName) -> Birth {
+    Birth::Waits(
+        format!(
+            "the replica waits: its primary in target `{primary}` has no material, and KMS replicates only what is enabled"
+        ),
+        format!("import the material of the key in target `{primary}`, then plan again"),
+    )
 }
 
 /// Returns the target of the primary, if KMS replicates it and moves it now.
@@ -298,6 +328,11 @@ fn source(looked: Looked<'_>, kin: &Kin<'_>) -> Result<TargetName, (String, Stri
     match state {
         Some(KeyState::Enabled) => Ok(target.name.clone()),
         Some(KeyState::Disabled) if declared.is_some_and(|key| key.lifecycle == KeyLifecycle::Enabled) => {
+            Ok(target.name.clone())
+        }
+        Some(KeyState::PendingImport)
+            if kin.members.get(&target.name).is_some_and(|live| gets_material(looked, target, &kin.name, live)) =>
+        {
             Ok(target.name.clone())
         }
         Some(KeyState::Creating | KeyState::Updating) => Err((
@@ -331,7 +366,12 @@ fn of_planned(looked: Looked<'_>, key: &DesiredKey) -> Birth {
     };
     let declared = target.keys.iter().find(|declared| declared.name == key.name);
     match declared.map(|declared| looked.ownership(target, declared, live)) {
-        Some(Ownership::Absent) => Birth::From(primary.clone()),
+        Some(Ownership::Absent) => {
+            let lively = |key: &&DesiredKey| {
+                key.origin() != Origin::External || import::brings_to_life(looked.input.options, key, None)
+            };
+            declared.filter(lively).map_or_else(|| waits_for_material(primary), |_| Birth::From(primary.clone()))
+        }
         Some(Ownership::Ours { .. }) => barred(
             &format!("the key in target `{primary}` is no multi-Region key"),
             "a key never becomes one: declare a new multi-Region key under another name".to_owned(),
@@ -355,7 +395,7 @@ fn of_primary<'a>(
         return None;
     }
     match (source(looked, kin), families.birth(target, key)) {
-        (_, Some(Birth::Barred(..))) => None,
+        (_, Some(Birth::Barred(..) | Birth::Waits(..))) => None,
         (Ok(from), Some(Birth::From(_)) | None) => Some(Move::Between(from, target.name.clone())),
         (Err((why, help)), Some(Birth::From(_)) | None) => {
             Some(Move::Barred(target.name.clone(), format!("the primary cannot move here: {why}"), help))

@@ -56,6 +56,7 @@ pub(in crate::plan) fn draft_target<'a>(
             key,
             policy: &synth::key_policy(target, key),
             tags: synth::key_tags(input.desired, key),
+            relatives: families.relatives(input, target, key),
             normalize: input.options.normalize,
         };
         let found = if let Ownership::Ours { key, .. } = &ownership { Some(*key) } else { None };

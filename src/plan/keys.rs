@@ -5,6 +5,7 @@ mod course;
 mod drift;
 mod grants;
 mod immutable;
+pub(in crate::plan) mod import;
 mod life;
 mod refuse;
 mod replica;
@@ -25,12 +26,13 @@ use tags::tag_step;
 use title::title;
 
 use super::draft::{Draft, Sheet};
+use super::family::Relatives;
 use super::scope::{ClaimAlias, Ownership, Refusal};
 use super::{Action, Drift, KeyRef, Normalize, PlanInput, PlanPurpose, Why};
 use crate::desired::{DesiredKey, DesiredTarget, KeyLifecycle, Rotation};
 use crate::diag::Code;
 use crate::ids::{AliasName, StackName};
-use crate::kms::Origin;
+use crate::kms::{KeyState, Origin};
 use crate::live::{LiveKey, LiveTarget, Observed};
 use crate::policy::PolicyDocument;
 use crate::review::Risk;
@@ -50,6 +52,8 @@ pub(in crate::plan) struct KeyGoal<'a> {
     pub(in crate::plan) policy: &'a PolicyDocument,
     /// Its tags, the reserved ones included, without the run's claim.
     pub(in crate::plan) tags: BTreeMap<String, String>,
+    /// What imported material has to know of the other Regions of its family.
+    pub(in crate::plan) relatives: Relatives<'a>,
     /// What to do about mere wording.
     pub(in crate::plan) normalize: Normalize,
 }
@@ -78,6 +82,7 @@ pub(in crate::plan) fn compare(
         return Vec::new();
     }
     rotation::not_in_the_future(goal, sheet);
+    import::unfit(goal, sheet);
     match ownership {
         Ownership::Absent if goal.key.lifecycle == KeyLifecycle::Retired => Vec::new(),
         Ownership::Absent => {
@@ -121,19 +126,21 @@ fn create(goal: &KeyGoal<'_>, live: &LiveTarget, sheet: &mut Sheet<'_>) {
         store: goal.key.key_store().cloned(),
         description: goal.key.description.clone().unwrap_or_default(),
         policy: goal.policy.clone(),
-        tags: goal.tags.clone(),
+        tags: import::birth_tags(goal.key, goal.tags.clone()),
     };
     sheet.step(Draft::new(action, Why::Absent));
     let claim = AliasName::claim(goal.stack, name);
     let action = Action::CreateAlias { alias: claim.clone(), key: planned() };
     sheet.step(Draft::new(action, Why::Absent).change("claim alias", None, Some(claim.to_string())));
+    let external = goal.key.origin() == Origin::External;
+    let state = if external { import::at_birth(goal, sheet) } else { KeyState::Enabled };
     aliases(goal, None, live, sheet);
     if let Rotation::Every(period) = goal.key.rotation() {
         let action = Action::EnableKeyRotation { key: planned(), days: period.days() };
         sheet.step(Draft::new(action, Why::Absent).change("rotation", None, Some(days(period.days()))));
     }
     // A key without material cannot be disabled.
-    if goal.key.lifecycle == KeyLifecycle::Disabled && goal.key.origin() != Origin::External {
+    if goal.key.lifecycle == KeyLifecycle::Disabled && state == KeyState::Enabled {
         let change = ("state", Some("enabled".to_owned()), Some("disabled".to_owned()));
         sheet
             .step(Draft::new(Action::DisableKey { key: planned() }, Why::Differs).change(change.0, change.1, change.2));
@@ -161,7 +168,7 @@ fn change(
     let tags = &title(goal, (key, claim), tags, live, sheet);
     let id = key.arn.key_id();
     let reference = || KeyRef::Live(id.clone());
-    let Some(course) = life::begin(goal, metadata, tags, &reference(), sheet) else { return Vec::new() };
+    let Some(mut course) = life::begin(goal, metadata, tags, &reference(), sheet) else { return Vec::new() };
     if let Some(policy) = policy {
         policy_step(goal, &policy.document, &reference(), sheet);
     }
@@ -174,11 +181,12 @@ fn change(
             Some(wanted.clone()),
         ));
     }
+    let amiss = import::bring_in(goal, (key, &reference()), (metadata, tags), &mut course, sheet);
     aliases(goal, Some(&id), live, sheet);
     life::finish(goal, (key, &reference()), metadata, course, sheet).tell(metadata, sheet);
     store(goal, live, Need::ToUse, sheet);
     grants(key, sheet);
-    drift::drift(goal, &id, tags, live)
+    drift::drift(goal, &id, tags, live).into_iter().chain(amiss).collect()
 }
 
 /// Returns a part of a key that was read; a part that was denied blocks.

@@ -107,6 +107,12 @@ impl Applyable {
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
+
+    /// Returns steps that no plan has, to see what becomes of them.
+    #[cfg(test)]
+    pub(crate) fn of(steps: Vec<Step>) -> Self {
+        Self { steps }
+    }
 }
 
 impl Outcome {

@@ -108,7 +108,7 @@ pub(in crate::plan) fn target(
     let mut plan = draft.plan;
     let mut blockers = draft.blockers;
     let mut steps: Vec<Step> = Vec::new();
-    let waits = |sheet: &&Sheet<'_>| sheet.drafts.iter().any(|draft| draft.awaits.is_some());
+    let waits = |sheet: &&Sheet<'_>| sheet.drafts.iter().any(|draft| !draft.awaits.is_empty());
     let (waiting, ready): (Vec<&Sheet<'_>>, Vec<_>) = draft.sheets.iter().partition(waits);
     blockers.extend(draft.sheets.iter().flat_map(|sheet| &sheet.blockers).cloned());
     for sheet in ready.into_iter().chain(waiting) {
@@ -121,29 +121,41 @@ pub(in crate::plan) fn target(
     plan
 }
 
-/// Makes the steps that wait for another target depend on the steps that they wait for.
-pub(in crate::plan) fn link(targets: &mut [TargetPlan], numbers: &Numbers) {
-    let waiting = |id: &StepId| numbers.waiting.iter().find(|(step, _)| step == id).map(|(_, awaited)| *awaited);
+/// Makes the steps that wait for another target depend on the steps that they wait for; returns those for whose material
+/// no target has a step.
+pub(in crate::plan) fn link(targets: &mut [TargetPlan], numbers: &Numbers) -> Vec<(StepId, TargetName)> {
     let mut needed: Vec<(StepId, StepId)> = Vec::new();
+    let mut unanswered = Vec::new();
     for target in targets.iter() {
         for step in target.outcome.steps() {
-            let found = waiting(&step.id).and_then(|awaited| bringing(targets, (&target.name, &step.owner), awaited));
-            needed.extend(found.map(|found| (step.id.clone(), found)));
+            for (_, awaited) in numbers.waiting.iter().filter(|(id, _)| *id == step.id) {
+                match (bringing(targets, (&target.name, &step.owner), awaited), awaited) {
+                    (Some(found), _) => needed.push((step.id.clone(), found)),
+                    (None, Awaited::Material { target, .. }) => unanswered.push((step.id.clone(), target.clone())),
+                    (None, Awaited::Replica | Awaited::Primary) => {}
+                }
+            }
         }
     }
     for step in targets.iter_mut().flat_map(|target| target.outcome.steps_mut()) {
         step.depends_on.extend(needed.iter().filter(|(id, _)| *id == step.id).map(|(_, needed)| needed.clone()));
     }
+    unanswered
 }
 
 /// Returns the step that brings about what a target's key waits for.
-fn bringing(targets: &[TargetPlan], (at, owner): (&TargetName, &Owner), awaited: Awaited) -> Option<StepId> {
-    let brings = |action: &Action| match awaited {
+fn bringing(targets: &[TargetPlan], (at, owner): (&TargetName, &Owner), awaited: &Awaited) -> Option<StepId> {
+    let brings = |place: &TargetName, action: &Action| match awaited {
         Awaited::Replica => matches!(action, Action::ReplicateKey { target, .. } if target == at),
         Awaited::Primary => matches!(action, Action::UpdatePrimaryRegion { target, .. } if target == at),
+        Awaited::Material { target, material: wanted } => {
+            place == target && matches!(action, Action::ImportKeyMaterial { material, .. } if material == wanted)
+        }
     };
-    let mut steps = targets.iter().flat_map(|target| target.outcome.steps());
-    steps.find(|step| step.owner == *owner && brings(&step.action)).map(|step| step.id.clone())
+    let mut steps =
+        targets.iter().flat_map(|target| target.outcome.steps().iter().map(move |step| (&target.name, step)));
+    let found = steps.find(|(place, step)| step.owner == *owner && brings(place, &step.action));
+    found.map(|(_, step)| step.id.clone())
 }
 
 fn outcome(blockers: Vec<Blocker>, steps: Vec<Step>) -> Outcome {
@@ -161,7 +173,7 @@ fn chain(sheet: &Sheet<'_>, first_waits_for: &[StepId], numbers: &mut Numbers, s
     let mut steps = Vec::new();
     for draft in &sheet.drafts {
         let id = numbers.next();
-        numbers.waiting.extend(draft.awaits.map(|awaited| (id.clone(), awaited)));
+        numbers.waiting.extend(draft.awaits.iter().map(|awaited| (id.clone(), awaited.clone())));
         steps.push(step(sheet, draft, id.clone(), std::mem::take(&mut waits_for), position.clone()));
         waits_for = vec![id];
     }

@@ -1,6 +1,6 @@
 //! A plan of drift (`--refresh-only`): what would be changed is shown as a difference, and nothing is planned.
 
-use super::{Action, Drift, DriftKind, Outcome, Owner, Plan, PropertyChange, Step};
+use super::{Action, Drift, DriftKind, Outcome, Owner, Plan, PropertyChange, Step, Why};
 use crate::review::AccessChange;
 use std::collections::BTreeSet;
 
@@ -22,7 +22,8 @@ fn take(outcome: &mut Outcome) -> Vec<Drift> {
     let absent: BTreeSet<Owner> =
         outcome.steps().iter().filter(|step| creates(step)).map(|step| step.owner.clone()).collect();
     let mut found: Vec<Drift> = absent.iter().map(|owner| is_absent(owner.clone())).collect();
-    found.extend(outcome.steps().iter().filter(|step| !absent.contains(&step.owner)).map(differs));
+    let differing = outcome.steps().iter().filter(|step| !absent.contains(&step.owner) && !is_in_time(step));
+    found.extend(differing.map(differs));
     found.sort();
     found.dedup();
     match outcome {
@@ -31,6 +32,11 @@ fn take(outcome: &mut Outcome) -> Vec<Drift> {
         Outcome::Blocked { would_do, .. } => would_do.clear(),
     }
     found
+}
+
+/// Material that is imported again in good time, or because somebody asks, is as the manifest wants it.
+fn is_in_time(step: &Step) -> bool {
+    matches!(step.action, Action::ImportKeyMaterial { .. }) && matches!(step.why, Why::Expires | Why::Asked)
 }
 
 /// A replica is a step of its primary, which does not make the primary absent.

@@ -2,7 +2,7 @@
 //! strike before or after a call takes effect.
 
 mod identity;
-mod import;
+pub(crate) mod import;
 mod reads;
 mod regions;
 mod rules;
@@ -96,7 +96,9 @@ pub(crate) struct FakeState {
     /// How long new replicas, and moves of primaries, take here.
     pub(crate) delay: Delay,
     progress: BTreeMap<KeyId, regions::Progress>,
-    /// What time it is there: when keys are made and rotated.
+    /// Whether the server does not tell the materials of symmetric keys either.
+    pub(crate) lists_no_materials: bool,
+    /// What time it is there: when keys are made and rotated, and when material expires.
     pub(crate) now: jiff::Timestamp,
     faults: Vec<Fault>,
     made: u32,
@@ -146,6 +148,15 @@ impl FakeAws {
         self.state().faults.push(Fault { call: call.to_owned(), which, subject, strike, kind });
     }
 
+    /// Lets time pass, and material expire.
+    pub(crate) fn passes_to(&self, now: jiff::Timestamp) {
+        let mut state = self.state();
+        state.now = state.now.max(now);
+        for expired in state.expire() {
+            self.review_material(&mut state, &expired);
+        }
+    }
+
     /// Makes no call fail any more.
     pub(crate) fn heal(&self) {
         self.state().faults.clear();
@@ -187,6 +198,7 @@ impl FakeAws {
         effect: impl FnOnce(&mut FakeState) -> PortResult<T>,
     ) -> PortResult<T> {
         let subject = subject.to_string();
+        self.passes_to(jiff::Timestamp::MIN);
         let mut state = self.state();
         state.log.push((call.to_owned(), subject.clone()));
         let struck = state.struck(call, &subject);
@@ -223,6 +235,7 @@ impl FakeState {
             index_at_once: true,
             delay: Delay::default(),
             progress: BTreeMap::new(),
+            lists_no_materials: false,
             now: "2026-11-24T06:00:00Z".parse().unwrap(),
             faults: Vec::new(),
             made: 0,
@@ -350,13 +363,17 @@ impl KeyWriter for FakeAws {
 
     async fn rotate_on_demand(&self, key: &KeyId) -> PortResult<()> {
         self.run("kms:RotateKeyOnDemand", &key, |state| {
-            let now = state.now;
-            let rotations = &mut state.rotating_key("RotateKeyOnDemand", key)?.rotations;
+            let event = LiveRotationEvent { at: state.now, on_demand: true };
+            let rotations = &state.rotating_key("RotateKeyOnDemand", key)?.rotations;
             if rotations.on_demand() >= crate::kms::ON_DEMAND_ROTATIONS {
                 return Err(refused(PortErrorKind::LimitExceeded, format!("key {key} was rotated 25 times")));
             }
-            rotations.done.push(LiveRotationEvent { at: now, on_demand: true });
-            state.take_new_material(key)
+            state.take_new_material(key)?;
+            state.key(key)?.rotations.done.push(event);
+            if state.key(key)?.metadata.origin == Origin::External {
+                self.review_material(state, key);
+            }
+            Ok(())
         })
     }
 
@@ -370,11 +387,11 @@ impl KeyWriter for FakeAws {
     }
 
     async fn import_material(&self, key: &KeyId, import: &MaterialImport) -> PortResult<Option<KeyMaterialId>> {
-        self.run("kms:ImportKeyMaterial", &key, |state| state.import_material(key, import))
+        self.run("kms:ImportKeyMaterial", &key, |state| self.take_import(state, key, import))
     }
 
     async fn delete_material(&self, key: &KeyId, material: Option<&KeyMaterialId>) -> PortResult<()> {
-        self.run("kms:DeleteImportedKeyMaterial", &key, |state| state.delete_material(key, material))
+        self.run("kms:DeleteImportedKeyMaterial", &key, |state| self.drop_material(state, key, material))
     }
 
     async fn delete_alias(&self, alias: &AliasName) -> PortResult<()> {

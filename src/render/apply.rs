@@ -1,7 +1,8 @@
 //! What `apply` does and did, for people and machines.
 
 use super::style::{Painter, Style};
-use crate::plan::{Action, Owner, Step};
+use crate::ids::MaterialName;
+use crate::plan::{Action, Owner, Step, Why};
 use crate::report::{ApplyReport, Event, Scope, ScopeReport, StepOutcome, StepResult};
 use crate::text::{escape, plural};
 use serde_json::{Value, json};
@@ -62,7 +63,7 @@ fn describe(step: &Step) -> String {
         Action::ScheduleKeyDeletion { days, .. } => format!("schedule deletion in {days} days"),
         Action::CancelKeyDeletion { .. } => "cancel deletion".to_owned(),
         Action::RotateKeyOnDemand { .. } => "rotate now".to_owned(),
-        Action::ImportKeyMaterial { material, .. } => format!("import material {material}"),
+        Action::ImportKeyMaterial { material, valid_for_days, .. } => import_words(material, *valid_for_days, step.why),
         Action::DeleteImportedKeyMaterial { material: Some(material), .. } => format!("delete material {material}"),
         Action::DeleteImportedKeyMaterial { material: None, .. } => "delete its material".to_owned(),
         Action::DeleteAlias { alias, .. } => format!("remove {alias}"),
@@ -72,6 +73,15 @@ fn describe(step: &Step) -> String {
         Action::DisableKeyRotation { .. } => "stop rotating".to_owned(),
     };
     format!("{owner}: {what}")
+}
+
+fn import_words(material: &MaterialName, valid_for_days: Option<u16>, why: Why) -> String {
+    let again = if why == Why::Absent { "" } else { " again" };
+    let validity = valid_for_days.map_or_else(
+        || "never to expire".to_owned(),
+        |days| format!("valid for {}", plural(usize::from(days), "day")),
+    );
+    format!("import material {material}{again}, {validity}")
 }
 
 /// Returns the final report: what went wrong and what was recovered, then the count.
@@ -170,7 +180,7 @@ fn outcome_to_json(outcome: &StepOutcome) -> Value {
 mod tests {
     use super::*;
     use crate::ids::KeyName;
-    use crate::plan::{KeyRef, StepId, Why};
+    use crate::plan::{KeyRef, StepId};
     use crate::report::Recovery;
     use crate::review::Risk;
     use crate::source::{Loc, Position, SourceMap};
@@ -218,6 +228,14 @@ target prod  skipped key ledger: disable: it needs s4, which was not done
 Apply: 1 step done, 2 not confirmed, 1 failed, 1 skipped; run apply again to continue
 ";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn an_import_says_whether_it_is_the_first_and_how_long_it_lasts() {
+        let name: MaterialName = "2026".parse().unwrap();
+        assert_eq!(import_words(&name, Some(180), Why::Absent), "import material 2026, valid for 180 days");
+        assert_eq!(import_words(&name, Some(1), Why::Expires), "import material 2026 again, valid for 1 day");
+        assert_eq!(import_words(&name, None, Why::Missing), "import material 2026 again, never to expire");
     }
 
     fn names(value: &Value) -> Vec<String> {

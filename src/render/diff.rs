@@ -10,13 +10,13 @@ pub use markdown::diff_to_markdown;
 use super::access::{Group, groups_of, shared_gains};
 use super::style::{Painter, Style};
 use crate::diff::{
-    AccountDifference, Difference, KeyDifference, PolicyRelation, Presence, PropertyDifference, RoleDifference,
-    Summary, TargetDifference, TrustLine,
+    AccountDifference, Difference, KeyDifference, MaterialChange, PolicyRelation, Presence, PropertyDifference,
+    RoleDifference, Summary, TargetDifference, TrustLine,
 };
 use crate::review::{AccessChange, AccessLine, Certainty, Risk};
 use crate::source::Position;
 use crate::text::escape;
-use words::{Words, operand, summary, witness};
+use words::{Words, material, operand, summary, witness};
 
 /// Returns a difference as people read it, with a newline at its end.
 pub fn render_diff(difference: &Difference, painter: Painter) -> String {
@@ -127,6 +127,9 @@ impl Page {
     fn key(&mut self, key: &KeyDifference, shared: &[(String, String)]) {
         self.title(("key", key.key.as_str()), &key.presence, key.position.as_ref());
         self.properties(&key.properties);
+        for change in &key.material {
+            self.material(change);
+        }
         for what in &key.undecided {
             self.undecided(what);
         }
@@ -192,6 +195,14 @@ impl Page {
             let value = self.words.change(change);
             self.line(format!("    {:<width$} {}", escape(&change.property), escape(&value)));
         }
+    }
+
+    /// What becomes of a change of imported material, below the properties that say what it is.
+    fn material(&mut self, change: &MaterialChange) {
+        let (word, reason) = material(change);
+        let style = if change.is_impossible() { Style::Removed } else { Style::Warning };
+        let word = self.paint(style, word);
+        self.line(format!("    {word}: {}", escape(&reason)));
     }
 
     fn account(&mut self, account: &AccountDifference) {

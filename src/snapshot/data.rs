@@ -285,6 +285,7 @@ fn key(data: KeyData, place: &str) -> Result<KeySnapshot, SnapshotError> {
         aliases: data.aliases,
         tags: data.tags,
         properties: properties(data.properties, &place)?,
+        import: None,
         unreadable: unreadable(data.unreadable),
         position: None,
     })

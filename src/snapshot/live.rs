@@ -110,6 +110,7 @@ fn of_key(key: &LiveKey) -> KeySnapshot {
         aliases: None,
         tags,
         properties,
+        import: None,
         unreadable,
         position: None,
     }

@@ -2,10 +2,11 @@
 
 use super::{AccountSnapshot, KeySnapshot, Origin, Property, RamPolicy, RoleSnapshot, Snapshot, TargetSnapshot};
 use crate::desired::{
-    Delegation, DesiredAccount, DesiredKey, DesiredRole, DesiredState, DesiredTarget, KeyLifecycle, Rotation,
-    Separation,
+    Delegation, DesiredAccount, DesiredKey, DesiredRole, DesiredState, DesiredTarget, KeyLifecycle, MaterialPresence,
+    Rotation, Separation,
 };
 use crate::ids::AliasName;
+use crate::kms::KeyState;
 use crate::source::SourceMap;
 use crate::{synth, world};
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,6 +45,7 @@ fn of_key(state: &DesiredState, target: &DesiredTarget, key: &DesiredKey, source
         aliases: Some(aliases),
         tags: Some(synth::key_tags(state, key)),
         properties: properties(key),
+        import: key.import().cloned(),
         unreadable: Vec::new(),
         position: sources.position(key.loc),
     }
@@ -53,7 +55,10 @@ fn of_key(state: &DesiredState, target: &DesiredTarget, key: &DesiredKey, source
 pub(super) const NONE: &str = "none";
 
 fn properties(key: &DesiredKey) -> BTreeMap<Property, String> {
+    let deleted = key.import().is_some_and(|import| import.presence == MaterialPresence::Deleted);
     let state = match key.lifecycle {
+        // Without material it waits for some, whether it was disabled before or not.
+        KeyLifecycle::Enabled | KeyLifecycle::Disabled if deleted => KeyState::PendingImport.name(),
         KeyLifecycle::Enabled => "enabled",
         KeyLifecycle::Disabled => "disabled",
         KeyLifecycle::Retired => "retired",

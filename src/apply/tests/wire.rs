@@ -95,8 +95,9 @@ impl Wire {
         if self.shows(subject) { Ok(()) } else { Err(lost()) }
     }
 
-    /// Lets another run go on, as a network does.
+    /// Lets another run go on, as a network does. Time passes there as it does here.
     async fn pause(&self) {
+        self.aws.passes_to(self.machine.now());
         tokio::task::yield_now().await;
     }
 
@@ -228,8 +229,8 @@ impl KeyWriter for Wire {
         algorithm: WrappingAlgorithm,
         wrapping_key: WrappingKeySpec,
     ) -> PortResult<ImportParameters> {
-        self.seen(key.as_str())?;
-        self.aws.import_parameters(key, algorithm, wrapping_key).await
+        // It is struck like a write: nothing is imported without it.
+        self.write(key.as_str(), self.aws.import_parameters(key, algorithm, wrapping_key)).await
     }
 
     async fn import_material(&self, key: &KeyId, import: &MaterialImport) -> PortResult<Option<KeyMaterialId>> {

@@ -5,6 +5,7 @@ use super::alias::{Claims, resolve_aliases, resolve_removed};
 use super::check;
 use super::class::Class;
 use super::duties::{Keeper, check_admins, check_separation, check_verifier};
+use super::import::ImportTerms;
 use super::placeholder::{Passing, Values};
 use super::places;
 use super::principal::{Home, Position};
@@ -12,7 +13,7 @@ use super::succession::{Adopted, resolve_adoption, resolve_moved_from};
 use super::tags::{WrittenTags, resolve_tags};
 use super::terms::{Terms, below_floor};
 use super::user::resolve_users;
-use crate::desired::{Adoption, DesiredKey, KeyAdmin, KeyMaterial, KeyPlaces, Principal, Takeover, Topology};
+use crate::desired::{Adoption, DesiredKey, Import, KeyAdmin, KeyMaterial, KeyPlaces, Principal, Takeover, Topology};
 use crate::diag::Diagnostics;
 use crate::ids::{AccountId, AliasName, KeyName, Region};
 use crate::manifest::raw::{List, RawKey};
@@ -94,6 +95,7 @@ pub(super) fn resolve_key(
     }
     let spec = raw.spec.as_ref().map(|spec| declared.at(spec));
     terms.substance.check_place(spec, site.values, found);
+    let import = terms.import.as_ref().and_then(|import| import.expand(terms.material.kind().spec(), site.values, found));
     let Claimed { aliases, removed, adopt } = claim(key, topology, site.values, ledger, found);
     let own = raw.tags.as_ref().map(|tags| tag_places(declared.loc.source, tags.get())).unwrap_or_default();
     DesiredKey {
@@ -107,8 +109,8 @@ pub(super) fn resolve_key(
             delegation: Some(terms.delegation.loc).filter(|loc| *loc != declared.loc),
             separation: terms.separation_place,
             required_context: terms.required_context.clone(),
-            import: None,
-            materials: std::collections::BTreeMap::new(),
+            import: terms.import.as_ref().map(|import| import.loc),
+            materials: terms.import.as_ref().map(ImportTerms::places).unwrap_or_default(),
         },
         class: terms.class.get().map(|class| class.name.clone()),
         description: resolve_description(key, site.values, found),
@@ -122,7 +124,7 @@ pub(super) fn resolve_key(
         moved_from: resolve_moved_from(declared, raw, found),
         adopt,
         tag_reach: check::tag_reach(raw.tags_exclusive.as_ref()),
-        material: material_in(&terms.material, topology),
+        material: material_in(&terms.material, topology, import),
         admins: admins.into_iter().map(|admin| KeyAdmin(admin.value)).collect(),
         deleters: deleters.into_iter().map(|deleter| deleter.value).collect(),
         auditors: auditors.into_iter().map(|auditor| auditor.value).collect(),
@@ -162,9 +164,10 @@ fn takeover(raw: &RawKey) -> Takeover {
     if asked { Takeover::Asked } else { Takeover::Never }
 }
 
-/// Returns the material as one of a family has it: KMS rotates the primary alone.
-fn material_in(material: &KeyMaterial, topology: &Topology) -> KeyMaterial {
+/// Returns the material as one of a family has it: KMS rotates the primary alone, and each Region imports for itself.
+fn material_in(material: &KeyMaterial, topology: &Topology, import: Option<Import>) -> KeyMaterial {
     match (material, topology) {
+        (KeyMaterial::Imported { kind, .. }, _) => KeyMaterial::Imported { kind: *kind, import },
         (KeyMaterial::Symmetric { rotation, .. }, Topology::Replica { .. }) => {
             KeyMaterial::Symmetric { rotation: *rotation, newer_than: None }
         }

@@ -19,6 +19,7 @@ const USUAL_ROTATION: i64 = crate::kms::ROTATION_DAYS_DEFAULT as i64;
 
 /// Resolves rotation; a key that cannot rotate has none, whatever its class says.
 pub(super) fn resolve_rotation(
+    name: &str,
     declared: &Declared<RawKey>,
     raw: &RawKey,
     class: ClassOf<'_>,
@@ -27,7 +28,7 @@ pub(super) fn resolve_rotation(
 ) -> (Rotation, Option<Date>) {
     if let Some(shape) = shape.filter(|shape| !shape.rotates_automatically()) {
         if let Some(rotation) = &raw.rotation {
-            found.push(unfit(declared, rotation, shape));
+            found.push(unfit(name, declared, rotation, shape));
         }
         return (Rotation::Off, None);
     }
@@ -39,22 +40,25 @@ pub(super) fn resolve_rotation(
 /// Returns the error for a rotation of a key that has none.
 ///
 /// <https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html>
-fn unfit(declared: &Declared<RawKey>, rotation: &Sp<RawRotation>, shape: KeyShape) -> Diagnostic {
-    let (why, help) = match shape.origin {
+fn unfit(name: &str, declared: &Declared<RawKey>, rotation: &Sp<RawRotation>, shape: KeyShape) -> Diagnostic {
+    let (why, label, help) = match shape.origin {
         Origin::External if shape.rotates_on_demand() => (
-            "KMS rotates imported material to newly imported material alone, which this version does not bring"
-                .to_owned(),
-            "leave `rotation` out",
+            "a key with imported material rotates to newly imported material alone".to_owned(),
+            "KMS has no other material for it",
+            format!("leave `rotation` out; to rotate, append a `[[key.{}.import.material]]`", text::escape(name)),
         ),
-        Origin::AwsCloudHsm | Origin::ExternalKeyStore => {
-            ("KMS does not rotate keys in custom key stores".to_owned(), "leave `rotation` out: rotate in the store")
-        }
+        Origin::AwsCloudHsm | Origin::ExternalKeyStore => (
+            "KMS does not rotate keys in custom key stores".to_owned(),
+            "the key cannot rotate",
+            "leave `rotation` out: rotate in the store".to_owned(),
+        ),
         Origin::AwsKms | Origin::External => (
             format!("KMS does not rotate keys of {}", shape.spec),
-            "leave `rotation` out: to change the material, create a key and move its aliases",
+            "the key cannot rotate",
+            "leave `rotation` out: to change the material, create a key and move its aliases".to_owned(),
         ),
     };
-    Diagnostic::error(Code::RotationUnfit, why).label(declared.at(rotation), "the key cannot rotate").help(help)
+    Diagnostic::error(Code::RotationUnfit, why).label(declared.at(rotation), label).help(help)
 }
 
 /// Returns the automatic rotation: the key's own where it states one, held to the class's floor, else the usual one.

@@ -3,6 +3,7 @@
 use super::check;
 use super::class::{Class, Classes};
 use super::family::multi_region;
+use super::import::{ImportTerms, Importing};
 use super::material::{Substance, resolve_substance};
 use super::rotation::resolve_rotation;
 use crate::desired::{Delegation, DeletionWindow, KeyLifecycle, KeyMaterial, Separation};
@@ -50,6 +51,8 @@ pub(super) struct Terms<'a> {
     pub(super) substance: Substance,
     /// The same with its rotation, as wanted.
     pub(super) material: KeyMaterial,
+    /// How imported material comes in; `None` where it does not, and where that is reported already.
+    pub(super) import: Option<ImportTerms<'a>>,
     /// The delegation and the place that decides it.
     pub(super) delegation: Located<Delegation>,
     /// The separation.
@@ -70,8 +73,9 @@ pub(super) struct Terms<'a> {
 
 /// Resolves what holds for a key in every target.
 pub(super) fn resolve_terms<'a>(
-    declared: &Declared<RawKey>,
-    raw: &RawKey,
+    name: &'a str,
+    declared: &'a Declared<RawKey>,
+    raw: &'a RawKey,
     classes: &'a Classes,
     found: &mut Diagnostics,
 ) -> Terms<'a> {
@@ -86,12 +90,13 @@ pub(super) fn resolve_terms<'a>(
     let substance = resolve_substance(declared, raw, class, found);
     substance.check_regions(multi_region(declared, raw), found);
     let shape = substance.shape();
-    let (rotation, newer_than) = resolve_rotation(declared, raw, class, shape, found);
+    let (rotation, newer_than) = resolve_rotation(name, declared, raw, class, shape, found);
     Terms {
         class,
         shape,
         material: substance.material(rotation, newer_than),
         substance,
+        import: Importing { name, declared, raw, spec: shape.map(|shape| shape.spec) }.resolve(found),
         delegation,
         separation: separation.map_or(Separation::Advised, |separation| separation.value),
         separation_place: separation.map(|separation| separation.loc),

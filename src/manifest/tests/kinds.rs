@@ -51,7 +51,7 @@ fn declaration(name: &str, shape: KeyShape) -> String {
 }
 
 /// Returns the keys in whose tables errors were found, with their codes.
-fn blamed(text: &str, found: Diagnostics) -> BTreeMap<String, BTreeSet<Code>> {
+pub(super) fn blamed(text: &str, found: Diagnostics) -> BTreeMap<String, BTreeSet<Code>> {
     let mut blamed: BTreeMap<String, BTreeSet<Code>> = BTreeMap::new();
     for one in found.into_sorted() {
         let before = &text[..one.labels[0].loc.start];

@@ -41,6 +41,10 @@ impl<'a> Families<'a> {
                 sheet.block(Code::ReplicaWaits, why.clone(), help.clone());
                 true
             }
+            Some(Birth::Waits(why, help)) => {
+                sheet.note(Code::ReplicaWaits, why.clone(), help.clone());
+                true
+            }
             Some(Birth::From(_)) => {
                 let rotation =
                     matches!(goal.key.topology, Topology::Primary { .. }).then(|| self.rotation(target, goal));
@@ -52,7 +56,7 @@ impl<'a> Families<'a> {
 
     /// Whether a replica is barred: nothing of it will be.
     pub(in crate::plan) fn is_barred(&self, target: &DesiredTarget, key: &DesiredKey) -> bool {
-        matches!(self.birth(target, key), Some(Birth::Barred(..)))
+        matches!(self.birth(target, key), Some(Birth::Barred(..) | Birth::Waits(..)))
     }
 
     fn rotation(&self, target: &DesiredTarget, goal: &KeyGoal<'_>) -> Option<LiveRotation> {
@@ -84,8 +88,10 @@ impl<'a> Families<'a> {
             more.extend(wanted.map(|(there, wanted)| replicate(input.desired, there, wanted, reference())));
         }
         more.extend(self.draft_move(input, (target, key), &reference(), sheet));
+        // KMS replicates what is in use, and rotates to new material once every replica has it.
         let rests = |draft: &Draft| {
-            matches!(draft.action, Action::DisableKey { .. } | Action::ScheduleKeyDeletion { .. })
+            draft.is_renewal
+                || matches!(draft.action, Action::DisableKey { .. } | Action::ScheduleKeyDeletion { .. })
                 || matches!(&draft.action, Action::TagKey { tags, .. } if tags.contains_key(TAG_RETIRED))
         };
         let at = sheet.drafts.iter().position(rests).unwrap_or(sheet.drafts.len());
@@ -114,7 +120,7 @@ impl<'a> Families<'a> {
             && *to == target.name
         {
             for draft in sheet.drafts.iter_mut().filter(|draft| rotates(draft)) {
-                draft.awaits = Some(Awaited::Primary);
+                draft.awaits.push(Awaited::Primary);
             }
         }
     }
@@ -185,7 +191,7 @@ fn replicate(desired: &DesiredState, there: &DesiredTarget, wanted: &DesiredKey,
         region: there.region.clone(),
         description: wanted.description.clone().unwrap_or_default(),
         policy: synth::key_policy(there, wanted),
-        tags: synth::key_tags(desired, wanted),
+        tags: keys::import::birth_tags(wanted, synth::key_tags(desired, wanted)),
     };
     let place = format!("{} (target {})", there.region, there.name);
     Draft::new(action, Why::Absent).change("replica", None, Some(place))

@@ -12,12 +12,24 @@ use crate::text::and_list;
 pub(super) struct Course {
     state: KeyState,
     waiting: Vec<&'static str>,
+    lack: Lack,
+}
+
+/// Why a key has no material.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lack {
+    /// Somebody imports it by hand.
+    ByHand,
+    /// The manifest wants it so.
+    Declared,
+    /// For what is said of its material.
+    Told,
 }
 
 impl Course {
     /// Starts in a state.
     pub(super) fn from(state: KeyState) -> Self {
-        Self { state, waiting: Vec::new() }
+        Self { state, waiting: Vec::new(), lack: Lack::ByHand }
     }
 
     /// Returns the state by now.
@@ -28,6 +40,14 @@ impl Course {
     /// Takes note of a step that leads to another state.
     pub(super) fn now(&mut self, state: KeyState) {
         self.state = state;
+    }
+
+    /// Takes note of what becomes of the key's material: why it stays away, or that all of it comes now.
+    pub(super) fn material(&mut self, lack: Option<Lack>) {
+        match lack {
+            Some(lack) => self.lack = lack,
+            None => self.state = KeyState::Enabled,
+        }
     }
 
     /// Returns whether the state allows an operation, named without prefix.
@@ -56,11 +76,16 @@ impl Course {
                     .to_owned(),
                 "plan again in some minutes",
             ),
+            KeyState::PendingImport if self.lack == Lack::Declared => return,
             KeyState::PendingImport => (
                 "it waits for its material, so it can be neither used, enabled nor disabled; its policy, tags, aliases \
                  and description are managed"
                     .to_owned(),
-                "import the material by hand; a later version of keywright does it",
+                if self.lack == Lack::ByHand {
+                    "import the material by hand, or declare where it comes from: an `import` table"
+                } else {
+                    "see what is said of its material"
+                },
             ),
             KeyState::Unavailable => (unavailable(metadata), "reconnect the key store, and plan again"),
         };

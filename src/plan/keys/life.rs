@@ -2,7 +2,7 @@
 
 use super::super::draft::{Draft, Sheet};
 use super::course::Course;
-use super::{KeyGoal, retire, rotation};
+use super::{KeyGoal, import, retire, rotation};
 use crate::desired::KeyLifecycle;
 use crate::desired::tags::TAG_RETIRED;
 use crate::diag::Code;
@@ -88,7 +88,10 @@ pub(super) fn finish(
     match goal.key.lifecycle {
         KeyLifecycle::Retired => retire::retire(goal, (live, key), metadata, &mut course, sheet),
         KeyLifecycle::Enabled => {
-            enable(key, &mut course, sheet);
+            // What shall have no material is not taken into use either.
+            if !import::is_deleted(goal.key) {
+                enable(key, &mut course, sheet);
+            }
             rotation::rotation(goal, live, key, &mut course, sheet);
         }
         KeyLifecycle::Disabled => {

@@ -1,9 +1,10 @@
 //! A replica that is not there yet: what follows in its own Region once its primary was replicated.
 
 use super::super::draft::{Awaited, Draft, Sheet};
-use super::{KeyGoal, aliases, days};
+use super::{KeyGoal, aliases, days, import};
 use crate::desired::{KeyLifecycle, Rotation};
 use crate::ids::AliasName;
+use crate::kms::{KeyState, Origin};
 use crate::live::{LiveRotation, LiveTarget};
 use crate::plan::{Action, KeyRef, Why};
 
@@ -24,6 +25,8 @@ pub(in crate::plan) fn replica(
         None,
         Some(claim.to_string()),
     ));
+    let external = goal.key.origin() == Origin::External;
+    let state = if external { import::at_replication(goal, sheet) } else { KeyState::Enabled };
     aliases(goal, None, live, sheet);
     let wanted = goal.key.rotation();
     match (rotation, wanted) {
@@ -39,7 +42,7 @@ pub(in crate::plan) fn replica(
         }
         (Some(LiveRotation::Off), Rotation::Off) | (None, _) => {}
     }
-    if goal.key.lifecycle == KeyLifecycle::Disabled {
+    if goal.key.lifecycle == KeyLifecycle::Disabled && state == KeyState::Enabled {
         let draft = Draft::new(Action::DisableKey { key: planned() }, Why::Differs);
         sheet.step(draft.change("state", Some("enabled".to_owned()), Some("disabled".to_owned())));
     }

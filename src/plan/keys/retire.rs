@@ -18,7 +18,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// What outlives every key: neither disabling nor deleting takes it back.
-const OUTLIVES: &str = "services go on with what they hold: attached volumes until they are detached, and data keys \
+pub(super) const OUTLIVES: &str = "services go on with what they hold: attached volumes until they are detached, and data keys \
                         that services or applications have cached";
 
 /// Takes the next step towards a key's end, or says what it waits for.

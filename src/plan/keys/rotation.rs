@@ -3,7 +3,7 @@
 use super::super::draft::{Draft, Sheet};
 use super::course::Course;
 use super::life::day;
-use super::{KeyGoal, readable};
+use super::{KeyGoal, import, readable};
 use crate::desired::{KeyLifecycle, KeyMaterial, Rotation, Topology};
 use crate::diag::Code;
 use crate::kms::{KeyState, ON_DEMAND_ROTATIONS, Origin};
@@ -20,6 +20,9 @@ pub(super) fn rotation(goal: &KeyGoal<'_>, live: &LiveKey, key: &KeyRef, course:
         return;
     }
     automatic(goal, live, key, course, sheet);
+    if let Some(metadata) = live.metadata.known() {
+        import::renew(goal, (live, key), metadata, course, sheet);
+    }
     if let (Some(metadata), Some(oldest)) = (live.metadata.known(), newer_than(goal)) {
         newer(goal, (live, metadata), (key, oldest), course, sheet);
     }
@@ -115,7 +118,7 @@ fn newer(
 }
 
 /// Returns the history of a key's rotations; without it nothing can be told of its age.
-fn history<'a>(live: &'a LiveKey, sheet: &mut Sheet<'_>) -> Option<&'a LiveRotations> {
+pub(super) fn history<'a>(live: &'a LiveKey, sheet: &mut Sheet<'_>) -> Option<&'a LiveRotations> {
     match &live.rotations {
         Some(Observed::Known(history)) => Some(history),
         Some(denied @ Observed::Denied { .. }) => readable(denied, live, sheet),
@@ -154,20 +157,35 @@ fn on_demand(history: &LiveRotations, key: &KeyRef, why: Why, sheet: &mut Sheet<
 
 /// Rotates a key because somebody asks, and does nothing else. A replica rotates with its primary.
 pub(super) fn asked(goal: &KeyGoal<'_>, live: &LiveKey, sheet: &mut Sheet<'_>) {
-    if matches!(goal.key.topology, Topology::Replica { .. }) {
+    let is_replica = matches!(goal.key.topology, Topology::Replica { .. });
+    if is_replica && goal.key.import().is_none() {
         return;
     }
     let Some(metadata) = readable(&live.metadata, live, sheet) else { return };
     let shape = crate::kms::KeyShape::new(metadata.spec, metadata.usage).with_origin(metadata.origin);
     let unfit = if !shape.rotates_on_demand() {
         Some(format!("a key of spec {} and origin {} cannot be rotated on demand", metadata.spec, metadata.origin))
-    } else if metadata.origin == Origin::External {
-        Some("imported material is rotated by importing new material first, which a later version does".to_owned())
+    } else if metadata.origin == Origin::External && goal.key.import().is_none() {
+        Some(
+            "imported material is rotated by importing new material first, and no `import` table says whence"
+                .to_owned(),
+        )
     } else {
         (!Course::from(metadata.state).allows("RotateKeyOnDemand"))
             .then(|| format!("a key in state {} cannot be rotated", metadata.state))
     };
+    if unfit.is_none() && metadata.origin == Origin::External {
+        if !import::asked(goal, live, sheet) {
+            sheet.block(
+                Code::RotationUnfit,
+                "imported material is rotated by importing new material, and the manifest declares none",
+                format!("append a material: `[[key.{}.import.material]]`", goal.key.name),
+            );
+        }
+        return;
+    }
     match unfit {
+        Some(_) if is_replica => {}
         Some(why) => sheet.block(Code::RotationUnfit, why, "leave the key out of `rotate`"),
         None => {
             if let Some(history) = history(live, sheet) {

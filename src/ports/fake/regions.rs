@@ -2,7 +2,7 @@
 
 use super::{FakeAws, FakeState, refused};
 use crate::ids::{KeyArn, KeyId, Region};
-use crate::kms::KeyState;
+use crate::kms::{KeyState, Origin};
 use crate::live::{KeyMetadata, LiveRotation, MultiRegionType};
 use crate::ports::{NewReplica, PortErrorKind, PortResult};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +24,7 @@ pub(crate) struct Delay {
 #[derive(Debug)]
 pub(super) struct Progress {
     delay: Delay,
-    then: KeyState,
+    pub(super) then: KeyState,
 }
 
 impl FakeAws {
@@ -48,7 +48,7 @@ impl FakeAws {
         &self.region
     }
 
-    fn others(&self) -> Vec<Arc<Self>> {
+    pub(super) fn others(&self) -> Vec<Arc<Self>> {
         let regions = self.regions.lock().unwrap();
         regions.iter().filter(|(name, _)| **name != self.region).map(|(_, region)| region.clone()).collect()
     }
@@ -71,6 +71,8 @@ impl FakeAws {
             copy.tags.clone_from(&replica.tags);
             copy.grants.clear();
             copy.indexed = other.index_at_once;
+            // Of imported material it gets no copy.
+            copy.materials.clear();
             let delay = other.delay;
             if delay != Delay::default() {
                 copy.metadata.state = KeyState::Creating;
@@ -81,6 +83,9 @@ impl FakeAws {
         let mut regions = state.key(id)?.metadata.replica_regions.clone();
         regions.insert(replica.region.clone());
         self.relate(state, id, &regions, &self.region)?;
+        if state.key(id)?.metadata.origin == Origin::External {
+            self.review_material(state, id);
+        }
         Ok(KeyArn::new(there.region.partition(), &there.region, &self.caller.account, id))
     }
 

@@ -1,7 +1,7 @@
 //! A difference as JSON: what `diff --format json` prints; `schemas/diff.schema.json` describes it.
 
 use crate::diff::{
-    AccountDifference, Difference, KeyDifference, PolicyRelation, Presence, PropertyDifference, RoleDifference, Side,
+    AccountDifference, Difference, KeyDifference, MaterialChange, PolicyRelation, Presence, PropertyDifference, RoleDifference, Side,
     Summary, TargetDifference, TrustLine,
 };
 use crate::ids::{AccountId, Region};
@@ -67,6 +67,7 @@ fn key(key: &KeyDifference) -> Value {
         "access": {"gains": access(&key.access.gains), "losses": access(&key.access.losses)},
         "gave": access(&key.gave),
         "properties": key.properties.iter().map(property).collect::<Vec<_>>(),
+        "materials": key.material.iter().map(material).collect::<Vec<_>>(),
         "not_compared": key.undecided,
         "location": key.position,
     })
@@ -78,6 +79,17 @@ fn access(lines: &[AccessLine]) -> Vec<Value> {
 
 fn property(change: &PropertyDifference) -> Value {
     json!({"property": change.property, "before": change.before, "after": change.after})
+}
+
+fn material(change: &MaterialChange) -> Value {
+    let effect = match change {
+        MaterialChange::Rotates { .. } => "rotates",
+        MaterialChange::NotLast { .. } => "not-imported",
+        MaterialChange::Refused { .. } => "refused",
+        MaterialChange::Undeclared { .. } => "undeclared",
+        MaterialChange::Deletes => "deletes",
+    };
+    json!({"effect": effect, "material": change.material(), "reason": super::words::material(change).1})
 }
 
 fn account(account: &AccountDifference) -> Value {

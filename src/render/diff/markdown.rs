@@ -4,8 +4,10 @@
 //! markup nor mention anybody.
 
 use super::super::access::{Group, groups_of};
-use super::words::{Words, operand, summary, witness};
-use crate::diff::{Difference, KeyDifference, PolicyRelation, Presence, RoleDifference, Summary, TrustLine};
+use super::words::{Words, material, operand, summary, witness};
+use crate::diff::{
+    Difference, KeyDifference, MaterialChange, PolicyRelation, Presence, RoleDifference, Summary, TrustLine,
+};
 use crate::review::{AccessLine, Risk};
 use crate::source::Position;
 use crate::text::{and_list, escape, plural};
@@ -178,6 +180,12 @@ fn banner(difference: &Difference, summed: &Summary) -> String {
     if let Some(more) = gains.len().checked_sub(NAMED).filter(|more| *more > 0) {
         let _written = writeln!(out, "> - and {more} more below");
     }
+    let keys = difference.targets.iter().flat_map(|target| &target.keys);
+    let impossible = keys.flat_map(|key| &key.material).filter(|change| change.is_impossible()).count();
+    if impossible > 0 {
+        let changes = plural(impossible, "change");
+        let _written = writeln!(out, "\n> [!WARNING]\n> {changes} of imported material cannot be made: see below why.");
+    }
     if summed.undecided > 0 {
         let parts = plural(summed.undecided, "part");
         let _written =
@@ -294,6 +302,7 @@ fn key_section(key: &KeyDifference, place: &str, words: Words) -> Section {
     lines.extend(rows.into_iter().map(|(cells, request)| table_row(cells, request.as_ref(), requests)));
     let mut rest: Vec<String> =
         key.properties.iter().map(|change| property(&change.property, &words.change(change))).collect();
+    rest.extend(key.material.iter().map(becomes));
     rest.extend(key.undecided.iter().map(|what| not_compared(what)));
     rest.extend(key.position.as_ref().map(declared));
     apart(&mut lines, rest);
@@ -350,6 +359,12 @@ fn weighted(risk: Risk) -> String {
 
 fn property(name: &str, value: &str) -> String {
     format!("- {}: {}\n", code(name), code(value))
+}
+
+/// What becomes of a change of imported material.
+fn becomes(change: &MaterialChange) -> String {
+    let (word, reason) = material(change);
+    format!("- **{word}**: {}\n", code(&reason))
 }
 
 fn role_section(role: &RoleDifference, place: &str, words: Words) -> Section {

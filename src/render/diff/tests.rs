@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::desired::{DesiredKey, KeyAdmin, KeyLifecycle};
+use crate::diff::material::tests::{import, imported};
 use crate::diff::tests::{compared, decrypting, of_keys};
+use crate::kms::KeySpec;
 use crate::snapshot::{Origin, Snapshot};
 use crate::synth::sample::{key, role};
 use serde_json::Value;
@@ -28,6 +30,43 @@ fn a_difference_reads_as_a_plan_does() {
 fn a_comment_says_the_gravest_first() {
     let (old, new) = change();
     insta::assert_snapshot!(diff_to_markdown(&compared(&old, &new)));
+}
+
+/// A rotation, other material of a key that keeps its own, one out of order, and one that goes; all in manifests.
+fn imports() -> Difference {
+    let keys = |ledger: &[&str], mac: &[&str], order: &[&str]| {
+        of_keys(&[
+            imported("ledger", KeySpec::SymmetricDefault, Some(import(ledger))),
+            imported("mac", KeySpec::Hmac256, Some(import(mac))),
+            imported("order", KeySpec::SymmetricDefault, Some(import(order))),
+        ])
+    };
+    let old = keys(&["2026"], &["first"], &["b", "c"]);
+    let new = keys(&["2026", "2027"], &["second"], &["a", "b"]);
+    compared(&old, &new)
+}
+
+#[test]
+fn a_change_of_imported_material_says_what_becomes_of_it() {
+    insta::assert_snapshot!(render_diff(&imports(), Painter::Plain));
+}
+
+#[test]
+fn a_comment_warns_of_material_that_is_never_taken() {
+    insta::assert_snapshot!(diff_to_markdown(&imports()));
+}
+
+#[test]
+fn deleted_material_is_said_with_what_it_costs() {
+    let import = import(&["2026"]);
+    let deleted = crate::desired::Import { presence: crate::desired::MaterialPresence::Deleted, ..import.clone() };
+    let of = |import| of_keys(&[imported("ledger", KeySpec::SymmetricDefault, Some(import))]);
+    let found = compared(&of(import), &of(deleted));
+    let said = "    deletes: its material, with consent: every use fails until the same material is imported again\n";
+    assert!(render_diff(&found, Painter::Plain).contains(said));
+    let json = diff_to_json(&found);
+    let change = &json["targets"][0]["keys"][0]["materials"][0];
+    assert_eq!((change["effect"].as_str(), change["material"].is_null()), (Some("deletes"), true));
 }
 
 #[test]
@@ -128,6 +167,10 @@ fn the_schema_describes_exactly_what_is_printed() {
             position: None,
         }],
     }];
+    let changes = imports();
+    for key in &mut found.targets[0].keys {
+        key.material.clone_from(&changes.targets[0].keys[0].material);
+    }
     let printed = diff_to_json(&found);
     let (defs, target) = (&schema["$defs"], &printed["targets"][0]);
     let role = &printed["accounts"][0]["roles"][0];
@@ -142,6 +185,7 @@ fn the_schema_describes_exactly_what_is_printed() {
         (changed, &defs["key"]),
         (&changed["access"], &defs["key"]["properties"]["access"]),
         (&changed["properties"][0], &defs["property"]),
+        (&changed["materials"][0], &defs["material_change"]),
         (&printed["accounts"][0], &defs["account"]),
         (role, &defs["role"]),
         (&role["trust"], &defs["role"]["properties"]["trust"]),
@@ -155,4 +199,10 @@ fn the_schema_describes_exactly_what_is_printed() {
     assert_eq!(printed["format_version"], schema["properties"]["format_version"]["const"]);
     let statuses: BTreeSet<&str> = keys.iter().map(|key| key["status"].as_str().unwrap()).collect();
     assert!(statuses.iter().all(|status| listed(&defs["status"]["enum"]).contains(*status)), "{statuses:?}");
+    let effects = diff_to_json(&changes);
+    let effects = effects["targets"][0]["keys"].as_array().unwrap().iter().flat_map(|key| key["materials"].as_array().unwrap());
+    let effects: BTreeSet<&str> = effects.map(|change| change["effect"].as_str().unwrap()).collect();
+    let mut described = listed(&defs["material_change"]["properties"]["effect"]["enum"]);
+    described.remove("deletes");
+    assert_eq!(effects, described.iter().map(String::as_str).collect());
 }

@@ -1,6 +1,6 @@
 //! The words that all forms of a difference share.
 
-use crate::diff::{Difference, Presence, PropertyDifference, Side, Summary, TargetDifference};
+use crate::diff::{Difference, MaterialChange, Presence, PropertyDifference, Side, Summary, TargetDifference};
 use crate::live::Backend;
 use crate::review::{Risk, Witness};
 use crate::snapshot::Origin;
@@ -88,6 +88,34 @@ pub(super) fn operand(side: &Side) -> String {
 /// An empty text is shown as such.
 fn shown(text: &str) -> &str {
     if text.is_empty() { "(empty)" } else { text }
+}
+
+/// Returns what becomes of a change of imported material: in one word, and why.
+pub(super) fn material(change: &MaterialChange) -> (&'static str, String) {
+    match change {
+        MaterialChange::Rotates { material } => (
+            "rotates",
+            format!("to material {material} once it is imported; what the older ones encrypted still opens with them"),
+        ),
+        MaterialChange::NotLast { material } => (
+            "not imported",
+            format!("material {material} is new and not the last: a key rotates to new material, so append it"),
+        ),
+        MaterialChange::Refused { before, after, spec } => (
+            "refused",
+            format!(
+                "a key of {spec} keeps its first material, {before}, for good: KMS takes {after} only if it is the same                  one; for other material make a new key and move the aliases"
+            ),
+        ),
+        MaterialChange::Undeclared { material } => (
+            "undeclared",
+            format!("material {material} stays, and nobody imports it again: without it the key cannot be used"),
+        ),
+        MaterialChange::Deletes => (
+            "deletes",
+            "its material, with consent: every use fails until the same material is imported again".to_owned(),
+        ),
+    }
 }
 
 /// Returns a request in words.
