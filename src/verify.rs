@@ -3,13 +3,16 @@
 //! Nothing is changed and nothing is left behind. What changes or destroys is judged by the evaluator and never
 //! sent; what cannot be found out is `not checked`, with its reason.
 
+mod canaries;
 mod canary;
 mod cast;
 mod check;
 mod context;
 mod duty;
+mod expiry;
 #[cfg(test)]
 mod fake;
+mod held;
 mod judge;
 mod local;
 mod nobody_else;
@@ -31,9 +34,10 @@ use crate::desired::{DesiredKey, DesiredState, DesiredTarget, Enforcement};
 use crate::ids::KeyName;
 use crate::live::LiveTarget;
 use crate::ports::{CallerReader, Clock, Crypto, Forwarding, KeyReader, Randomness, RoleAssumer};
-use crate::report::{Expectation, Probe, ProbeResult, VerifyReport};
+use crate::report::{Canary, Expectation, Probe, ProbeResult, VerifyReport};
 use cast::{Assumer, Wanted};
 use futures::StreamExt as _;
+pub use held::{Held, HeldMaterials};
 use notes::{Notes, Question};
 use stage::Stage;
 use std::collections::BTreeSet;
@@ -77,6 +81,10 @@ pub struct VerifyJob<'a, C, M> {
     pub as_roles: AsRoles,
     /// The keys to probe; `None` for all.
     pub only_keys: Option<&'a BTreeSet<KeyName>>,
+    /// The imported material that the run holds.
+    pub held: Held<'a>,
+    /// The canaries of earlier runs; `None` where none are kept.
+    pub canaries: Option<&'a [Canary]>,
     /// How many keys are probed at a time.
     pub parallel: usize,
     /// Is told of every probe as soon as its result stands.
@@ -99,6 +107,8 @@ struct TargetJob<'a, C, M> {
     as_roles: AsRoles,
     enforcement: &'a BTreeSet<Enforcement>,
     only_keys: Option<&'a BTreeSet<KeyName>>,
+    held: Held<'a>,
+    canaries: Option<&'a [Canary]>,
     progress: &'a (dyn Fn(&Probe) + Sync),
 }
 
@@ -113,6 +123,8 @@ impl<'a, C, M> TargetJob<'a, C, M> {
             as_roles: job.as_roles,
             enforcement: &target.enforcement,
             only_keys: job.only_keys,
+            held: job.held,
+            canaries: job.canaries,
             progress: job.progress,
         }
     }
@@ -149,13 +161,25 @@ where
     for target in job.targets {
         targets.push(prepare(TargetJob::new(&job, target)).await);
     }
-    let mut probes = Vec::new();
+    let mut report = VerifyReport::default();
     for target in &targets {
         let probing: Vec<_> = target.job.keys().into_iter().map(|key| probe_key(target, key, &targets)).collect();
-        let found: Vec<Vec<Probe>> = futures::stream::iter(probing).buffered(job.parallel.max(1)).collect().await;
-        probes.extend(target.canary.iter().cloned().chain(found.into_iter().flatten()));
+        let found: Vec<Found> = futures::stream::iter(probing).buffered(job.parallel.max(1)).collect().await;
+        report.probes.extend(target.canary.iter().cloned());
+        for found in found {
+            report.probes.extend(found.probes);
+            report.canaries.extend(found.canary);
+        }
+        report.warnings.extend(expiry::warnings(&target.job));
     }
-    VerifyReport { probes }
+    report.probes.extend(canaries::homeless(&job));
+    report
+}
+
+/// What came of one key.
+struct Found {
+    probes: Vec<Probe>,
+    canary: Option<Canary>,
 }
 
 async fn prepare<C, M>(job: TargetJob<'_, C, M>) -> Prepared<'_, C, M>
@@ -168,7 +192,7 @@ where
     Prepared { job, assumer, enforced, canary }
 }
 
-async fn probe_key<C, M>(prepared: &Prepared<'_, C, M>, key: &DesiredKey, all: &[Prepared<'_, C, M>]) -> Vec<Probe>
+async fn probe_key<C, M>(prepared: &Prepared<'_, C, M>, key: &DesiredKey, all: &[Prepared<'_, C, M>]) -> Found
 where
     C: Crypto + KeyReader + CallerReader + RoleAssumer<Assumed = C> + Forwarding + Sync,
     M: Clock + Randomness + Sync,
@@ -184,18 +208,20 @@ where
             if let Some(subject) = unusable.resting {
                 rest::run(&mut notes, job, &subject, assumer).await;
             }
-            return notes.grouped();
+            canaries::postpone(&mut notes, job, key);
+            return Found { probes: notes.grouped(), canary: None };
         }
     };
     let members = cast::members(job, &subject, assumer, Wanted::Everybody).await;
     let stage = Stage { job, subject: &subject, members: &members, enforced: *enforced };
     let specimens = proof::run(&mut notes, &stage, assumer).await;
+    let canary = canaries::run(&mut notes, &stage).await;
     regions::run(&mut notes, &stage, all).await;
     for member in &members {
         perform::perform(&mut notes, member, &subject, (job.target, &specimens), *enforced).await;
     }
     closing(&mut notes, job, &subject);
-    notes.grouped()
+    Found { probes: notes.grouped(), canary }
 }
 
 /// What is said of everybody else, and of what the judgements leave out.

@@ -52,6 +52,8 @@ impl Crypto for Connection {
             plaintext: plaintext.ok_or_else(|| protocol(GENERATE.name, "the answer holds no data key of 32 bytes"))?,
             ciphertext: bytes(GENERATE, answer.ciphertext_blob)?,
             key: self.key_arn(GENERATE.name, answer.key_id.as_deref()).await?,
+            // A courtesy: what no server owes cannot fail the call.
+            material: answer.key_material_id.as_deref().and_then(|id| id.parse().ok()),
         })
     }
 

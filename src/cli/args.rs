@@ -5,6 +5,7 @@ mod diff;
 mod inventory;
 mod life;
 mod material;
+mod verify;
 
 pub use access::{
     AccessOptions, CallOptions, CanOptions, LintFloor, LintOptions, MatrixOptions, Question, SimulateOptions,
@@ -14,6 +15,7 @@ pub use diff::{DiffFormat, DiffOptions, Operand, SchemaName, SchemaOptions, Snap
 pub use inventory::InventoryOptions;
 pub use life::{LifeOptions, RotateOptions};
 pub use material::{CustodyOptions, ImportParametersOptions, MaterialOptions, PrewrappedFolder};
+pub use verify::VerifyOptions;
 
 use super::environment;
 use super::printer::Talk;
@@ -360,32 +362,6 @@ pub struct ApplyOptions {
     /// Where material may come from.
     #[command(flatten)]
     pub custody: CustodyOptions,
-}
-
-/// Options of `keywright verify`.
-#[derive(Debug, Clone, Args)]
-pub struct VerifyOptions {
-    /// Which manifest.
-    #[command(flatten)]
-    pub manifest: ManifestOptions,
-    /// Which part of it.
-    #[command(flatten)]
-    pub scope: ScopeOptions,
-    /// Which endpoint.
-    #[command(flatten)]
-    pub connection: ConnectionOptions,
-    /// In which form.
-    #[command(flatten)]
-    pub format: FormatOptions,
-    /// How fast.
-    #[command(flatten)]
-    pub pace: PaceOptions,
-    /// Assume each verifiable role, and probe in its name
-    #[arg(long)]
-    pub as_roles: bool,
-    /// Fail if anything could not be checked
-    #[arg(long)]
-    pub require_complete: bool,
 }
 
 /// Options of `keywright explain`.

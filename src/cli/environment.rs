@@ -47,6 +47,8 @@ const VARIABLES: &[(&str, &str, &str)] = &[
     ("simulate", "check", "KEYWRIGHT_SIMULATE_CHECK"),
     ("verify", "as_roles", "KEYWRIGHT_AS_ROLES"),
     ("verify", "require_complete", "KEYWRIGHT_REQUIRE_COMPLETE"),
+    ("verify", "with_material", "KEYWRIGHT_WITH_MATERIAL"),
+    ("verify", "canary", "KEYWRIGHT_CANARY"),
     ("diff", "check", "KEYWRIGHT_DIFF_CHECK"),
     ("diff", "fail_on", "KEYWRIGHT_DIFF_FAIL_ON"),
     ("lint", "fail_on", "KEYWRIGHT_LINT_FAIL_ON"),

@@ -13,6 +13,7 @@ pub fn run(options: &SchemaOptions, printer: &mut Printer) -> Exit {
         SchemaName::Plan => include_str!("../../schemas/plan.schema.json"),
         SchemaName::Apply => include_str!("../../schemas/apply.schema.json"),
         SchemaName::Verify => include_str!("../../schemas/verify.schema.json"),
+        SchemaName::Canary => include_str!("../../schemas/canary.schema.json"),
         SchemaName::Diff => include_str!("../../schemas/diff.schema.json"),
         SchemaName::Snapshot => include_str!("../../schemas/snapshot.schema.json"),
         SchemaName::Inventory => include_str!("../../schemas/inventory.schema.json"),

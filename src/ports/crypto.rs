@@ -1,7 +1,7 @@
 //! Uses of keys, in domain words: every cryptographic operation of KMS, and the question whether one would succeed.
 
 use super::PortResult;
-use crate::ids::{KeyArn, KeyId};
+use crate::ids::{KeyArn, KeyId, KeyMaterialId};
 use crate::kms::{EncryptionAlgorithm, MacAlgorithm, SigningAlgorithm};
 use crate::secret::SecretBytes;
 use std::collections::BTreeMap;
@@ -28,6 +28,8 @@ pub struct DataKey {
     pub ciphertext: Vec<u8>,
     /// The KMS key that wrapped it.
     pub key: KeyArn,
+    /// The material of that key, where the server tells.
+    pub material: Option<KeyMaterialId>,
 }
 
 /// A data key pair as KMS makes it.

@@ -2,7 +2,7 @@
 
 use super::json::FORMAT_VERSION;
 use super::style::{Painter, Style};
-use crate::report::{Completeness, Expectation, Probe, ProbeResult, VerifyReport};
+use crate::report::{Completeness, Expectation, ExpiryWarning, Probe, ProbeResult, VerifyReport};
 use crate::text::escape;
 
 mod compact;
@@ -35,6 +35,7 @@ pub fn render_verify(report: &VerifyReport, painter: Painter, completeness: Comp
             Detail::Full => page.key(key),
         }
     }
+    page.warnings(report);
     page.summary(report, completeness, detail);
     page.out
 }
@@ -52,6 +53,18 @@ pub fn verify_to_json(report: &VerifyReport) -> serde_json::Value {
             "evaluated": counts.evaluated,
             "not_checked": counts.not_checked,
         },
+        "warnings": report.warnings.iter().map(warning_to_json).collect::<Vec<_>>(),
+    })
+}
+
+fn warning_to_json(warning: &ExpiryWarning) -> serde_json::Value {
+    serde_json::json!({
+        "target": warning.target.as_str(),
+        "key": warning.key.as_str(),
+        "material": warning.material,
+        "expires": warning.expires.to_string(),
+        "days_left": warning.days_left,
+        "text": warning.text,
     })
 }
 
@@ -192,6 +205,18 @@ impl Page {
         }
     }
 
+    /// What works today, and soon will not.
+    fn warnings(&mut self, report: &VerifyReport) {
+        if !self.out.is_empty() && !report.warnings.is_empty() {
+            self.out.push('\n');
+        }
+        for warning in &report.warnings {
+            let mark = self.painter.paint(Style::Warning, "!").to_string();
+            let (key, target) = (warning.key.as_str(), warning.target.as_str());
+            self.line(&format!("{mark} Key {key} · target {target}: {}", escape(&warning.text)));
+        }
+    }
+
     fn summary(&mut self, report: &VerifyReport, completeness: Completeness, detail: Detail) {
         let counts = Counts::of(report);
         let mut line = format!(
@@ -232,6 +257,30 @@ mod tests {
         }
     }
 
+    fn warning() -> ExpiryWarning {
+        ExpiryWarning {
+            target: "prod".parse().unwrap(),
+            key: "ledger".parse().unwrap(),
+            material: Some("2026\u{1b}".to_owned()),
+            expires: "2026-12-06T00:00:00Z".parse().unwrap(),
+            days_left: 12,
+            text: "the material `2026\u{1b}` expires in 12 days, on 2026-12-06".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_expires_is_told_before_the_summary_and_fails_nothing() {
+        let probes = vec![probe("a", ProbeResult::Passed)];
+        let report = VerifyReport { probes, warnings: vec![warning()], canaries: Vec::new() };
+        for detail in [Detail::Full, Detail::Compact] {
+            let text = render_verify(&report, Painter::Plain, Completeness::Required, detail);
+            let told = "\n! Key ledger · target prod: the material `2026\\u{1b}` expires in 12 days, on 2026-12-06\n\n";
+            assert!(text.contains(told), "{text}");
+        }
+        assert_eq!(report.exit(Completeness::Required), crate::exit::Exit::Done);
+        assert_eq!(verify_to_json(&report)["warnings"][0]["days_left"], 12);
+    }
+
     #[test]
     fn like_results_share_a_line_and_failures_never_do() {
         let failed = || ProbeResult::Failed { observed: "AccessDenied\u{1b}[2J".to_owned() };
@@ -241,7 +290,7 @@ mod tests {
             probe("c", failed()),
             probe("d", failed()),
         ];
-        let report = VerifyReport { probes };
+        let report = VerifyReport { probes, ..VerifyReport::default() };
         let text = render_verify(&report, Painter::Plain, Completeness::BestEffort, Detail::Full);
         let wanted = "Key ledger · target prod\n  app\n    ✓ a, b  allowed  at most 3 ms\n    ✗ c  expected allowed, but: \
                       AccessDenied\\u{1b}[2J  3 ms\n    ✗ d  expected allowed, but: AccessDenied\\u{1b}[2J  3 ms\n\n\
@@ -276,11 +325,15 @@ mod tests {
             ProbeResult::NotChecked { reason: text() },
         ];
         let probes: Vec<Probe> = results.into_iter().map(|result| probe("a", result)).collect();
-        let report = verify_to_json(&VerifyReport { probes });
+        let warnings = vec![warning()];
+        let report = verify_to_json(&VerifyReport { probes, warnings, canaries: Vec::new() });
         let defs = &schema["$defs"];
-        for (printed, described) in
-            [(&report, &schema), (&report["probes"][0], &defs["probe"]), (&report["summary"], &defs["summary"])]
-        {
+        for (printed, described) in [
+            (&report, &schema),
+            (&report["probes"][0], &defs["probe"]),
+            (&report["summary"], &defs["summary"]),
+            (&report["warnings"][0], &defs["warning"]),
+        ] {
             assert_eq!(names(printed), names(&described["properties"]));
             assert_eq!(names(printed), names(&described["required"]));
         }

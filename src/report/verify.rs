@@ -1,5 +1,6 @@
 //! What `verify` found.
 
+use super::Canary;
 use crate::exit::Exit;
 use crate::ids::{KeyName, TargetName};
 
@@ -60,12 +61,33 @@ pub struct Probe {
     pub latency_ms: Option<u64>,
 }
 
+/// Imported key material that expires soon: no failure yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExpiryWarning {
+    /// The target.
+    pub target: TargetName,
+    /// The key.
+    pub key: KeyName,
+    /// The material's name, where the server tells it.
+    pub material: Option<String>,
+    /// When it expires.
+    pub expires: jiff::Timestamp,
+    /// How many days that is from today, by date; fewer than none where it has expired.
+    pub days_left: i64,
+    /// The same in words.
+    pub text: String,
+}
+
 /// All probes, in order of target, key and identity.
 #[must_use]
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct VerifyReport {
     /// The probes.
     pub probes: Vec<Probe>,
+    /// What will fail soon, by target and key.
+    pub warnings: Vec<ExpiryWarning>,
+    /// The canaries that were made, to be kept: none is printed.
+    pub canaries: Vec<Canary>,
 }
 
 /// Whether probes that were not checked count as failures.

@@ -1,6 +1,6 @@
 //! A KMS in memory that decides by `access`, and can be made to err in the ways that the self-test must notice.
 
-mod material;
+pub(super) mod material;
 
 use super::local::{self, Opinion};
 use crate::access::{Guardrails, KeyFacts, PrincipalFacts, PrincipalType, Request, decide};
@@ -76,6 +76,11 @@ impl Shared {
         let mut salt = [0; 8];
         aws_lc_rs::rand::fill(&mut salt).unwrap();
         Arc::new(Self { materials, salt, ..Self::default() })
+    }
+
+    /// Returns a world of one key, into which material was imported.
+    pub(super) fn imported(id: KeyId, kind: KeyKind, bytes: &[u8]) -> Arc<Self> {
+        Arc::new(Self { materials: [(id, material::imported(kind, bytes))].into(), ..Self::default() })
     }
 
     fn keep(&self, secret: &[u8]) -> SecretBytes {
@@ -183,7 +188,7 @@ impl Crypto for Fake {
         let plaintext = self.fresh();
         let ciphertext = self.wrap(key, &plaintext, context);
         let key: KeyArn = self.world.keys[key].arn.parse().unwrap();
-        Ok(DataKey { plaintext: SecretBytes::new(plaintext), ciphertext, key })
+        Ok(DataKey { plaintext: SecretBytes::new(plaintext), ciphertext, key, material: None })
     }
     async fn generate_data_key_without_plaintext(
         &self,
@@ -266,7 +271,7 @@ impl Crypto for Fake {
     async fn public_key(&self, key: &KeyId) -> PortResult<Vec<u8>> {
         match self.using("kms:GetPublicKey", key)? {
             Material::Rsa(_, public) | Material::Agreement(_, public) | Material::Kem(_, public) => Ok(public.clone()),
-            Material::Signer(signer) => Ok(signer.public()),
+            Material::Signer(signer) => Ok(signer.public().unwrap()),
             Material::Symmetric | Material::Hmac(_) => error(PortErrorKind::NotSupported, "kms:GetPublicKey"),
         }
     }
@@ -290,7 +295,7 @@ impl Crypto for Fake {
         let pure =
             if algorithm == SigningAlgorithm::Ed25519PhSha512 { SigningAlgorithm::Ed25519Sha512 } else { algorithm };
         let message = signed(algorithm, message);
-        let valid = local::check(spec, pure, &signer.public(), (&message, signature)) == Opinion::Valid;
+        let valid = local::check(spec, pure, &signer.public().unwrap(), (&message, signature)) == Opinion::Valid;
         if valid || self.world.fault == Fault::VerifiesAll {
             return Ok(());
         }

@@ -15,6 +15,7 @@ mod encapsulation;
 mod encryption;
 mod key_pair;
 mod mac;
+mod material;
 mod signing;
 
 /// Uses that take no context take this one.
@@ -44,6 +45,7 @@ where
         KeyUsage::KeyAgreement => agreement::run(notes, stage).await,
         KeyUsage::EncapsulateDecapsulate => encapsulation::run(notes, stage, &mut specimens).await,
     }
+    material::run(notes, stage).await;
     specimens
 }
 

@@ -85,7 +85,7 @@ pub(super) async fn run<C, M>(
 }
 
 /// Makes a data key, as the identity may: from KMS, in clear or to be decrypted, or from this machine.
-async fn data_key<C: Crypto, M: Randomness>(
+pub(super) async fn data_key<C: Crypto, M: Randomness>(
     candidate: &Candidate<'_, C>,
     subject: &Subject<'_>,
     machine: &M,
@@ -104,7 +104,7 @@ async fn data_key<C: Crypto, M: Randomness>(
     } else {
         return connection.generate_data_key(id, context).await;
     };
-    Ok(DataKey { plaintext, ciphertext, key: subject.arn.clone() })
+    Ok(DataKey { plaintext, ciphertext, key: subject.arn.clone(), material: None })
 }
 
 /// Makes a data key, seals a message, decrypts the data key that the message carries, opens, compares.

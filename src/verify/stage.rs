@@ -124,7 +124,7 @@ impl<C: Crypto, M> Stage<'_, '_, C, M> {
     }
 
     /// What is said where nobody could be called for.
-    fn judged(&self, right: Right<'_>) -> (String, ProbeResult) {
+    pub(super) fn judged(&self, right: Right<'_>) -> (String, ProbeResult) {
         let may = |principal| {
             judge::stand_in(principal, self.job.target).is_some_and(|who| right.judge(&who, self.subject).is_allowed())
         };

@@ -2,11 +2,12 @@
 
 use crate::access::KeyFacts;
 use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK};
-use crate::desired::{DesiredKey, DesiredState, KeyLifecycle};
-use crate::ids::{AliasName, KeyArn, KeyId};
+use crate::desired::{DesiredKey, DesiredState, KeyLifecycle, MaterialPresence};
+use crate::ids::{AliasName, KeyArn, KeyId, KeyMaterialId};
 use crate::kms::{KeyState, Origin};
-use crate::live::{KeyMetadata, LiveKey, LiveTarget, Observed};
+use crate::live::{KeyMetadata, LiveKey, LiveMaterials, LivePresence, LiveTarget, MaterialStanding, Observed};
 use crate::report::ProbeResult;
+use crate::text::and_list;
 
 /// A key that can be probed.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub(super) struct Subject<'a> {
     pub(super) facts: KeyFacts,
     /// The action that was denied when grants were read: what grants allow is then left out of judgements.
     pub(super) grants_denied: Option<String>,
+    /// The material that encrypts, where the server told.
+    pub(super) current_material: Option<KeyMaterialId>,
 }
 
 /// A key that cannot be probed.
@@ -41,8 +44,7 @@ pub(super) fn find<'a>(
     live: &LiveTarget,
 ) -> Result<Subject<'a>, Box<Unusable<'a>>> {
     let key = ours(state, desired, live)?;
-    let metadata = known(&key.metadata)?;
-    match check_state(desired, metadata, live) {
+    match check_state(desired, key, live)? {
         Standing::Usable => Ok(subject(desired, key, live)?),
         Standing::Resting(reason) => {
             let result = ProbeResult::NotChecked { reason };
@@ -66,11 +68,21 @@ fn subject<'a>(desired: &'a DesiredKey, key: &LiveKey, live: &LiveTarget) -> Res
     if let Some(grants) = key.grants.known() {
         facts.grants = grants.iter().map(|grant| grant.facts.clone()).collect();
     }
-    Ok(Subject { desired, id, arn: key.arn.clone(), facts, grants_denied: key.grants.denied().map(str::to_owned) })
+    let grants_denied = key.grants.denied().map(str::to_owned);
+    Ok(Subject { desired, id, arn: key.arn.clone(), facts, grants_denied, current_material: current(key) })
+}
+
+fn current(key: &LiveKey) -> Option<KeyMaterialId> {
+    let LiveMaterials::Listed(materials) = key.materials.as_ref()?.known()? else { return None };
+    materials.iter().find(|material| material.standing == MaterialStanding::Current).map(|material| material.id.clone())
 }
 
 /// Finds the key behind the claim alias, and checks that its tags say the same.
-fn ours<'l>(state: &DesiredState, desired: &DesiredKey, live: &'l LiveTarget) -> Result<&'l LiveKey, ProbeResult> {
+pub(super) fn ours<'l>(
+    state: &DesiredState,
+    desired: &DesiredKey,
+    live: &'l LiveTarget,
+) -> Result<&'l LiveKey, ProbeResult> {
     let claim = AliasName::claim(&state.stack, &desired.name);
     let Some(behind) = live.aliases.get(&claim) else {
         // Not allowed to look is not the same as nothing there.
@@ -122,7 +134,65 @@ enum Standing {
 }
 
 /// A state that passes by itself is neither right nor wrong.
-fn check_state(desired: &DesiredKey, metadata: &KeyMetadata, live: &LiveTarget) -> Standing {
+fn check_state(desired: &DesiredKey, key: &LiveKey, live: &LiveTarget) -> Result<Standing, ProbeResult> {
+    let metadata = known(&key.metadata)?;
+    Ok(check_presence(desired, (key, metadata)).unwrap_or_else(|| check_lifecycle(desired, metadata, live)))
+}
+
+/// What the presence of imported material says, where that decides.
+///
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/importing-keys-delete-key-material.html>
+fn check_presence(desired: &DesiredKey, (key, metadata): (&LiveKey, &KeyMetadata)) -> Option<Standing> {
+    if desired.origin() != Origin::External || desired.lifecycle == KeyLifecycle::Retired {
+        return None;
+    }
+    let presence = desired.import().map(|import| import.presence);
+    match (metadata.state, presence) {
+        (KeyState::PendingImport, Some(MaterialPresence::Deleted)) => {
+            Some(Standing::Resting("the imported material is deleted, as declared".to_owned()))
+        }
+        (KeyState::PendingImport, Some(MaterialPresence::Imported)) => Some(Standing::Out(failed(&waits(key)))),
+        (KeyState::PendingImport, None) => {
+            let reason = format!("the key waits for its material ({})", metadata.state);
+            Some(Standing::Out(ProbeResult::NotChecked { reason }))
+        }
+        (KeyState::Enabled | KeyState::Disabled, Some(MaterialPresence::Deleted)) => {
+            Some(Standing::Out(failed("the imported material is there, and declared deleted")))
+        }
+        (
+            KeyState::Enabled
+            | KeyState::Disabled
+            | KeyState::Creating
+            | KeyState::Updating
+            | KeyState::Unavailable
+            | KeyState::PendingDeletion
+            | KeyState::PendingReplicaDeletion,
+            _,
+        ) => None,
+    }
+}
+
+/// Says what a key waits for, and what to do.
+fn waits(key: &LiveKey) -> String {
+    const NEXT: &str = "`keywright plan` says what is due, `keywright apply` imports it";
+    let listed = match key.materials.as_ref().and_then(Observed::known) {
+        Some(LiveMaterials::Listed(materials)) => materials.as_slice(),
+        Some(LiveMaterials::Untold) | None => &[],
+    };
+    let missing = listed.iter().filter(|material| material.presence == LivePresence::Missing);
+    let missing: Vec<String> = missing
+        .map(|material| match &material.description {
+            Some(name) => format!("`{name}` ({})", material.id),
+            None => material.id.to_string(),
+        })
+        .collect();
+    if missing.is_empty() {
+        return format!("the key waits for its material; {NEXT}");
+    }
+    format!("the key waits for its material: {} expired or was deleted; {NEXT}", and_list(&missing))
+}
+
+fn check_lifecycle(desired: &DesiredKey, metadata: &KeyMetadata, live: &LiveTarget) -> Standing {
     let state = metadata.state;
     let later = |what: &str| Standing::Out(ProbeResult::NotChecked { reason: format!("{what} ({state})") });
     match (state, desired.lifecycle) {
@@ -140,7 +210,9 @@ fn check_state(desired: &DesiredKey, metadata: &KeyMetadata, live: &LiveTarget) 
             Standing::Out(failed("the key is enabled, and declared disabled"))
         }
         (KeyState::Enabled, KeyLifecycle::Retired) => Standing::Out(failed("the key is enabled, and declared retired")),
-        (KeyState::PendingImport, _) if desired.origin() == Origin::External => later("the key waits for its material"),
+        (KeyState::PendingImport, KeyLifecycle::Retired) if desired.origin() == Origin::External => {
+            Standing::Resting("the key is retired, and waits for its material".to_owned())
+        }
         (KeyState::Creating, _) => later("the key is being created: verify again in a while"),
         (KeyState::Updating, _) => later("the primary Region is being changed: verify again in a while"),
         (KeyState::Unavailable, _) => {

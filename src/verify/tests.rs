@@ -1,5 +1,7 @@
 //! The self-test against a KMS in memory: all is well in a correct world, and each fault of another is found.
 
+mod imported;
+mod kept;
 mod kinds;
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -9,7 +11,8 @@ use super::*;
 use crate::access::{KeyFacts, PrincipalFacts};
 use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK};
 use crate::desired::{Delegation, KeyKind, RoleKind, Separation, Trust, Verifiable};
-use crate::ids::{AliasName, KeyArn, KeyId, Partition};
+use crate::ids::{AliasName, KeyArn, KeyId, Partition, TargetName};
+use crate::import::Material;
 use crate::kms::{Capability, KeyState, KeyUsage, Origin};
 use crate::live::{Backend, Caller, KeyManager, KeyMetadata, LiveKey, LivePolicy, LiveRotation, Observed};
 use crate::policy::{PolicyDocument, PrincipalEntry, Statement};
@@ -138,6 +141,12 @@ struct Scene {
     plays: bool,
     /// Whether Regions have nothing in common.
     apart: bool,
+    /// What the keys are made of, where it outlives a run.
+    shared: Option<Arc<Shared>>,
+    /// The imported material that the run holds, with `--with-material`.
+    held: Option<BTreeMap<(TargetName, KeyName), Result<Material, String>>>,
+    /// The canaries of earlier runs, with `--canary`.
+    canaries: Option<Vec<Canary>>,
 }
 
 impl Scene {
@@ -152,6 +161,9 @@ impl Scene {
             as_roles: AsRoles::Yes,
             plays: false,
             apart: false,
+            shared: None,
+            held: None,
+            canaries: None,
         }
     }
 
@@ -175,7 +187,7 @@ impl Scene {
             let keys = self.state.targets.iter().flat_map(|target| &target.keys);
             keys.map(|key| (key_id(key.name.as_str()), key.material.kind()))
         };
-        let shared = Shared::new(kinds());
+        let shared = self.shared.clone().unwrap_or_else(|| Shared::new(kinds()));
         let world = |live: &LiveTarget| {
             let shared = if self.apart { Shared::new(kinds()) } else { Arc::clone(&shared) };
             Fake {
@@ -193,6 +205,9 @@ impl Scene {
                 enforcement: self.enforcement.clone(),
             })
             .collect();
+        let held: Option<HeldMaterials<'_>> = self.held.as_ref().map(|held| {
+            held.iter().map(|(place, held)| (place.clone(), held.as_ref().map_err(Clone::clone))).collect()
+        });
         let told = Mutex::new(0_usize);
         let report = verify(VerifyJob {
             desired: &self.state,
@@ -200,6 +215,8 @@ impl Scene {
             machine: &Machine::default(),
             as_roles: self.as_roles,
             only_keys: None,
+            held: held.as_ref().map_or(Held::Nothing, Held::Materials),
+            canaries: self.canaries.as_deref(),
             parallel: 2,
             progress: &|_| *told.lock().unwrap() += 1,
         })

@@ -19,6 +19,8 @@ mod life;
 mod live;
 mod naming;
 mod proof;
+#[cfg(unix)]
+mod proved_imports;
 mod refusals;
 mod road;
 mod saved;

@@ -85,6 +85,8 @@ pub enum SchemaName {
     Apply,
     /// What `verify --format json` prints.
     Verify,
+    /// The file that `verify --canary` keeps.
+    Canary,
     /// What `diff --format json` prints.
     Diff,
     /// What `snapshot` writes.

@@ -13,7 +13,10 @@ const COLUMN: usize = 23;
 /// How many of the judged scenarios are named.
 const NAMED: usize = 1;
 /// What the proofs of a key's own work are about, beside the envelope; each has a line.
-const PROOFS: [&str; 7] = ["key pair", "signing", "mac", "encryption", "agreement", "encapsulation", "regions"];
+const PROOFS: [&str; 9] =
+    ["key pair", "signing", "mac", "encryption", "agreement", "encapsulation", "material", CANARIES, "regions"];
+/// The topic of which a line tells runs, not algorithms.
+const CANARIES: &str = "canaries";
 
 /// Returns the block of one key.
 pub(super) fn key(probes: &[Probe], painter: Painter) -> String {
@@ -145,6 +148,7 @@ fn proved(topic: &str, probes: &[&Probe]) -> Option<Row> {
     }
     let with = match algorithms.as_slice() {
         [] => String::new(),
+        runs if topic == CANARIES => format!(" of {}", plural(runs.len(), "run")),
         [only] => format!(" with {only}"),
         many => format!(" with {} algorithms", many.len()),
     };

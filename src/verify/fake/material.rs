@@ -53,6 +53,49 @@ pub(super) fn material(kind: KeyKind) -> Material {
     }
 }
 
+/// Returns what is imported into a key of a kind.
+pub(in crate::verify) fn to_import(kind: KeyKind) -> Vec<u8> {
+    use aws_lc_rs::signature::{
+        ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
+    };
+    let spec = kind.spec();
+    if let Some(algorithm) = spec.mac_algorithms().first() {
+        let mut bytes = vec![0; local::mac_length(*algorithm)];
+        aws_lc_rs::rand::fill(&mut bytes).unwrap();
+        return bytes;
+    }
+    if spec == KeySpec::Rsa2048 {
+        let pair = PrivateDecryptingKey::generate(aws_lc_rs::rsa::KeySize::Rsa2048).unwrap();
+        return pair.as_der().unwrap().as_ref().to_vec();
+    }
+    if spec == KeySpec::EccNistEdwards25519 {
+        return Ed25519KeyPair::generate().unwrap().to_pkcs8v1().unwrap().as_ref().to_vec();
+    }
+    let p256 = spec == KeySpec::EccNistP256;
+    let curve = if p256 { &ECDSA_P256_SHA256_ASN1_SIGNING } else { &ECDSA_P521_SHA512_ASN1_SIGNING };
+    EcdsaKeyPair::generate(curve).unwrap().to_pkcs8v1().unwrap().as_ref().to_vec()
+}
+
+/// Returns what a key of a kind is made of once that is imported.
+pub(super) fn imported(kind: KeyKind, bytes: &[u8]) -> Material {
+    let private = || PrivateDecryptingKey::from_pkcs8(bytes).unwrap();
+    let agreeing = |curve| {
+        let private = agreement::PrivateKey::from_private_key_der(curve, bytes).unwrap();
+        let public = private.compute_public_key().unwrap().as_der().unwrap().as_ref().to_vec();
+        Material::Agreement(private, public)
+    };
+    match (kind.spec(), kind.usage()) {
+        (KeySpec::Rsa2048, KeyUsage::EncryptDecrypt) => {
+            let public = private().public_key().as_der().unwrap().as_ref().to_vec();
+            Material::Rsa(OaepPrivateDecryptingKey::new(private()).unwrap(), public)
+        }
+        (KeySpec::EccNistP256, KeyUsage::KeyAgreement) => agreeing(&agreement::ECDH_P256),
+        (KeySpec::EccNistP521, KeyUsage::KeyAgreement) => agreeing(&agreement::ECDH_P521),
+        (_, KeyUsage::SignVerify) => Material::Signer(Signer::imported(kind.spec(), bytes)),
+        (spec, _) => Material::Hmac(Box::new(hmac::Key::new(local::hmac_of(spec.mac_algorithms()[0]), bytes))),
+    }
+}
+
 /// Returns the public key of ML-KEM as KMS gives it.
 fn spki(raw: &[u8], arc: u8) -> Vec<u8> {
     let two = |length: usize| u16::try_from(length).unwrap().to_be_bytes();

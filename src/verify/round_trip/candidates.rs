@@ -8,6 +8,7 @@ use crate::report::ProbeResult;
 use crate::services::Service;
 use crate::verify::cast::Actor;
 use crate::verify::duty::{Duty, duties};
+use crate::verify::stage::Stage;
 
 /// Somebody in whose name the envelope may run.
 pub(in crate::verify) struct Candidate<'a, C> {
@@ -142,6 +143,48 @@ fn callers<'a, C, M>(
         Some(Candidate { identity, line, facts: facts.clone(), context, certainty, making })
     };
     contexts.unwrap_or_else(|| vec![context::plain(subject.desired)]).into_iter().filter_map(candidate).collect()
+}
+
+/// Returns the identities that may decrypt under a context, in order: those who need no service come first.
+pub(in crate::verify) fn openers<'a, C: Forwarding, M>(
+    stage: &'a Stage<'_, '_, C, M>,
+    context: &EncryptionContext,
+) -> Vec<Candidate<'a, C>> {
+    let (making, subject) = (Use::Decrypt, stage.subject);
+    let may = |who: &PrincipalFacts, through: Option<Service>| {
+        judge::of_use(making, context, through, who, &subject.facts).is_allowed()
+    };
+    let facts = judge::caller(&stage.job.live.caller);
+    let own = stage.members.iter().find(|member| matches!(member.actor, Ok(Actor::Caller(_))));
+    let open = subject.desired.delegation == Delegation::Account || !stage.enforced.key_policy;
+    let certainty = if may(&facts, None) { Certainty::Certain } else { Certainty::Perhaps };
+    let mut found = Vec::new();
+    if certainty == Certainty::Certain || open {
+        let identity = own.map_or_else(|| "caller".to_owned(), |member| member.duty.identity.clone());
+        let line = Line::Direct(stage.job.connection);
+        found.push(Candidate { identity, line, facts, context: context.clone(), certainty, making });
+    }
+    let mut through = Vec::new();
+    for member in stage.members {
+        let (Ok(actor), Some(facts)) = (&member.actor, judge::stand_in(member.duty.principal, stage.job.target)) else {
+            continue;
+        };
+        let candidate = |line| {
+            let (identity, facts, context) = (member.duty.identity.clone(), facts.clone(), context.clone());
+            Candidate { identity, line, facts, context, certainty: Certainty::Certain, making }
+        };
+        if matches!(actor, Actor::Session(_)) && may(&facts, None) {
+            found.push(candidate(Line::Direct(actor.connection())));
+        }
+        let services = sent(&member.duty).into_iter().map(|(service, _)| service);
+        let admitted = services.filter(|service| may(&facts, Some(*service)));
+        through.extend(admitted.filter_map(|service| {
+            let connection = actor.connection().forwarded_by(service)?;
+            Some(candidate(Line::Through(service, connection)))
+        }));
+    }
+    found.extend(through);
+    found
 }
 
 fn picked(duty: &Duty<'_>, subject: &Subject<'_>) -> Vec<EncryptionContext> {

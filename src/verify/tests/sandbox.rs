@@ -75,6 +75,8 @@ async fn every_kind_of_key_is_proved_over_the_wire() {
         machine: &Machine::default(),
         as_roles: AsRoles::Yes,
         only_keys: None,
+        held: Held::Nothing,
+        canaries: None,
         parallel: 4,
         progress: &|_| {},
     }))
