@@ -10,8 +10,8 @@ mod trust;
 pub use align::align;
 pub use keys::{KeyPair, in_order};
 pub use model::{
-    AccountDifference, Difference, KeyDifference, MaterialChange, PolicyRelation, Presence, PropertyDifference, RoleDifference,
-    Side, Summary, TargetDifference, TrustLine,
+    AccountDifference, Difference, KeyDifference, MaterialChange, PolicyRelation, Presence, PropertyDifference,
+    RoleDifference, Side, Summary, TargetDifference, TrustLine,
 };
 
 use crate::ids::TargetName;

@@ -99,8 +99,7 @@ pub enum KeyClass {
 
 impl KeyClass {
     /// Every class, in the order in which they are shown.
-    pub const ALL: [Self; 6] =
-        [Self::Ours, Self::Unclear, Self::Stray, Self::Orphan, Self::OtherStack, Self::Foreign];
+    pub const ALL: [Self; 6] = [Self::Ours, Self::Unclear, Self::Stray, Self::Orphan, Self::OtherStack, Self::Foreign];
 
     /// Returns the word of it.
     pub fn name(self) -> &'static str {

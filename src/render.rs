@@ -19,9 +19,7 @@ pub use answer::{
 };
 pub use apply::{apply_to_json, render_apply, render_event};
 pub use diff::{DIFF_FORMAT_VERSION, diff_to_json, diff_to_markdown, render_diff};
-pub use inventory::{
-    FindingDetail, INVENTORY_FORMAT_VERSION, UsageDetail, inventory_to_json, render_inventory,
-};
+pub use inventory::{FindingDetail, INVENTORY_FORMAT_VERSION, UsageDetail, inventory_to_json, render_inventory};
 pub use lint::{LintDetail, LintGroup, lint_to_json, lints_to_json, render_lints};
 pub use plan::{PolicyText, render_plan};
 pub use rotations::render_rotations;

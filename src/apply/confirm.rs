@@ -164,7 +164,10 @@ fn is_overtaken(steps: &[StepOutcome], index: usize) -> bool {
         let disabled = matches!(action, Action::DisableKey { .. } | Action::CancelKeyDeletion { .. });
         let switched = matches!(action, Action::EnableKey { .. } | Action::DisableKey { .. });
         let unusable = switched && matches!(later, Action::DeleteImportedKeyMaterial { .. });
-        enabled || unusable || is_other_material(action, later) || (disabled && matches!(later, Action::EnableKey { .. } | Action::ScheduleKeyDeletion { .. }))
+        enabled
+            || unusable
+            || is_other_material(action, later)
+            || (disabled && matches!(later, Action::EnableKey { .. } | Action::ScheduleKeyDeletion { .. }))
     };
     let mut later = steps.iter().skip(index + 1);
     later.any(|later| later.step.owner == outcome.step.owner && undone_by(&later.step.action))

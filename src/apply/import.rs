@@ -278,7 +278,8 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
             return false;
         }
         let brings = |other: &Step| {
-            let same = matches!(&other.action, Action::ImportKeyMaterial { material, .. } if material == wanted.material);
+            let same =
+                matches!(&other.action, Action::ImportKeyMaterial { material, .. } if material == wanted.material);
             same && other.owner == step.owner && other.id != step.id
         };
         let mut steps = self.job.plan.targets.iter().flat_map(|target| target.outcome.steps());

@@ -162,7 +162,8 @@ impl Access<'_> {
     /// With the exit code, when every reason has been printed, in the order of the manifest: 5 where consent is missing,
     /// else 1.
     pub fn open(&self, wanted: &[Wanted<'_>], mut custody: Custody, printer: &mut Printer) -> Result<Custody, Exit> {
-        let wanted: Vec<_> = wanted.iter().filter(|wanted| wanted.material.source != MaterialSource::Prewrapped).collect();
+        let wanted: Vec<_> =
+            wanted.iter().filter(|wanted| wanted.material.source != MaterialSource::Prewrapped).collect();
         if !wanted.is_empty() {
             custody.remarks = memory::hide_process();
         }
@@ -298,7 +299,11 @@ fn encoding(source: &MaterialSource) -> Option<MaterialEncoding> {
 
 fn no_command() -> Trouble {
     let what = "it is printed by a command, and none is run without consent".to_owned();
-    Trouble { code: Code::MaterialConsent, what, help: "read the command, then consent with --allow-command".to_owned() }
+    Trouble {
+        code: Code::MaterialConsent,
+        what,
+        help: "read the command, then consent with --allow-command".to_owned(),
+    }
 }
 
 fn place(wanted: &Wanted<'_>) -> Place {

@@ -63,7 +63,7 @@ async fn get_in(
     let keys = live_keys(options, &plan, printer)?;
     for (target, _) in &keys {
         let folder = ParameterFolder::new(&options.out, target);
-        if let Some(why) = folder::still_valid(&folder, jiff::Timestamp::now()).filter(|_| !options.force) {
+        if let Some(why) = folder::still_valid(&folder, session.clock.now()).filter(|_| !options.force) {
             return Err(refuse(&why, Exit::Failed, printer));
         }
     }
@@ -79,7 +79,10 @@ async fn get_in(
             session,
             &options.manifest.files,
             &ScopeOptions { targets: options.targets.clone(), keys: Vec::new() },
-            &format!("apply --prewrapped {}", shell_word(&format!("{}/{material}={}", options.key, options.out.display()))),
+            &format!(
+                "apply --prewrapped {}",
+                shell_word(&format!("{}/{material}={}", options.key, options.out.display()))
+            ),
         );
         tell(options.format.format, &got, &next, printer);
     }
@@ -117,7 +120,9 @@ fn prewrapped_materials(options: &Options, manifest: &Manifest) -> Result<Vec<Ma
         ));
     };
     if import.presence == MaterialPresence::Deleted {
-        return Err(format!("the manifest deletes the material of `{key}`; to import it, set material_state = \"imported\""));
+        return Err(format!(
+            "the manifest deletes the material of `{key}`; to import it, set material_state = \"imported\""
+        ));
     }
     let elsewhere = import.materials.iter().filter(|material| material.source == MaterialSource::Prewrapped);
     let found: Vec<MaterialName> = elsewhere.map(|material| material.name.clone()).collect();
@@ -133,7 +138,9 @@ fn prewrapped_materials(options: &Options, manifest: &Manifest) -> Result<Vec<Ma
 fn not_elsewhere(wanted: &MaterialName, options: &Options, import: &Import) -> String {
     let key = &options.key;
     if import.materials.iter().any(|material| material.name == *wanted) {
-        return format!("`apply` itself encrypts the material `{wanted}` of `{key}`; to do that elsewhere, say prewrapped = true");
+        return format!(
+            "`apply` itself encrypts the material `{wanted}` of `{key}`; to do that elsewhere, say prewrapped = true"
+        );
     }
     let known = import.materials.iter().map(|material| material.name.as_str());
     let hint = crate::text::did_you_mean(wanted.as_str(), known).map(|known| format!("; did you mean `{known}`?"));
@@ -159,7 +166,10 @@ fn choose(options: &Options, manifest: &Manifest, plan: &Plan) -> Result<Materia
     match (due.first(), due.len(), all.as_slice()) {
         (Some(material), 1, _) => Ok((*material).clone()),
         (_, _, [only]) => Ok(only.clone()),
-        _ => Err(format!("which material is it to be? give --material {}", or_list(&all.iter().map(MaterialName::as_str).collect::<Vec<_>>()))),
+        _ => Err(format!(
+            "which material is it to be? give --material {}",
+            or_list(&all.iter().map(MaterialName::as_str).collect::<Vec<_>>())
+        )),
     }
 }
 
@@ -173,7 +183,10 @@ fn live_keys(options: &Options, plan: &Plan, printer: &mut Printer) -> Result<Ve
         return Err(refuse(&why, Exit::Failed, printer));
     }
     for target in plan.targets.iter().filter(|target| !target.keys.contains_key(key)) {
-        printer.status(&format!("target {}: there is no key `{key}` of this stack yet, so nothing is got for it", target.name));
+        printer.status(&format!(
+            "target {}: there is no key `{key}` of this stack yet, so nothing is got for it",
+            target.name
+        ));
     }
     Ok(found)
 }
@@ -202,7 +215,7 @@ async fn get_for(
         key_arn: arn.clone(),
         algorithm: import.algorithm.to_string(),
         wrapping_key: import.wrapping_key.to_string(),
-        valid_to: answer.valid_to.unwrap_or_else(|| jiff::Timestamp::now() + day),
+        valid_to: answer.valid_to.unwrap_or_else(|| session.clock.now() + day),
     };
     let folder = ParameterFolder::new(&options.out, target);
     folder::write(&options.out, &folder, &parameters, &answer)
@@ -246,7 +259,10 @@ fn in_words(got: &[Got], next: &str) -> String {
     }
     lines.push(String::new());
     lines.push("Next:".to_owned());
-    lines.push("  1. have the hardware module encrypt the material under wrapping-key.der; without one, for each target:".to_owned());
+    lines.push(
+        "  1. have the hardware module encrypt the material under wrapping-key.der; without one, for each target:"
+            .to_owned(),
+    );
     for Got { folder, parameters } in got {
         lines.extend(openssl(folder, parameters).into_iter().map(|line| format!("       {line}")));
     }

@@ -2,7 +2,6 @@
 
 use super::args::{Format, VerifyOptions as Options};
 use super::load::{self, Manifest};
-use super::machine::LocalMachine;
 use super::observe::{Observed, observe_targets};
 use super::printer::{Printer, Talk};
 use super::session::{Purpose, Session};
@@ -46,7 +45,7 @@ async fn verify_all(options: &Options, printer: &mut Printer) -> Result<Exit, Ex
 }
 
 async fn probe(options: &Options, manifest: &Manifest, session: &Session, observed: &Observed) -> VerifyReport {
-    let machine = LocalMachine::new(session.claims.clone());
+    let machine = session.machine();
     let only_keys: Option<BTreeSet<KeyName>> =
         (!options.scope.keys.is_empty()).then(|| options.scope.keys.iter().cloned().collect());
     let targets: Vec<VerifyTarget<'_, Connection>> = manifest

@@ -21,7 +21,8 @@ pub(super) fn import_properties(before: Option<&Import>, after: Option<&Import>)
     let state = |import: &Import| (import.presence == MaterialPresence::Deleted).then(|| "deleted".to_owned());
     let (one, other) = (before.and_then(state), after.and_then(state));
     if one != other {
-        let known = |side: Option<&Import>, state: Option<String>| side.map(|_| state.unwrap_or_else(|| "imported".into()));
+        let known =
+            |side: Option<&Import>, state: Option<String>| side.map(|_| state.unwrap_or_else(|| "imported".into()));
         found.push(change("material state", known(before, one), known(after, other)));
     }
     found.extend(source_changes(before, after));
@@ -136,10 +137,8 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn import(names: &[&str]) -> Import {
-        let material = |name: &&str| DesiredMaterial {
-            name: name.parse().unwrap(),
-            source: command(&["vault", "read", name]),
-        };
+        let material =
+            |name: &&str| DesiredMaterial { name: name.parse().unwrap(), source: command(&["vault", "read", name]) };
         Import {
             validity: Validity::Days { days: 180, reimport_before: 30 },
             algorithm: WrappingAlgorithm::OaepSha256,
@@ -189,15 +188,15 @@ pub(crate) mod tests {
             ("validity: 180 days, imported again 30 before > 180 days, imported again 7 before", &|i| {
                 i.validity = Validity::Days { days: 180, reimport_before: 7 };
             }),
-            (
-                "wrapping: RSAES_OAEP_SHA_256 under RSA_4096 > RSAES_OAEP_SHA_1 under RSA_4096",
-                &|i| i.algorithm = WrappingAlgorithm::OaepSha1,
-            ),
-            (
-                "wrapping: RSAES_OAEP_SHA_256 under RSA_4096 > RSAES_OAEP_SHA_256 under RSA_3072",
-                &|i| i.wrapping_key = WrappingKeySpec::Rsa3072,
-            ),
-            ("material a: command vault (base64) > prewrapped", &|i| i.materials[0].source = MaterialSource::Prewrapped),
+            ("wrapping: RSAES_OAEP_SHA_256 under RSA_4096 > RSAES_OAEP_SHA_1 under RSA_4096", &|i| {
+                i.algorithm = WrappingAlgorithm::OaepSha1
+            }),
+            ("wrapping: RSAES_OAEP_SHA_256 under RSA_4096 > RSAES_OAEP_SHA_256 under RSA_3072", &|i| {
+                i.wrapping_key = WrappingKeySpec::Rsa3072
+            }),
+            ("material a: command vault (base64) > prewrapped", &|i| {
+                i.materials[0].source = MaterialSource::Prewrapped
+            }),
             ("material a: command vault (base64) > command vault (base64), with other arguments", &|i| {
                 i.materials[0].source = command(&["vault", "read", "canary-argument"]);
             }),
@@ -217,7 +216,11 @@ pub(crate) mod tests {
         let found = between(KeySpec::SymmetricDefault, Some(import(&["a"])), Some(import(&["a", "b", "c"])));
         assert_eq!(
             lines(&found),
-            ["materials: a > a, b, c", "material b: - > command vault (base64)", "material c: - > command vault (base64)"]
+            [
+                "materials: a > a, b, c",
+                "material b: - > command vault (base64)",
+                "material c: - > command vault (base64)"
+            ]
         );
         assert_eq!(only(&found).material, [rotates("b"), rotates("c")]);
         let named = |name: &str| name.parse::<MaterialName>().unwrap();

@@ -9,9 +9,7 @@ use crate::desired::{
 };
 use crate::ids::{AliasName, KeyId};
 use crate::kms::{KeySpec, KeyState, KeyUsage, Origin, WrappingAlgorithm, WrappingKeySpec};
-use crate::live::{
-    Expiry, KeyManager, LiveMaterial, LivePresence, LiveRotationEvent, LiveUsage, MaterialStanding,
-};
+use crate::live::{Expiry, KeyManager, LiveMaterial, LivePresence, LiveRotationEvent, LiveUsage, MaterialStanding};
 use crate::ports::CallerReader as _;
 use crate::ports::PortErrorKind;
 use crate::ports::fake::{Strike, Which};
@@ -314,7 +312,10 @@ fn material_is_urgent_within_its_time_or_when_it_is_gone() {
         assert_eq!((vault.is_urgent(TODAY), vault.expiring(10, TODAY)), (urgent, expiring), "{materials:?}");
         world.aws.state().key(&id).unwrap().metadata.state = KeyState::PendingDeletion;
         let found = taken(&world);
-        assert_eq!((entry(&found, &id).is_urgent(TODAY), entry(&found, &id).expiring(10, TODAY)), (false, Expiring::No));
+        assert_eq!(
+            (entry(&found, &id).is_urgent(TODAY), entry(&found, &id).expiring(10, TODAY)),
+            (false, Expiring::No)
+        );
     }
 }
 
@@ -388,7 +389,12 @@ fn only_what_expires_is_left_and_what_cannot_be_told_with_it() {
     found.only_expiring(12);
     assert_eq!((names(&found), found.expiring_counts(12)), (vec!["alias/vault".to_owned()], (1, 0)));
     assert_eq!((found.targets[0].absent.len(), found.targets[0].aws_managed.len()), (0, 0));
-    world.aws.fail("kms:DescribeKey", Which::Nth(world.aws.count("kms:DescribeKey") + 1), Strike::Before, PortErrorKind::Denied);
+    world.aws.fail(
+        "kms:DescribeKey",
+        Which::Nth(world.aws.count("kms:DescribeKey") + 1),
+        Strike::Before,
+        PortErrorKind::Denied,
+    );
     let mut found = taken(&world);
     found.only_expiring(12);
     assert_eq!(found.expiring_counts(12).1, 1);

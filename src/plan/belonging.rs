@@ -138,7 +138,9 @@ fn settle<'a>(
         Ownership::Absent if key.lifecycle == KeyLifecycle::Retired => {}
         Ownership::Absent => found.absent.push(AbsentKey { key: key.name.clone(), why: None }),
         Ownership::Refused(Refusal::PendingDeletion { key: arn, .. }) if key.lifecycle == KeyLifecycle::Retired => {
-            found.keys.insert(arn.clone(), Whose::Declared { key: key.name.clone(), lacks: lacks(ClaimAlias::Missing) });
+            found
+                .keys
+                .insert(arn.clone(), Whose::Declared { key: key.name.clone(), lacks: lacks(ClaimAlias::Missing) });
         }
         Ownership::Refused(refusal) => {
             keys::say_refusal((&input.desired.stack, key), refusal, &mut sheet);
@@ -188,12 +190,7 @@ fn unclear(key: &DesiredKey, sheet: &Sheet<'_>) -> Whose {
 
 /// Decides by its tags whose a key is that no declared key is. `owned` are the declared keys that there are; `None`
 /// where the aliases could not be read.
-fn by_tags(
-    input: PlanInput<'_>,
-    target: &DesiredTarget,
-    key: &LiveKey,
-    owned: Option<&BTreeSet<KeyName>>,
-) -> Whose {
+fn by_tags(input: PlanInput<'_>, target: &DesiredTarget, key: &LiveKey, owned: Option<&BTreeSet<KeyName>>) -> Whose {
     let tags = match &key.tags {
         crate::live::Observed::Known(tags) => tags,
         crate::live::Observed::Denied { action, .. } => return unread(action, "its tags", None),

@@ -59,9 +59,8 @@ impl Needs {
         let rotates = |metadata: &KeyMetadata| {
             KeyShape::new(metadata.spec, metadata.usage).with_origin(metadata.origin).rotates_automatically()
         };
-        let lists = |metadata: &KeyMetadata| {
-            metadata.origin == Origin::External && metadata.spec == KeySpec::SymmetricDefault
-        };
+        let lists =
+            |metadata: &KeyMetadata| metadata.origin == Origin::External && metadata.spec == KeySpec::SymmetricDefault;
         Self {
             rotations: key.rotations.is_none() && metadata.is_some_and(|found| rotates(found) && !leaves(found)),
             materials: key.materials.is_none() && metadata.is_some_and(lists),

@@ -77,10 +77,8 @@ fn describe(step: &Step) -> String {
 
 fn import_words(material: &MaterialName, valid_for_days: Option<u16>, why: Why) -> String {
     let again = if why == Why::Absent { "" } else { " again" };
-    let validity = valid_for_days.map_or_else(
-        || "never to expire".to_owned(),
-        |days| format!("valid for {}", plural(usize::from(days), "day")),
-    );
+    let validity = valid_for_days
+        .map_or_else(|| "never to expire".to_owned(), |days| format!("valid for {}", plural(usize::from(days), "day")));
     format!("import material {material}{again}, {validity}")
 }
 

@@ -99,7 +99,8 @@ mod tests {
         let given: PrewrappedFolder = "vault-root/2027=out/a=b".parse().unwrap();
         assert_eq!((given.key.as_str(), given.material.as_str()), ("vault-root", "2027"));
         assert_eq!(given.folder, PathBuf::from("out/a=b"));
-        for bad in ["vault-root=out", "vault-root/2027", "vault-root/2027=", "/2027=out", "vault root/2027=out", "k/=x"] {
+        for bad in ["vault-root=out", "vault-root/2027", "vault-root/2027=", "/2027=out", "vault root/2027=out", "k/=x"]
+        {
             assert!(bad.parse::<PrewrappedFolder>().is_err(), "{bad}");
         }
     }

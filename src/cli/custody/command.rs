@@ -65,7 +65,8 @@ fn read_output(child: &mut Child, deadline: Instant) -> Result<SecretBytes, Trou
         drop(sender.send(bounded(&mut output)));
     });
     let read = receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())).map_err(|_| too_slow())?;
-    let bytes = read.map_err(|error| Trouble::unreadable(format!("its output cannot be read: {error}"), "run it by hand"))?;
+    let bytes =
+        read.map_err(|error| Trouble::unreadable(format!("its output cannot be read: {error}"), "run it by hand"))?;
     if bytes.len() > MOST {
         return Err(Trouble::unreadable(
             "it prints more than 64 KiB, which no key material has",

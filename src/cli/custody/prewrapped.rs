@@ -29,8 +29,9 @@ pub(super) fn read(
     let again = Again { key: &wanted.key.name, material: &wanted.material.name, folder };
     let files = ParameterFolder::new(folder, &wanted.target.name);
     let text = bytes_of(&files.parameters(), &again)?;
-    let said: Parameters = serde_json::from_slice(text.expose_secret())
-        .map_err(|error| again.trouble(format!("`{}` is not what it should be: {error}", shown(&files.parameters()))))?;
+    let said: Parameters = serde_json::from_slice(text.expose_secret()).map_err(|error| {
+        again.trouble(format!("`{}` is not what it should be: {error}", shown(&files.parameters())))
+    })?;
     matches(&said, wanted, stack, &again)?;
     young(said.valid_to, now, &again)?;
     let token = bytes_of(&files.token(), &again)?;
@@ -90,11 +91,14 @@ fn bytes_of(path: &Path, again: &Again<'_>) -> Result<SecretBytes, Trouble> {
 fn matches(said: &Parameters, wanted: &Wanted<'_>, stack: &StackName, again: &Again<'_>) -> Result<(), Trouble> {
     if said.format_version != Parameters::format_version() {
         let version = said.format_version;
-        return Err(again.trouble(format!("the parameters have format version {version}, and this keywright reads another")));
+        return Err(
+            again.trouble(format!("the parameters have format version {version}, and this keywright reads another"))
+        );
     }
     let Some(live) = wanted.live else {
         let what = "the key does not exist yet, so that nothing can have been encrypted for it".to_owned();
-        let help = "apply without --prewrapped first; then get parameters with `keywright import-parameters`".to_owned();
+        let help =
+            "apply without --prewrapped first; then get parameters with `keywright import-parameters`".to_owned();
         return Err(Trouble { code: Code::PrewrappedUnfit, what, help });
     };
     let is = [
@@ -145,7 +149,11 @@ fn plausible(said: &Parameters, length: usize, spec: KeySpec, path: &Path) -> Re
     if fits {
         return Ok(());
     }
-    let expected = if algorithm.uses_aes() { format!("{modulus} bytes and a multiple of 8 more") } else { format!("{modulus} bytes") };
+    let expected = if algorithm.uses_aes() {
+        format!("{modulus} bytes and a multiple of 8 more")
+    } else {
+        format!("{modulus} bytes")
+    };
     Err(format!("`{}` has {length} bytes, and {algorithm} under {key} gives {expected}", shown(path)))
 }
 
@@ -186,11 +194,8 @@ mod tests {
 
     #[test]
     fn parameters_last_for_a_day() {
-        let again = Again {
-            key: &"orders".parse().unwrap(),
-            material: &"2026".parse().unwrap(),
-            folder: Path::new("out"),
-        };
+        let again =
+            Again { key: &"orders".parse().unwrap(), material: &"2026".parse().unwrap(), folder: Path::new("out") };
         let at = |time: &str| young("2026-03-02T00:00:00Z".parse().unwrap(), time.parse().unwrap(), &again);
         assert!(at("2026-03-01T00:00:00Z").is_ok() && at("2026-03-01T23:59:59Z").is_ok());
         let late = at("2026-03-02T00:00:00Z").unwrap_err();

@@ -51,7 +51,10 @@ pub(super) fn read(source: &MaterialSource, how: How<'_>) -> Result<SecretBytes,
         MaterialSource::Prewrapped => Err(Trouble::unreadable("it is encrypted elsewhere", "give --prewrapped")),
     }?;
     match bytes.len() {
-        0 => Err(Trouble::unreadable("there is nothing in it", "put the material there, in the encoding that the manifest names")),
+        0 => Err(Trouble::unreadable(
+            "there is nothing in it",
+            "put the material there, in the encoding that the manifest names",
+        )),
         1..=MOST => Ok(bytes),
         _ => Err(too_large()),
     }
@@ -63,7 +66,9 @@ fn too_large() -> Trouble {
 
 fn unreadable(error: &io::Error) -> Trouble {
     let help = match error.kind() {
-        io::ErrorKind::NotFound => "put it there, or correct the path: a relative one begins at the manifest file's folder",
+        io::ErrorKind::NotFound => {
+            "put it there, or correct the path: a relative one begins at the manifest file's folder"
+        }
         io::ErrorKind::PermissionDenied => "let the user who runs keywright read it",
         _ => "look at it by hand",
     };

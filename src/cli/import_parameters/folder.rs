@@ -15,7 +15,9 @@ pub(super) fn still_valid(folder: &ParameterFolder, now: jiff::Timestamp) -> Opt
     let text = std::fs::read(folder.parameters()).ok()?;
     let place = escape(&folder.path().to_string_lossy()).into_owned();
     let Ok(said) = serde_json::from_slice::<Parameters>(&text) else {
-        return Some(format!("`{place}` has a parameters.json of something else; name another folder, or give --force"));
+        return Some(format!(
+            "`{place}` has a parameters.json of something else; name another folder, or give --force"
+        ));
     };
     (said.valid_to > now).then(|| {
         format!(
@@ -109,11 +111,8 @@ mod tests {
             wrapping_key: "RSA_2048".to_owned(),
             valid_to: valid_to.parse().unwrap(),
         };
-        let answer = ImportParameters {
-            public_key: vec![7; 100],
-            token: SecretBytes::new(vec![8; 256]),
-            valid_to: None,
-        };
+        let answer =
+            ImportParameters { public_key: vec![7; 100], token: SecretBytes::new(vec![8; 256]), valid_to: None };
         let folder = ParameterFolder::new(place, &parameters.target);
         write(place, &folder, &parameters, &answer).unwrap();
         folder

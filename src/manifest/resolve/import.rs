@@ -213,8 +213,7 @@ impl<'a> Importing<'a> {
         let loc = self.declared.at(written);
         let days = within(*written.get(), LONGEST_VALIDITY);
         let Some(days) = days else {
-            let message =
-                format!("imported material is valid for 1 to {LONGEST_VALIDITY} days, not {}", written.get());
+            let message = format!("imported material is valid for 1 to {LONGEST_VALIDITY} days, not {}", written.get());
             let help = format!("write 1 to {LONGEST_VALIDITY}: it is imported again in time; or `never = true`");
             found.push(Diagnostic::error(Code::ImportValidity, message).label(loc, "out of range").help(help));
             return None;
@@ -268,7 +267,8 @@ impl<'a> Importing<'a> {
         if import.material.is_empty() {
             if !self.declared.suspect {
                 let diagnostic = Diagnostic::error(Code::MissingField, "`import` names no material");
-                let help = format!("append `[[{}]]` with a `name` and where it comes from", self.header("import.material"));
+                let help =
+                    format!("append `[[{}]]` with a `name` and where it comes from", self.header("import.material"));
                 found.push(diagnostic.label(loc, "nothing to import").help(help));
             }
             return None;
@@ -296,7 +296,8 @@ impl<'a> Importing<'a> {
         if others.is_empty() {
             return;
         }
-        let message = format!("a key of {spec} has one material for good: KMS never takes another after its first import");
+        let message =
+            format!("a key of {spec} has one material for good: KMS never takes another after its first import");
         let mut diagnostic =
             Diagnostic::error(Code::MaterialFixed, message).label(self.declared.at(&first.name), "the first");
         for other in others {

@@ -95,7 +95,8 @@ pub(super) fn resolve_key(
     }
     let spec = raw.spec.as_ref().map(|spec| declared.at(spec));
     terms.substance.check_place(spec, site.values, found);
-    let import = terms.import.as_ref().and_then(|import| import.expand(terms.material.kind().spec(), site.values, found));
+    let import =
+        terms.import.as_ref().and_then(|import| import.expand(terms.material.kind().spec(), site.values, found));
     let Claimed { aliases, removed, adopt } = claim(key, topology, site.values, ledger, found);
     let own = raw.tags.as_ref().map(|tags| tag_places(declared.loc.source, tags.get())).unwrap_or_default();
     DesiredKey {

@@ -92,7 +92,8 @@ impl Field {
 }
 
 /// What to write where a source is missing.
-const SOURCES: &str = "write one of `command = [\"…\"]`, `file = \"…\"`, `env = \"…\"`, `stdin = true` and `prewrapped = true`";
+const SOURCES: &str =
+    "write one of `command = [\"…\"]`, `file = \"…\"`, `env = \"…\"`, `stdin = true` and `prewrapped = true`";
 
 /// Returns where material of a key comes from; `None` where something is reported.
 pub(super) fn resolve_source<'a>(
@@ -120,11 +121,7 @@ pub(super) fn resolve_source<'a>(
 }
 
 /// Returns the one field that says where material comes from, with its place, and reports none and several.
-fn the_field(
-    declared: &Declared<RawKey>,
-    material: &RawMaterial,
-    found: &mut Diagnostics,
-) -> Option<Located<Field>> {
+fn the_field(declared: &Declared<RawKey>, material: &RawMaterial, found: &mut Diagnostics) -> Option<Located<Field>> {
     let stdin = only_true(declared, "stdin", material.stdin.as_ref(), SOURCES, found);
     let prewrapped = only_true(declared, "prewrapped", material.prewrapped.as_ref(), SOURCES, found);
     let all = [
@@ -134,7 +131,8 @@ fn the_field(
         (Field::Stdin, stdin),
         (Field::Prewrapped, prewrapped),
     ];
-    let given: Vec<Located<Field>> = all.iter().filter_map(|(field, loc)| Some(Located::new(*field, (*loc)?))).collect();
+    let given: Vec<Located<Field>> =
+        all.iter().filter_map(|(field, loc)| Some(Located::new(*field, (*loc)?))).collect();
     let name = declared.text(&material.name);
     match given.as_slice() {
         [only] => Some(*only),
@@ -149,8 +147,11 @@ fn the_field(
         }
         several => {
             let names: Vec<String> = several.iter().map(|field| format!("`{}`", field.value.name())).collect();
-            let message =
-                format!("the material `{}` comes from one place, not from {}", text::escape(name.value), text::and_list(&names));
+            let message = format!(
+                "the material `{}` comes from one place, not from {}",
+                text::escape(name.value),
+                text::and_list(&names)
+            );
             let mut diagnostic = Diagnostic::error(Code::MaterialSource, message);
             for (at, field) in several.iter().enumerate() {
                 diagnostic = diagnostic.label(field.loc, if at == 0 { "this one" } else { "or this one" });
@@ -285,9 +286,8 @@ fn resolve_encoding(
 /// Returns the words of the encodings that go with a spec and a source.
 fn choices(spec: Option<KeySpec>, field: Option<Located<Field>>) -> Vec<&'static str> {
     let env = field.is_some_and(|field| field.value == Field::Env);
-    let legal = |encoding: &&MaterialEncoding| {
-        spec.is_none_or(|spec| fits(**encoding, spec)) && (!env || is_text(**encoding))
-    };
+    let legal =
+        |encoding: &&MaterialEncoding| spec.is_none_or(|spec| fits(**encoding, spec)) && (!env || is_text(**encoding));
     MaterialEncoding::ALL.iter().filter(legal).map(|encoding| encoding.name()).collect()
 }
 

@@ -3,7 +3,8 @@
 use super::kinds::blamed;
 use super::{BASE, fixture, root, sources};
 use crate::desired::{
-    DesiredKey, DesiredState, Import, KeyMaterial, MaterialEncoding, MaterialPresence, MaterialSource, Rotation, Validity,
+    DesiredKey, DesiredState, Import, KeyMaterial, MaterialEncoding, MaterialPresence, MaterialSource, Rotation,
+    Validity,
 };
 use crate::diag::Code;
 use crate::kms::{KeySpec, WrappingAlgorithm, WrappingKeySpec};
@@ -21,7 +22,9 @@ fn declaration(name: &str, spec: KeySpec, import: &str, material: &str) -> Strin
 }
 
 /// Returns the keys that resolve and those that are blamed, each with its codes, of declarations by name.
-fn settled(declarations: &BTreeMap<String, String>) -> (BTreeMap<String, DesiredKey>, BTreeMap<String, BTreeSet<Code>>) {
+fn settled(
+    declarations: &BTreeMap<String, String>,
+) -> (BTreeMap<String, DesiredKey>, BTreeMap<String, BTreeSet<Code>>) {
     let all = |wanted: &dyn Fn(&String) -> bool| {
         let chosen = declarations.iter().filter(|(name, _)| wanted(name));
         chosen.fold(BASE.to_owned(), |text, (_, declaration)| text + declaration)
@@ -63,9 +66,9 @@ fn exactly_the_wrappings_that_fit_resolve() {
 fn the_default_wrapping_is_that_of_the_spec_under_the_longest_key() {
     let importable = KeySpec::ALL.iter().filter_map(|spec| Some((*spec, WrappingAlgorithm::default_for(*spec)?)));
     let cases: BTreeMap<String, _> = importable.map(|case| (case.0.to_string(), case)).collect();
-    let declarations = cases.iter().map(|(name, (spec, _))| {
-        (name.clone(), declaration(name, *spec, "never = true", "prewrapped = true"))
-    });
+    let declarations = cases
+        .iter()
+        .map(|(name, (spec, _))| (name.clone(), declaration(name, *spec, "never = true", "prewrapped = true")));
     let (resolved, blamed) = settled(&declarations.collect());
     assert!(blamed.is_empty(), "{blamed:?}");
     for (name, (_, algorithm)) in cases {

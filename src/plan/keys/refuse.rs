@@ -12,11 +12,7 @@ pub(super) fn refuse(goal: &KeyGoal<'_>, refusal: &Refusal, sheet: &mut Sheet<'_
 }
 
 /// Says of a key, which belongs to a stack, why it may not be touched.
-pub(in crate::plan) fn say_refusal(
-    (stack, key): (&StackName, &DesiredKey),
-    refusal: &Refusal,
-    sheet: &mut Sheet<'_>,
-) {
+pub(in crate::plan) fn say_refusal((stack, key): (&StackName, &DesiredKey), refusal: &Refusal, sheet: &mut Sheet<'_>) {
     let claim = AliasName::claim(stack, &key.name);
     let lifecycle = key.lifecycle;
     match refusal {

@@ -79,7 +79,8 @@ impl FakeKey {
         if import.id.as_ref().is_some_and(|named| named != id) {
             return incorrect("it is not the material that is named");
         }
-        let kind = import.kind.unwrap_or(if self.materials.is_empty() { ImportKind::New } else { ImportKind::Existing });
+        let kind =
+            import.kind.unwrap_or(if self.materials.is_empty() { ImportKind::New } else { ImportKind::Existing });
         match (kind, self.materials.iter_mut().find(|material| material.id == *id)) {
             (ImportKind::Existing, Some(material)) => {
                 material.presence = LivePresence::Imported(import.expiry);
@@ -106,7 +107,12 @@ impl FakeKey {
         self.materials.retain(|material| material.standing.is_in_use());
         let standing = if first { MaterialStanding::Current } else { MaterialStanding::PendingRotation };
         let presence = LivePresence::Imported(import.expiry);
-        self.materials.push(LiveMaterial { id: id.clone(), description: import.description.clone(), standing, presence });
+        self.materials.push(LiveMaterial {
+            id: id.clone(),
+            description: import.description.clone(),
+            standing,
+            presence,
+        });
         Ok(())
     }
 }
@@ -272,8 +278,7 @@ impl FakeAws {
         for material in primary.iter_mut().filter(|material| !material.standing.is_in_use()) {
             let has = |own: &Vec<LiveMaterial>| own.iter().any(|own| own.id == material.id && is_there(own));
             let all = replicas.iter().all(has);
-            material.standing =
-                if all { MaterialStanding::PendingRotation } else { MaterialStanding::PendingReplicas };
+            material.standing = if all { MaterialStanding::PendingRotation } else { MaterialStanding::PendingReplicas };
         }
         Some(primary)
     }

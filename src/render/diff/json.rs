@@ -1,8 +1,8 @@
 //! A difference as JSON: what `diff --format json` prints; `schemas/diff.schema.json` describes it.
 
 use crate::diff::{
-    AccountDifference, Difference, KeyDifference, MaterialChange, PolicyRelation, Presence, PropertyDifference, RoleDifference, Side,
-    Summary, TargetDifference, TrustLine,
+    AccountDifference, Difference, KeyDifference, MaterialChange, PolicyRelation, Presence, PropertyDifference,
+    RoleDifference, Side, Summary, TargetDifference, TrustLine,
 };
 use crate::ids::{AccountId, Region};
 use crate::live::Unreadable;

@@ -200,7 +200,8 @@ fn the_schema_describes_exactly_what_is_printed() {
     let statuses: BTreeSet<&str> = keys.iter().map(|key| key["status"].as_str().unwrap()).collect();
     assert!(statuses.iter().all(|status| listed(&defs["status"]["enum"]).contains(*status)), "{statuses:?}");
     let effects = diff_to_json(&changes);
-    let effects = effects["targets"][0]["keys"].as_array().unwrap().iter().flat_map(|key| key["materials"].as_array().unwrap());
+    let effects =
+        effects["targets"][0]["keys"].as_array().unwrap().iter().flat_map(|key| key["materials"].as_array().unwrap());
     let effects: BTreeSet<&str> = effects.map(|change| change["effect"].as_str().unwrap()).collect();
     let mut described = listed(&defs["material_change"]["properties"]["effect"]["enum"]);
     described.remove("deletes");

@@ -1,8 +1,8 @@
 //! The lines under a key: its id and aliases, what it is, whose it is, its end, its material, its use, what is wrong.
 
 use super::UsageDetail;
-use crate::inventory::{ImportedItem, ImportedMaterial, Inventory, KeyEntry};
 use crate::desired::MaterialPresence;
+use crate::inventory::{ImportedItem, ImportedMaterial, Inventory, KeyEntry};
 use crate::kms::Origin;
 use crate::lint::{LintFinding, LintSeverity};
 use crate::live::{KeyMetadata, LivePresence, LiveRotations, LiveUsage, MaterialStanding, MultiRegionType};
@@ -27,7 +27,8 @@ pub(super) fn of(entry: &KeyEntry, inventory: &Inventory, usage: UsageDetail) ->
     }
     lines.extend(plain(last_use(entry, usage)));
     if entry.default_policy == Some(true) {
-        lines.push((Some(Style::Warning), "default policy: the account's IAM policies alone decide who may".to_owned()));
+        lines
+            .push((Some(Style::Warning), "default policy: the account's IAM policies alone decide who may".to_owned()));
     }
     lines.extend(plain(entry.findings.as_deref().and_then(codes)));
     for item in &entry.unreadable {

@@ -2,7 +2,9 @@
 
 use super::UsageDetail;
 use crate::desired::MaterialPresence;
-use crate::inventory::{ImportedItem, ImportedMaterial, Inventory, KeyClass, KeyEntry, RotationStanding, TargetInventory};
+use crate::inventory::{
+    ImportedItem, ImportedMaterial, Inventory, KeyClass, KeyEntry, RotationStanding, TargetInventory,
+};
 use crate::live::{AwsManagedKey, Expiry, KeyMetadata, LivePresence, MaterialStanding, Unreadable};
 use crate::plan::{KeyPrice, Whose};
 use crate::render::lint::lint_to_json;
