@@ -4,6 +4,7 @@
 
 mod asking;
 mod budget;
+mod clock;
 mod delegated;
 mod diff;
 mod drift;

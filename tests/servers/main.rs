@@ -9,6 +9,7 @@ mod boto3;
 mod emulators;
 mod esdk;
 mod identities;
+mod imports;
 mod process;
 mod python;
 
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         trial("the_encryption_sdk_reads_ours_and_we_read_theirs", &["aws-encryption-sdk==4.0.0"], esdk::both_ways),
         trial("moto_goes_the_whole_road", &["moto[server]==5.2.5"], emulators::moto),
         trial("ministack_is_found_out", &["ministack==1.5.33", "cryptography"], emulators::ministack),
+        trial("ministack_takes_imported_material", &["ministack==1.5.33", "cryptography"], imports::ministack),
         trial("moto_tells_all_identities", &["moto[server]==5.2.5"], identities::moto),
         trial("ministack_tells_all_identities", &["ministack==1.5.33", "cryptography"], identities::ministack),
         trial("boto3_uses_the_sandbox", &["boto3==1.44.5"], boto3::uses_the_sandbox),
