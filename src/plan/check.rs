@@ -2,6 +2,7 @@
 
 mod alias;
 mod course;
+mod import;
 
 use super::{Action, Blocker, BlockerKind, KeyRef, Outcome, Owner, Plan, PlanInput, Step, StepId, TargetPlan};
 use crate::access::{Guardrails, can_put_key_policy};
@@ -153,6 +154,7 @@ fn target_faults(target: &TargetPlan, input: PlanInput<'_>, family: &Crossing) -
         faults.extend(family_fault(target, step, input));
     }
     faults.extend(course::faults(target, input));
+    faults.extend(import::faults(target, input));
     faults
 }
 

@@ -5,6 +5,7 @@ mod broken;
 mod compare;
 mod duties;
 mod guards;
+mod import;
 pub(crate) mod json;
 mod life;
 mod lints;

@@ -1,5 +1,6 @@
 //! A plan for people: per account and target, per role and key, what changes, why, and who gains or loses what.
 
+mod material;
 mod remarks;
 
 use super::access::{Group, groups_of, shared_gains};
@@ -193,6 +194,11 @@ impl Page {
             self.creation(&step.action);
             let Some(change) = &step.change else { continue };
             if change.property.contains("policy") {
+                continue;
+            }
+            if let Some(line) = material::line(step, change) {
+                let cause = self.cause(step);
+                self.line(format!("    {line}{cause}"));
                 continue;
             }
             let value = match (&change.before, &change.after) {
@@ -422,6 +428,8 @@ fn change_reason(steps: &[&Step]) -> &'static str {
         "comes back: its deletion is cancelled"
     } else if steps.iter().any(|step| matches!(step.action, Action::RotateKeyOnDemand { .. })) && steps.len() == 1 {
         "new key material"
+    } else if let Some(reason) = material::reason(steps) {
+        reason
     } else if steps.iter().any(|step| step.why == Why::Interrupted) {
         "incomplete: an earlier run was interrupted"
     } else if steps.iter().any(|step| step.why == Why::Renamed) {

@@ -6,11 +6,12 @@
 
 use super::world::World;
 use crate::desired::{
-    DesiredKey, DesiredState, KeyKind, KeyLifecycle, KeyMaterial, KeyStore, Rotation, RotationPeriod, Topology,
+    DesiredKey, DesiredMaterial, DesiredState, Import, KeyKind, KeyLifecycle, KeyMaterial, KeyStore, MaterialEncoding,
+    MaterialPresence, MaterialSource, Rotation, RotationPeriod, Topology, Validity,
 };
 use crate::exit::Exit;
-use crate::kms::{KeySpec, KeyState, KeyUsage, Origin};
-use crate::live::{LiveKeyStore, LiveRotation, LiveRotationEvent};
+use crate::kms::{KeySpec, KeyState, KeyUsage, Origin, WrappingAlgorithm, WrappingKeySpec};
+use crate::live::{LiveKeyStore, LivePresence, LiveRotation, LiveRotationEvent};
 use crate::plan::{Action, Outcome, Plan, PlanOptions, plan_to_json};
 use crate::ports::fake::FakeKey;
 use crate::synth::sample;
@@ -60,13 +61,56 @@ fn material() -> impl Strategy<Value = KeyMaterial> {
             newer_than,
         }),
         1 => select(others).prop_map(KeyMaterial::Generated),
-        1 => select(kinds).prop_map(|kind| KeyMaterial::Imported { kind, import: None }),
+        1 => select(kinds.clone()).prop_map(|kind| KeyMaterial::Imported { kind, import: None }),
+        3 => (select(kinds), import()).prop_map(|(kind, import)| KeyMaterial::Imported { kind, import: Some(import) })
+            .prop_map(fitting),
         1 => select(STORES.to_vec()).prop_map(|id| KeyMaterial::Stored(KeyStore::CloudHsm { id: id.parse().unwrap() })),
         1 => select(vec!["one", "two"]).prop_map(|id| KeyMaterial::Stored(KeyStore::External {
             id: STORES[1].parse().unwrap(),
             xks_key_id: id.to_owned(),
         })),
     ]
+}
+
+/// How material may be declared to come in.
+fn import() -> impl Strategy<Value = Import> {
+    let days = |(days, reimport_before)| Validity::Days { days, reimport_before };
+    let validity = prop_oneof![Just(Validity::Never), select(vec![(1, 0), (90, 30), (365, 30)]).prop_map(days)];
+    let sources = prop::collection::vec(prop::bool::weighted(0.2), 1..4);
+    (validity, sources, prop::bool::weighted(0.2)).prop_map(|(validity, prewrapped, deleted)| Import {
+        validity,
+        algorithm: WrappingAlgorithm::OaepSha256,
+        wrapping_key: WrappingKeySpec::Rsa4096,
+        materials: prewrapped
+            .iter()
+            .zip(["2024", "2025", "2026"])
+            .map(|(prewrapped, name)| declared(name, *prewrapped))
+            .collect(),
+        presence: if deleted { MaterialPresence::Deleted } else { MaterialPresence::Imported },
+    })
+}
+
+fn declared(name: &str, prewrapped: bool) -> DesiredMaterial {
+    let printed = MaterialSource::Command { argv: vec!["print".to_owned()], encoding: MaterialEncoding::Raw };
+    let source = if prewrapped { MaterialSource::Prewrapped } else { printed };
+    DesiredMaterial { name: name.parse().unwrap(), source }
+}
+
+/// What the manifest sees to: the way fits the spec, and only symmetric encryption keys take one material after another.
+fn fitting(mut material: KeyMaterial) -> KeyMaterial {
+    if let KeyMaterial::Imported { kind, import } = &mut material
+        && let Some(declared) = import
+    {
+        let spec = kind.spec();
+        match WrappingAlgorithm::default_for(spec) {
+            Some(algorithm) => declared.algorithm = algorithm,
+            None => *import = None,
+        }
+        if let Some(declared) = import.as_mut().filter(|_| spec != KeySpec::SymmetricDefault) {
+            declared.materials.truncate(1);
+        }
+    }
+    material
 }
 
 fn wish() -> impl Strategy<Value = Wish> {
@@ -147,6 +191,12 @@ fn touch(key: &mut FakeKey, found: &Found) {
     if can_be(key, found.state) {
         key.metadata.state = found.state;
     }
+    if key.metadata.state == KeyState::PendingImport {
+        for material in &mut key.materials {
+            material.presence = LivePresence::Missing;
+        }
+        key.metadata.expiry = None;
+    }
     key.tags.extend(found.retired.map(|day| (RETIRED.to_owned(), day.to_owned())));
     let shape = crate::kms::KeyShape::new(key.metadata.spec, key.metadata.usage).with_origin(key.metadata.origin);
     if shape.rotates_automatically() {
@@ -221,14 +271,22 @@ proptest! {
         wish in wish(),
         delete in any::<bool>(),
         cancel in any::<bool>(),
+        before in import(),
     ) {
         // Mostly the kind stays, or all would be blocked.
-        let same = |earlier: Wish| Wish { material: wish.material.clone(), many_regions: wish.many_regions, ..earlier };
+        let material = match &wish.material {
+            KeyMaterial::Imported { kind, import: Some(_) } => {
+                fitting(KeyMaterial::Imported { kind: *kind, import: Some(before) })
+            }
+            material => material.clone(),
+        };
+        let same = |earlier: Wish| Wish { material: material.clone(), many_regions: wish.many_regions, ..earlier };
         let earlier = earlier.map(|earlier| if alike { same(earlier) } else { earlier });
         let name = || ["ledger".parse().unwrap()].into();
         let options = PlanOptions {
             allow_retire: if delete { name() } else { [].into() },
             cancel_deletion: if cancel { name() } else { [].into() },
+            delete_material: if delete { name() } else { [].into() },
             ..PlanOptions::default()
         };
         let world = World { options, ..live(earlier.as_ref(), &found, &wish) };

@@ -14,6 +14,8 @@ pub(in crate::plan) struct Relative<'a> {
     pub(in crate::plan) target: TargetName,
     /// The key, where it exists and was read.
     pub(in crate::plan) live: Option<&'a LiveKey>,
+    /// The primary of the family, where it was read: it knows all materials by name.
+    pub(in crate::plan) primary: Option<&'a LiveKey>,
 }
 
 /// What a key is to the material of its family.
@@ -47,7 +49,8 @@ impl<'a> Families<'a> {
                 Topology::Single => Relatives::Source { replicas: Vec::new(), hold: None },
                 Topology::Primary { .. } => Relatives::Source { replicas: self.born_of(target, key), hold: None },
                 Topology::Replica { primary, .. } => {
-                    let primary = looked.live(primary).map(|_| Relative { target: primary.clone(), live: None });
+                    let primary =
+                        looked.live(primary).map(|_| Relative { target: primary.clone(), live: None, primary: None });
                     Relatives::Replica { primary }
                 }
             };
@@ -56,7 +59,7 @@ impl<'a> Families<'a> {
         match primary {
             Some(primary) if primary.region != target.region => {
                 let live = kin.members.get(&primary.name).copied();
-                Relatives::Replica { primary: Some(Relative { target: primary.name.clone(), live }) }
+                Relatives::Replica { primary: Some(Relative { target: primary.name.clone(), live, primary: live }) }
             }
             None if kin.primary.as_ref() != Some(&target.region) => Relatives::Replica { primary: None },
             Some(_) | None => {
@@ -72,7 +75,7 @@ impl<'a> Families<'a> {
         let of = self.births.iter().filter(|((_, name), birth)| {
             *name == key.name && matches!(birth, Birth::From(from) if *from == target.name)
         });
-        of.map(|((at, _), _)| Relative { target: at.clone(), live: None }).collect()
+        of.map(|((at, _), _)| Relative { target: at.clone(), live: None, primary: None }).collect()
     }
 
     /// Returns why the family takes no new material now.
@@ -113,5 +116,10 @@ fn declaring<'a>(looked: Looked<'a>, own: &DesiredTarget, kin: &Kin<'a>) -> impl
 
 fn others<'a>(looked: Looked<'a>, own: &DesiredTarget, kin: &Kin<'a>) -> impl Iterator<Item = Relative<'a>> {
     let live = kin.members.clone();
-    declaring(looked, own, kin).map(move |at| Relative { target: at.name.clone(), live: live.get(&at.name).copied() })
+    let primary = live.get(&own.name).copied();
+    declaring(looked, own, kin).map(move |at| Relative {
+        target: at.name.clone(),
+        live: live.get(&at.name).copied(),
+        primary,
+    })
 }

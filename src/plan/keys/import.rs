@@ -23,7 +23,7 @@ use crate::kms::{ImportKind, KeySpec, KeyState};
 use crate::live::{KeyMetadata, LiveKey, LiveMaterials, Observed};
 use crate::plan::{Action, Drift, KeyRef, PlanOptions, Why, Wrapping};
 use due::{Due, due};
-use matching::{Matched, Presence, matched};
+use matching::{Found, Matched, Presence, matched, with_names_of};
 use std::collections::BTreeMap;
 
 /// How a material comes to KMS.
@@ -172,7 +172,7 @@ fn follow(
     };
     let draft = import_step(goal, key, (import, wanted), ImportKind::Existing, (wrapping, Due::absent()));
     let material = wanted.name.clone();
-    sheet.step(if relative_has(primary, import, wanted) {
+    sheet.step(if of_relative(primary, import, wanted).is_some() {
         draft
     } else {
         draft.awaits(Awaited::Material { target: primary.target.clone(), material })
@@ -180,13 +180,22 @@ fn follow(
     true
 }
 
-/// Returns whether a key of the family in another Region has a material, there or not.
-fn relative_has(relative: &Relative<'_>, import: &Import, wanted: &DesiredMaterial) -> bool {
-    let Some(live) = relative.live else { return false };
+/// Returns a material as a key of the family in another Region has it, there or not.
+fn of_relative(relative: &Relative<'_>, import: &Import, wanted: &DesiredMaterial) -> Option<Found> {
+    let live = relative.live?;
     let (Some(Observed::Known(materials)), Some(metadata)) = (&live.materials, live.metadata.known()) else {
-        return false;
+        return None;
     };
-    matched(import, materials, metadata).has(&wanted.name)
+    let materials = with_names_of(relative.primary, materials);
+    matched(import, &materials, metadata).find(&wanted.name).cloned()
+}
+
+/// Returns the primary of a replica, where it was read.
+fn primary_of<'g>(goal: &KeyGoal<'g>) -> Option<&'g LiveKey> {
+    match &goal.relatives {
+        Relatives::Replica { primary } => primary.as_ref()?.live,
+        Relatives::Source { .. } => None,
+    }
 }
 
 /// Brings the material of a key that exists to what is declared: imports it, again or for the first time, or deletes
@@ -207,7 +216,8 @@ pub(super) fn bring_in(
         return Vec::new();
     };
     let Some(materials) = materials(live, sheet) else { return Vec::new() };
-    let matched = matched(import, materials, metadata);
+    let materials = with_names_of(primary_of(goal), materials);
+    let matched = matched(import, &materials, metadata);
     tell::left_out(&matched, sheet);
     if import.presence == MaterialPresence::Deleted {
         removal::remove(goal, key, &matched, course, sheet);

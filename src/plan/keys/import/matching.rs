@@ -3,7 +3,7 @@
 use crate::desired::{DesiredMaterial, Import};
 use crate::ids::{KeyMaterialId, MaterialName};
 use crate::kms::KeyState;
-use crate::live::{Expiry, KeyMetadata, LiveMaterial, LiveMaterials, LivePresence, MaterialStanding};
+use crate::live::{Expiry, KeyMetadata, LiveKey, LiveMaterial, LiveMaterials, LivePresence, MaterialStanding};
 
 /// A material of a key, as far as the server tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +61,19 @@ impl Found {
         let presence = Presence::There(metadata.expiry);
         there.then_some(Self { id: None, standing: MaterialStanding::Current, presence })
     }
+}
+
+/// Returns the materials of a replica with the names that its primary knows them by, where it knows none itself: what
+/// it still has to import was never named to it.
+pub(super) fn with_names_of(primary: Option<&LiveKey>, own: &LiveMaterials) -> LiveMaterials {
+    let known = primary.and_then(|key| key.materials.as_ref()?.known());
+    let (LiveMaterials::Listed(own), Some(LiveMaterials::Listed(known))) = (own, known) else { return own.clone() };
+    let name = |id: &KeyMaterialId| known.iter().find(|live| live.id == *id).and_then(|live| live.description.clone());
+    let named = own.iter().map(|live| {
+        let description = if is_nameless(live) { name(&live.id) } else { live.description.clone() };
+        LiveMaterial { description, ..live.clone() }
+    });
+    LiveMaterials::Listed(named.collect())
 }
 
 /// Returns which declared material is which live one.
@@ -131,8 +144,8 @@ impl<'a> Matched<'a> {
         self.undeclared.iter().filter(lost).copied()
     }
 
-    /// Returns whether the key has a material, there or not.
-    pub(super) fn has(&self, name: &MaterialName) -> bool {
-        self.pairs.iter().any(|pair| pair.wanted.name == *name && pair.live.is_some())
+    /// Returns a declared material of the key, there or not.
+    pub(super) fn find(&self, name: &MaterialName) -> Option<&Found> {
+        self.pairs.iter().find(|pair| pair.wanted.name == *name)?.live.as_ref()
     }
 }

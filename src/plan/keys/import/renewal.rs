@@ -6,16 +6,16 @@ use super::super::course::Course;
 use super::super::rotation::history;
 use super::super::{KeyGoal, readable};
 use super::due::Due;
-use super::matching::{Matched, Pair, Presence, matched};
+use super::matching::{Matched, Pair, Presence, matched, with_names_of};
 use super::tell::awaited;
-use super::{Way, follow, import_step, materials, relative_has, takes_new, wanted_import, way};
+use super::{Way, follow, import_step, materials, of_relative, primary_of, takes_new, wanted_import, way};
 use crate::desired::{DesiredMaterial, Import};
 use crate::diag::Code;
 use crate::ids::MaterialName;
 use crate::kms::{ImportKind, KeyState, ON_DEMAND_ROTATIONS};
 use crate::live::{KeyMetadata, LiveKey, LiveMaterial, MaterialStanding};
 use crate::plan::draft::{Awaited, Draft, Sheet};
-use crate::plan::family::Relatives;
+use crate::plan::family::{Relative, Relatives};
 use crate::plan::{Action, KeyRef, Why, Wrapping};
 
 /// What stands in the way of new material of a family, and what to do.
@@ -73,12 +73,16 @@ fn rotate(
     let mut draft =
         Draft::new(action, why).change("current material", current, Some(wanted.name.to_string())).renewal();
     if let Relatives::Source { replicas, .. } = &goal.relatives {
-        for replica in replicas.iter().filter(|replica| !relative_has(replica, import, wanted)) {
+        for replica in replicas.iter().filter(|replica| !is_there(replica, import, wanted)) {
             let (target, material) = (replica.target.clone(), wanted.name.clone());
             draft = draft.awaits(Awaited::Material { target, material });
         }
     }
     sheet.step(draft);
+}
+
+fn is_there(replica: &Relative<'_>, import: &Import, wanted: &DesiredMaterial) -> bool {
+    of_relative(replica, import, wanted).is_some_and(|found| found.presence != Presence::Missing)
 }
 
 /// The declared materials of a key that are not in use yet.
@@ -215,17 +219,11 @@ pub(in crate::plan::keys) fn asked(goal: &KeyGoal<'_>, live: &LiveKey, sheet: &m
     let (Some(metadata), Some(known)) = (readable(&live.metadata, live, sheet), materials(live, sheet)) else {
         return true;
     };
-    let matched = matched(import, known, metadata);
+    let known = with_names_of(primary_of(goal), known);
+    let matched = matched(import, &known, metadata);
     let key = KeyRef::Live(live.arn.key_id());
     if matches!(goal.relatives, Relatives::Replica { .. }) {
-        for pair in matched.pairs.iter().filter(|pair| pair.live.is_none()) {
-            match way(goal.input.options, goal.key, import, pair.wanted) {
-                Way::Step(wrapping) => {
-                    follow(goal, &key, (import, pair.wanted), wrapping, sheet);
-                }
-                Way::Awaited => awaited(goal, pair.wanted, None, sheet),
-            }
-        }
+        asked_of_replica(goal, &key, (import, &matched), sheet);
         return true;
     }
     let fresh = fresh(&matched);
@@ -236,4 +234,27 @@ pub(in crate::plan::keys) fn asked(goal: &KeyGoal<'_>, live: &LiveKey, sheet: &m
         steps(goal, (live, &key), (import, &matched, &fresh), Why::Asked, sheet);
     }
     true
+}
+
+/// Gives a replica the new material that it lacks.
+fn asked_of_replica(
+    goal: &KeyGoal<'_>,
+    key: &KeyRef,
+    (import, matched): (&Import, &Matched<'_>),
+    sheet: &mut Sheet<'_>,
+) {
+    for pair in matched.pairs.iter().filter(|pair| !pair.is_in_use()) {
+        let missing = pair.live.as_ref().filter(|found| found.presence == Presence::Missing);
+        match (way(goal.input.options, goal.key, import, pair.wanted), missing) {
+            (Way::Step(wrapping), Some(found)) => {
+                let due = Due { id: found.id.clone(), why: Why::Missing, ..Due::absent() };
+                sheet.step(import_step(goal, key, (import, pair.wanted), ImportKind::Existing, (wrapping, due)));
+            }
+            (Way::Step(wrapping), None) if pair.live.is_none() => {
+                follow(goal, key, (import, pair.wanted), wrapping, sheet);
+            }
+            (Way::Step(_), None) => {}
+            (Way::Awaited, _) => awaited(goal, pair.wanted, missing, sheet),
+        }
+    }
 }

@@ -9,6 +9,7 @@ use crate::ids::MaterialName;
 use crate::kms::KeyState;
 use crate::live::{Expiry, KeyMetadata, LiveKey, LiveMaterial, LiveMaterials, LivePresence, Observed, WARN_DAYS};
 use crate::plan::draft::Sheet;
+use crate::plan::family::Relatives;
 use crate::plan::{Drift, DriftKind, Owner, PropertyChange, Why};
 use crate::text::{and_list, escape};
 use jiff::civil::Date;
@@ -47,10 +48,17 @@ pub(super) fn expiry(goal: &KeyGoal<'_>, import: &Import, name: &MaterialName, f
         }
         Presence::There(None) => {}
         Presence::Missing => {
-            let use_of = if found.standing.is_in_use() { ": nobody can use the key meanwhile" } else { "" };
+            let why = if matches!(goal.relatives, Relatives::Replica { .. }) {
+                "is not in this Region: it has expired, was deleted, or was never imported here"
+            } else {
+                "has expired or was deleted"
+            };
+            if !found.standing.is_in_use() {
+                return;
+            }
             sheet.note(
                 Code::MaterialExpired,
-                format!("the material `{name}` has expired or was deleted{use_of}"),
+                format!("the material `{name}` {why}; nobody can use the key meanwhile"),
                 "`keywright apply` imports it again",
             );
         }
