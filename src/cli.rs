@@ -4,6 +4,7 @@ pub mod access;
 pub mod apply;
 pub mod args;
 pub mod check;
+pub mod clock;
 pub mod completions;
 pub mod custody;
 pub mod diff;

@@ -24,6 +24,7 @@ use crate::policy::PolicyDocument;
 use crate::secret::SecretBytes;
 use crate::services::Service;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
@@ -129,7 +130,6 @@ pub struct NewReplica {
 /// What KMS gives to import material into one key, for 24 hours.
 ///
 /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_GetParametersForImport.html>
-#[derive(Debug)]
 pub struct ImportParameters {
     /// The public wrapping key: a subject's public key info in DER.
     pub public_key: Vec<u8>,
@@ -140,7 +140,6 @@ pub struct ImportParameters {
 }
 
 /// Material on its way into a key.
-#[derive(Debug)]
 pub struct MaterialImport {
     /// The token of the wrapping key.
     pub token: SecretBytes,
@@ -157,12 +156,37 @@ pub struct MaterialImport {
 }
 
 /// Material that was encrypted elsewhere, with the token of its wrapping key.
-#[derive(Debug)]
 pub struct Prewrapped {
     /// The token.
     pub token: SecretBytes,
     /// The material, encrypted under the wrapping key.
     pub encrypted: Vec<u8>,
+}
+
+impl fmt::Debug for ImportParameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { public_key, token, valid_to } = self;
+        let mut shown = f.debug_struct("ImportParameters");
+        shown.field("public_key", &format_args!("{} bytes", public_key.len()));
+        shown.field("token", token).field("valid_to", valid_to).finish()
+    }
+}
+
+impl fmt::Debug for MaterialImport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { token, encrypted, expiry, kind, description, id } = self;
+        let mut shown = f.debug_struct("MaterialImport");
+        shown.field("token", token).field("encrypted", &format_args!("{} bytes", encrypted.len()));
+        shown.field("expiry", expiry).field("kind", kind).field("description", description).field("id", id).finish()
+    }
+}
+
+impl fmt::Debug for Prewrapped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { token, encrypted } = self;
+        let mut shown = f.debug_struct("Prewrapped");
+        shown.field("token", token).field("encrypted", &format_args!("{} bytes", encrypted.len())).finish()
+    }
 }
 
 /// Holds the key material that a run imports. None of it comes out but encrypted.
@@ -395,4 +419,29 @@ pub trait ClaimStore {
     fn save(&self, slot: &str, record: &ClaimRecord) -> PortResult<()>;
     /// Removes a record.
     fn remove(&self, slot: &str) -> PortResult<()>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_and_encrypted_material_are_not_shown() {
+        let secret = || SecretBytes::new(vec![171; 8]);
+        let shown = format!(
+            "{:?} {:?} {:?}",
+            ImportParameters { public_key: vec![172; 8], token: secret(), valid_to: None },
+            Prewrapped { token: secret(), encrypted: vec![173; 8] },
+            MaterialImport {
+                token: secret(),
+                encrypted: vec![173; 8],
+                expiry: Expiry::Never,
+                kind: None,
+                description: Some("2026".to_owned()),
+                id: None,
+            },
+        );
+        assert!(shown.contains("8 bytes") && shown.contains("2026"), "{shown}");
+        assert!(!["171", "172", "173", "ab, "].iter().any(|part| shown.contains(part)), "{shown}");
+    }
 }

@@ -49,10 +49,16 @@ pub enum StateLocation {
     Memory,
 }
 
-/// Tells the sandbox what time it is; deletion windows, rotations and sessions follow it.
+/// Tells the sandbox what time it is; deletion windows, rotations and the expiry of key material follow it.
 pub trait Clock: Send + Sync + fmt::Debug {
     /// Returns the time.
     fn now(&self) -> Timestamp;
+
+    /// Returns the time of its clients. Temporary credentials are given and expire by it, since clients compare their
+    /// expiry with clocks of their own.
+    fn wall(&self) -> Timestamp {
+        self.now()
+    }
 }
 
 /// The system's clock.

@@ -128,7 +128,8 @@ pub(super) fn timestamp(call: &str, time: Option<&DateTime>) -> PortResult<Optio
     jiff::Timestamp::new(time.secs(), nanoseconds).map(Some).map_err(|error| protocol(call, error))
 }
 
-/// Reads when material expires. Servers may leave the model out where there is a date.
+/// Reads when material expires. Servers may leave the model out where there is a date, and keep the one and drop the other
+/// once material is deleted: without a date nothing is told.
 pub(super) fn expiry(
     call: &str,
     model: Option<&types::ExpirationModelType>,
@@ -138,10 +139,11 @@ pub(super) fn expiry(
     match (model.map(types::ExpirationModelType::as_str), at) {
         (Some("KEY_MATERIAL_DOES_NOT_EXPIRE"), None) => Ok(Some(Expiry::Never)),
         (Some("KEY_MATERIAL_EXPIRES") | None, Some(at)) => Ok(Some(Expiry::At(at))),
-        (None, None) => Ok(None),
-        (Some(model), _) => {
-            Err(protocol(call, format!("the expiration model `{model}` and the date of expiry do not go together")))
+        (Some("KEY_MATERIAL_EXPIRES") | None, None) => Ok(None),
+        (Some("KEY_MATERIAL_DOES_NOT_EXPIRE"), Some(at)) => {
+            Err(protocol(call, format!("the material does not expire, and expires at {at}")))
         }
+        (Some(model), _) => Err(protocol(call, format!("`{model}` is not an expiration model"))),
     }
 }
 
@@ -268,6 +270,57 @@ mod tests {
         for result in unknown {
             let error = result.unwrap_err();
             assert!(error.kind == PortErrorKind::Protocol && error.message.contains("Dreaming"), "{error}");
+        }
+    }
+
+    #[test]
+    fn expiry_is_told_by_model_and_date() {
+        let (date, at) = (DateTime::from_secs(60), jiff::Timestamp::from_second(60).unwrap());
+        let read =
+            |model: Option<&str>, date: Option<&DateTime>| expiry(DESCRIBE, model.map(Into::into).as_ref(), date);
+        let (expires, never) = (Some("KEY_MATERIAL_EXPIRES"), Some("KEY_MATERIAL_DOES_NOT_EXPIRE"));
+        assert_eq!(read(expires, Some(&date)), Ok(Some(Expiry::At(at))));
+        assert_eq!(read(None, Some(&date)), Ok(Some(Expiry::At(at))));
+        assert_eq!(read(never, None), Ok(Some(Expiry::Never)));
+        assert_eq!((read(expires, None), read(None, None)), (Ok(None), Ok(None)));
+        assert!(read(never, Some(&date)).unwrap_err().message.contains("does not expire"));
+        assert!(read(Some("Dreaming"), None).unwrap_err().message.contains("Dreaming"));
+    }
+
+    fn entry() -> types::builders::RotationsListEntryBuilder {
+        let entry = types::RotationsListEntry::builder().key_material_id("ab".repeat(32));
+        let entry = entry.key_material_state("CURRENT".into()).import_state("IMPORTED".into());
+        entry.expiration_model("KEY_MATERIAL_DOES_NOT_EXPIRE".into())
+    }
+
+    #[test]
+    fn materials_are_read_with_standing_and_presence() {
+        let read = |entry: types::builders::RotationsListEntryBuilder| material("list", &entry.build());
+        let found = read(entry().key_material_description("2026")).unwrap().unwrap();
+        assert_eq!((found.standing, found.description.as_deref()), (MaterialStanding::Current, Some("2026")));
+        assert_eq!(found.presence, LivePresence::Imported(Expiry::Never));
+        let standings = [
+            ("NON_CURRENT", MaterialStanding::NonCurrent),
+            ("PENDING_ROTATION", MaterialStanding::PendingRotation),
+            ("PENDING_MULTI_REGION_IMPORT_AND_ROTATION", MaterialStanding::PendingReplicas),
+        ];
+        for (text, standing) in standings {
+            assert_eq!(read(entry().key_material_state(text.into())).unwrap().unwrap().standing, standing);
+        }
+        let gone = entry().import_state("PENDING_IMPORT".into()).set_expiration_model(None);
+        assert_eq!(read(gone).unwrap().unwrap().presence, LivePresence::Missing);
+        for untold in
+            [entry().set_key_material_id(None), entry().set_key_material_state(None), entry().set_import_state(None)]
+        {
+            assert_eq!(read(untold), Ok(None));
+        }
+        for wrong in [
+            entry().key_material_state("Dreaming".into()),
+            entry().import_state("Dreaming".into()),
+            entry().key_material_id("Dreaming"),
+            entry().set_expiration_model(None),
+        ] {
+            assert_eq!(read(wrong).unwrap_err().kind, PortErrorKind::Protocol);
         }
     }
 

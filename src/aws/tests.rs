@@ -1,6 +1,7 @@
 //! The adapter against a server that answers what the test says.
 
 mod identities;
+mod import;
 
 use super::*;
 use crate::kms::{EncryptionAlgorithm, MacAlgorithm, SigningAlgorithm};
@@ -240,6 +241,9 @@ async fn error_codes_have_their_class_message_and_request_id() {
         ("KMSInvalidSignatureException", "", PortErrorKind::InvalidSignature),
         ("KMSInvalidMacException", "", PortErrorKind::InvalidMac),
         ("UnsupportedOperationException", "no", PortErrorKind::NotSupported),
+        ("IncorrectKeyMaterialException", "no", PortErrorKind::IncorrectMaterial),
+        ("ExpiredImportTokenException", "no", PortErrorKind::ImportToken),
+        ("InvalidImportTokenException", "no", PortErrorKind::ImportToken),
         ("ExpiredTokenException", "no", PortErrorKind::Credentials),
         ("InvalidArnException", "no", PortErrorKind::Invalid),
         ("SomethingNewException", "no", PortErrorKind::Invalid),

@@ -4,7 +4,6 @@ use super::args::{ApplyOptions as Options, Format};
 use super::custody::{self, Custody};
 use super::life;
 use super::load::{self, Manifest};
-use super::machine::LocalMachine;
 use super::observe::{observe, plan_observed};
 use super::printer::Printer;
 use super::session::{Purpose, Session, next_command};
@@ -66,7 +65,7 @@ async fn apply_in(
         manifest,
         consent: options.custody,
         prewrapped: &options.material.prewrapped,
-        now: jiff::Timestamp::now(),
+        now: session.clock.now(),
     };
     let wanted = custody::wanted_by(&plan, manifest);
     let prepared = access.prepare(&wanted, printer)?;
@@ -114,7 +113,7 @@ fn read_plan(path: &std::path::Path, printer: &mut Printer) -> Result<PlanFile, 
 
 /// A saved plan, or a digest, is an approval: the new plan must be the very same.
 fn fresh(options: &Options, approved: Option<&PlanFile>, plan: &Plan, printer: &mut Printer) -> Result<(), Exit> {
-    let stale = approved.and_then(|file| file.compare(plan, jiff::Timestamp::now()).err());
+    let stale = approved.and_then(|file| file.compare(plan, options.connection.run_clock().now()).err());
     let stale = stale.or_else(|| {
         let expected = options.expect_digest.as_ref().filter(|expected| **expected != plan.digest.0)?;
         let difference = format!("the digest is {}, not {}", plan.digest, crate::text::escape(expected));
@@ -180,7 +179,7 @@ pub(super) async fn execute(
     custody: Custody,
     printer: &mut Printer,
 ) -> ApplyReport {
-    let machine = LocalMachine::new(session.claims.clone()).holding(custody);
+    let machine = session.machine().holding(custody);
     let form = printer.talk_painter();
     let shared = Mutex::new(printer);
     let several = plan.targets.len() > 1;

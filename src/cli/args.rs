@@ -17,6 +17,7 @@ pub use life::{LifeOptions, RotateOptions};
 pub use material::{CustodyOptions, ImportParametersOptions, MaterialOptions, PrewrappedFolder};
 pub use verify::VerifyOptions;
 
+use super::clock::RunClock;
 use super::environment;
 use super::printer::Talk;
 use crate::ids::{AccountId, ClassName, KeyName, Region, RoleArn, StackName, TargetName};
@@ -165,6 +166,10 @@ pub struct ConnectionOptions {
         default_missing_value = SANDBOX_DIR
     )]
     pub sandbox: Option<PathBuf>,
+    /// Rehearse at another time, such as `+180d`, `+36h` or `2030-01-01T00:00:00Z`; with --sandbox
+    #[cfg(feature = "sandbox")]
+    #[arg(long, value_name = "TIME", requires = "sandbox")]
+    pub clock: Option<RunClock>,
     /// Send every call to this endpoint; the sandbox wins over it
     #[arg(long, value_name = "URL", value_parser = NonEmptyStringValueParser::new())]
     pub endpoint_url: Option<String>,
@@ -183,6 +188,14 @@ impl ConnectionOptions {
         return self.sandbox.as_deref();
         #[cfg(not(feature = "sandbox"))]
         return None;
+    }
+
+    /// Returns what time it is for the run: another than the machine's in a rehearsal alone.
+    pub fn run_clock(&self) -> RunClock {
+        #[cfg(feature = "sandbox")]
+        return self.clock.unwrap_or_default();
+        #[cfg(not(feature = "sandbox"))]
+        return RunClock::default();
     }
 }
 
@@ -405,9 +418,9 @@ pub struct ServeOptions {
     /// Fail on purpose, such as `throttle:PutKeyPolicy*3,drop-reply:CreateKey@1`
     #[arg(long, value_name = "FAULT,…")]
     pub faults: Option<String>,
-    /// Start the sandbox's clock at this time, such as `2030-01-01T00:00:00Z`
+    /// Start the sandbox's clock at another time, such as `+180d`, `+36h` or `2030-01-01T00:00:00Z`
     #[arg(long, value_name = "TIME")]
-    pub clock: Option<jiff::Timestamp>,
+    pub clock: Option<RunClock>,
 }
 
 /// Options of `keywright completions`.

@@ -63,7 +63,7 @@ async fn get_in(
     let keys = live_keys(options, &plan, printer)?;
     for (target, _) in &keys {
         let folder = ParameterFolder::new(&options.out, target);
-        if let Some(why) = folder::still_valid(&folder, jiff::Timestamp::now()).filter(|_| !options.force) {
+        if let Some(why) = folder::still_valid(&folder, session.clock.now()).filter(|_| !options.force) {
             return Err(refuse(&why, Exit::Failed, printer));
         }
     }
@@ -217,7 +217,7 @@ async fn get_for(
         key_arn: arn.clone(),
         algorithm: import.algorithm.to_string(),
         wrapping_key: import.wrapping_key.to_string(),
-        valid_to: answer.valid_to.unwrap_or_else(|| jiff::Timestamp::now() + day),
+        valid_to: answer.valid_to.unwrap_or_else(|| session.clock.now() + day),
     };
     let folder = ParameterFolder::new(&options.out, target);
     folder::write(&options.out, &folder, &parameters, &answer)

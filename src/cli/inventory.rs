@@ -3,7 +3,6 @@
 use super::access::demand_account;
 use super::args::{Format, InventoryOptions as Options};
 use super::load;
-use super::machine::LocalMachine;
 use super::observe;
 use super::printer::{Printer, Talk};
 use super::session::{Purpose, Session};
@@ -38,7 +37,7 @@ async fn take(options: &Options, printer: &mut Printer) -> Result<Exit, Exit> {
     let reads = reads.map(|target| async move { (target, Box::pin(read_target(all, target, options)).await) });
     let read: Vec<(&DesiredTarget, Result<LiveStock, String>)> =
         futures::stream::iter(reads).buffered(parallel).collect().await;
-    let machine = LocalMachine::new(session.claims.clone());
+    let machine = session.machine();
     for (target, outcome) in read {
         match outcome {
             Ok(stock) => {
@@ -57,7 +56,7 @@ async fn take(options: &Options, printer: &mut Printer) -> Result<Exit, Exit> {
         return Err(exit);
     }
     let (desired, sources) = (&manifest.desired, &manifest.sources);
-    let today = jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::now()).date();
+    let today = options.connection.run_clock().today();
     let mut found = inventory(InventoryInput { desired, sources, claims: &claims, targets: &targets, today });
     Ok(exit.gravest(answer(options, &mut found, printer)))
 }

@@ -1,5 +1,6 @@
 //! This machine as the asynchronous shells see it: clock, randomness, the folder of claim records, and key material.
 
+use super::clock::RunClock;
 use super::custody::Custody;
 use crate::ids::{KeyName, MaterialName, TargetName};
 use crate::kms::WrappingAlgorithm;
@@ -17,12 +18,19 @@ use std::time::Duration;
 pub struct LocalMachine {
     claims: PathBuf,
     custody: Arc<Custody>,
+    clock: RunClock,
 }
 
 impl LocalMachine {
     /// Returns the machine with a folder for claim records, which is made when one is written.
     pub fn new(claims: PathBuf) -> Self {
-        Self { claims, custody: Arc::default() }
+        Self { claims, custody: Arc::default(), clock: RunClock::default() }
+    }
+
+    /// Returns the machine at another time.
+    #[must_use]
+    pub fn at(self, clock: RunClock) -> Self {
+        Self { clock, ..self }
     }
 
     /// Returns the machine with the key material of a run.
@@ -39,7 +47,7 @@ impl LocalMachine {
 
 impl Clock for LocalMachine {
     fn now(&self) -> jiff::Timestamp {
-        jiff::Timestamp::now()
+        self.clock.now()
     }
 
     async fn sleep(&self, duration: Duration) {

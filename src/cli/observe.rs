@@ -1,6 +1,7 @@
 //! Reads what the targets hold and plans: what `plan`, `apply` and `verify` have in common.
 
 use super::args::{PaceOptions, ScopeOptions};
+use super::clock::RunClock;
 use super::load::Manifest;
 use super::machine::LocalMachine;
 use super::printer::Printer;
@@ -23,6 +24,8 @@ pub struct Observed {
     pub targets: BTreeMap<TargetName, LiveTarget>,
     /// The claim records of this machine.
     pub claims: BTreeMap<TargetName, Claims>,
+    /// What time it was.
+    pub clock: RunClock,
     /// `Failed` if a target could not be read; the others are there.
     pub failure: Option<Exit>,
 }
@@ -45,8 +48,8 @@ pub async fn observe_targets(
     pace: &PaceOptions,
     printer: &mut Printer,
 ) -> Observed {
-    let mut observed = Observed { failure: session.failure, ..Observed::default() };
-    let machine = LocalMachine::new(session.claims.clone());
+    let mut observed = Observed { failure: session.failure, clock: session.clock, ..Observed::default() };
+    let machine = session.machine();
     let parallel = usize::from(pace.parallel).max(1);
     let options = |backend| ReadOptions {
         parallel,
@@ -149,6 +152,6 @@ pub fn plan_observed(manifest: &Manifest, observed: &Observed, options: &PlanOpt
         targets: &observed.targets,
         claims: &observed.claims,
         options,
-        today: jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::now()).date(),
+        today: observed.clock.today(),
     })
 }

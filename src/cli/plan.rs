@@ -1,6 +1,7 @@
 //! `keywright plan`: shows what would change, and who would gain or lose which access.
 
 use super::args::{Format, PlanOptions as Options};
+use super::clock::RunClock;
 use super::observe::{observe, plan_observed};
 use super::operand;
 use super::printer::Printer;
@@ -41,7 +42,7 @@ async fn plan(options: &Options, printer: &mut Printer) -> Result<Exit, Exit> {
     let policy_text = if options.policy_text { PolicyText::Shown } else { PolicyText::Hidden };
     show(&plan, options.format.format, policy_text, printer);
     if let Some(path) = &options.out {
-        save(&plan, path, printer)?;
+        save(&plan, path, observed.clock, printer)?;
     }
     let exit = exit(&plan, if options.check { Exit::Changes } else { Exit::Done });
     Ok(exit.gravest(observed.failure.unwrap_or(Exit::Done)))
@@ -70,8 +71,8 @@ pub fn show(plan: &Plan, format: Format, policy_text: PolicyText, printer: &mut 
     }
 }
 
-fn save(plan: &Plan, path: &Path, printer: &mut Printer) -> Result<(), Exit> {
-    let text = PlanFile::write(plan, jiff::Timestamp::now());
+fn save(plan: &Plan, path: &Path, clock: RunClock, printer: &mut Printer) -> Result<(), Exit> {
+    let text = PlanFile::write(plan, clock.now());
     if let Err(error) = std::fs::write(path, text) {
         printer.error(&format!("cannot write the plan to {}: {error}", path.display()));
         return Err(Exit::Failed);

@@ -1,16 +1,15 @@
 //! `keywright sandbox serve`, and the sandbox behind `--sandbox`.
 
 use super::args::{SandboxCommand, SandboxOptions, ServeOptions};
+use super::clock::RunClock;
 use super::printer::Printer;
 use super::session::{deployer_role, verifier_role};
 use crate::desired::{DesiredKey, DesiredState, DesiredTarget, Principal, RoleOrigin};
 use crate::exit::Exit;
 use crate::ids::{AccountId, PrincipalArn, PrincipalKind};
 use crate::sandbox::{
-    Clock, Faults, RunningSandbox, Sandbox, SandboxConfig, SandboxError, SeedKind, StateLocation, SystemClock,
-    credentials,
+    Faults, RunningSandbox, Sandbox, SandboxConfig, SandboxError, SeedKind, StateLocation, credentials,
 };
-use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,25 +18,6 @@ use std::sync::Arc;
 pub async fn run(options: &SandboxOptions, printer: &mut Printer) -> Exit {
     match &options.command {
         SandboxCommand::Serve(options) => serve(options, printer).await,
-    }
-}
-
-/// A clock that runs from a chosen time on.
-#[derive(Debug)]
-struct ShiftedClock {
-    ahead: SignedDuration,
-}
-
-impl Clock for ShiftedClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::now().checked_add(self.ahead).unwrap_or_else(|_| Timestamp::now())
-    }
-}
-
-fn clock(start: Option<Timestamp>) -> Arc<dyn Clock> {
-    match start {
-        None => Arc::new(SystemClock),
-        Some(start) => Arc::new(ShiftedClock { ahead: start.duration_since(Timestamp::now()) }),
     }
 }
 
@@ -54,7 +34,7 @@ async fn serve(options: &ServeOptions, printer: &mut Printer) -> Exit {
     let config = SandboxConfig {
         state: StateLocation::Folder(options.state.clone()),
         port: options.port,
-        clock: clock(options.clock),
+        clock: Arc::new(options.clock.unwrap_or_default()),
         faults,
     };
     let running = match Sandbox::start(config).await {
@@ -100,18 +80,20 @@ fn announce(running: &RunningSandbox, printer: &mut Printer) {
 /// With the exit code, when the reason has been printed.
 pub async fn start_for_run(
     folder: &Path,
+    clock: RunClock,
     desired: &DesiredState,
     printer: &mut Printer,
 ) -> Result<RunningSandbox, Exit> {
     let config = SandboxConfig {
         state: StateLocation::Folder(folder.to_owned()),
         port: 0,
-        clock: Arc::new(SystemClock),
+        clock: Arc::new(clock),
         faults: Faults::none(),
     };
     let running = Sandbox::start(config).await.map_err(|error| refuse(&error, printer))?;
+    let when = if clock.is_moved() { format!(", at {:.0}", clock.now()) } else { String::new() };
     printer.status(&format!(
-        "Sandbox in {}: a rehearsal, nothing reaches AWS",
+        "Sandbox in {}: a rehearsal{when}, nothing reaches AWS",
         crate::text::escape(&folder.to_string_lossy())
     ));
     if let Err(error) = seed(&running, desired) {

@@ -1,6 +1,8 @@
 //! One run's connections: to the sandbox, to an endpoint, or to AWS, a connection for each target and account.
 
 use super::args::{ConnectionOptions, PaceOptions, ScopeOptions};
+use super::clock::RunClock;
+use super::machine::LocalMachine;
 use super::printer::Printer;
 use crate::aws::{self, ConnectSettings, Connection, Credentials, Endpoint, Pacing, SharedPace};
 use crate::desired::{DesiredState, DesiredTarget, Enforcement, Principal};
@@ -26,6 +28,8 @@ pub struct Session {
     pub sandbox: Option<PathBuf>,
     /// The endpoint of the command line, to name the next command.
     pub endpoint: Option<String>,
+    /// What time it is.
+    pub clock: RunClock,
     /// `Failed` where a target could not be connected; the others are there.
     pub failure: Option<Exit>,
     #[cfg(feature = "sandbox")]
@@ -76,6 +80,7 @@ impl Session {
             claims: PathBuf::from(".keywright/claims"),
             sandbox: None,
             endpoint: options.endpoint_url.clone(),
+            clock: options.run_clock(),
             failure: None,
             #[cfg(feature = "sandbox")]
             running: None,
@@ -129,7 +134,7 @@ impl Session {
         printer: &mut Printer,
     ) -> Result<Destination, Exit> {
         let Some(folder) = options.sandbox_dir() else { return Ok(plain_destination(options)) };
-        let running = super::sandbox::start_for_run(folder, desired, printer).await?;
+        let running = super::sandbox::start_for_run(folder, self.clock, desired, printer).await?;
         let endpoint = running.endpoint();
         self.claims = folder.join("claims");
         self.sandbox = Some(folder.to_owned());
@@ -145,6 +150,11 @@ impl Session {
         _: &mut Printer,
     ) -> Result<Destination, Exit> {
         Ok(plain_destination(options))
+    }
+
+    /// Returns this machine, at the time of the run.
+    pub fn machine(&self) -> LocalMachine {
+        LocalMachine::new(self.claims.clone()).at(self.clock)
     }
 
     /// Returns the connection of a target.
@@ -292,6 +302,9 @@ pub fn next_command(session: &Session, files: &[PathBuf], scope: &ScopeOptions, 
         }
         Some(folder) => words.push(shell_word(&format!("--sandbox={}", folder.display()))),
         None => words.extend(session.endpoint.iter().map(|url| format!("--endpoint-url {}", shell_word(url)))),
+    }
+    if session.clock.is_moved() {
+        words.push(format!("--clock {}", session.clock));
     }
     let default = [PathBuf::from("keywright.toml")];
     if files != default {

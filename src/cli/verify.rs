@@ -5,7 +5,6 @@ mod canary_file;
 use super::args::{Format, VerifyOptions as Options};
 use super::custody::{self, Custody};
 use super::load::{self, Manifest};
-use super::machine::LocalMachine;
 use super::observe::{Observed, observe_targets};
 use super::printer::{Printer, Talk};
 use super::session::{Purpose, Session};
@@ -86,7 +85,7 @@ fn keep(file: &CanaryFile, report: &VerifyReport, printer: &mut Printer) -> Resu
 
 /// Opens the imported material that something can be proved with on this side: not that of symmetric encryption keys.
 fn open_material(options: &Options, manifest: &Manifest, printer: &mut Printer) -> Result<Custody, Exit> {
-    let access = custody::Access { manifest, consent: options.custody, prewrapped: &[], now: jiff::Timestamp::now() };
+    let access = custody::Access { manifest, consent: options.custody, prewrapped: &[], now: options.connection.run_clock().now() };
     let mut wanted = Vec::new();
     for (target, key) in provable(options, manifest) {
         let materials = key.import().into_iter().flat_map(|import| &import.materials);
@@ -134,7 +133,7 @@ async fn probe(
     own: Own<'_>,
 ) -> VerifyReport {
     let materials = own.custody.map(|custody| held(options, manifest, custody));
-    let machine = LocalMachine::new(session.claims.clone());
+    let machine = session.machine();
     let only_keys: Option<BTreeSet<KeyName>> =
         (!options.scope.keys.is_empty()).then(|| options.scope.keys.iter().cloned().collect());
     let targets: Vec<VerifyTarget<'_, Connection>> = manifest

@@ -88,7 +88,11 @@ struct Known {
 }
 
 /// Finds out who calls, or refuses.
-pub(super) fn authenticate(incoming: &Incoming, state: &mut State, now: Timestamp) -> Result<Caller, ApiError> {
+pub(super) fn authenticate(
+    incoming: &Incoming,
+    state: &mut State,
+    (now, wall): (Timestamp, Timestamp),
+) -> Result<Caller, ApiError> {
     let codes = Codes::of(incoming.service);
     let header = incoming.header("authorization").ok_or_else(|| codes.missing())?;
     let authorization = Authorization::parse(header).ok_or_else(|| codes.incomplete())?;
@@ -104,7 +108,7 @@ pub(super) fn authenticate(incoming: &Incoming, state: &mut State, now: Timestam
     if expected != authorization.signature {
         return Err(codes.bad_signature());
     }
-    if known.expires.is_some_and(|expires| expires <= now) {
+    if known.expires.is_some_and(|expires| expires <= wall) {
         return Err(codes.expired());
     }
     state.open_account(&known.account, region.partition(), now);

@@ -25,6 +25,8 @@ pub(super) struct Call<'a> {
     pub(super) params: &'a Params,
     /// The sandbox's time.
     pub(super) now: Timestamp,
+    /// The time of its clients, for temporary credentials.
+    pub(super) wall: Timestamp,
     /// How long the transitions take that AWS does not end within the call.
     pub(super) settle: SignedDuration,
     /// The id of the request.

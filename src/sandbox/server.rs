@@ -175,11 +175,12 @@ impl Engine {
     }
 
     fn handle(&self, inner: &mut Inner, incoming: &Incoming, request_id: &str) -> Result<Value, ApiError> {
-        let now = self.clock.now();
+        let (now, wall) = (self.clock.now(), self.clock.wall());
         kms::pass_time(&mut inner.state, now);
+        sts::forget_sessions(&mut inner.state, wall);
         // What time did to the keys stays, whatever becomes of the call.
         inner.commit()?;
-        let caller = authenticate(incoming, &mut inner.state, now)?;
+        let caller = authenticate(incoming, &mut inner.state, (now, wall))?;
         inner.commit()?;
         let unknown = || incoming.service.unknown(&incoming.operation);
         let handler = incoming.service.handler(&incoming.operation).ok_or_else(unknown)?;
@@ -190,7 +191,7 @@ impl Engine {
         };
         let settle = inner.fates.settle();
         let (state, lag) = (&mut inner.state, &mut inner.lag);
-        handler(&mut Call { state, lag, caller: &caller, params: &params, now, settle, request_id })
+        handler(&mut Call { state, lag, caller: &caller, params: &params, now, wall, settle, request_id })
     }
 }
 

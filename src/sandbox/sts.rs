@@ -5,11 +5,11 @@ use super::error::ApiError;
 use super::iam;
 use super::identity::{self, session_arn};
 use super::random;
-use super::state::{Entity, Session, SessionOf, entity};
+use super::state::{Entity, Session, SessionOf, State, entity};
 use super::wire_query::iso;
 use crate::access::{PrincipalType, evaluate_trust};
 use crate::ids::{PrincipalArn, PrincipalKind};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 /// Every operation, by name.
@@ -69,6 +69,14 @@ fn assume_role(call: &mut Call<'_>) -> Result<Value, ApiError> {
     }))
 }
 
+/// Forgets temporary credentials; what has expired is told apart from what never was for a week.
+pub(super) fn forget_sessions(state: &mut State, wall: Timestamp) {
+    let forgotten = |expires: Timestamp| wall.duration_since(expires) > SignedDuration::from_hours(7 * 24);
+    for id in state.sessions.names_where(|session| forgotten(session.expires)) {
+        state.sessions.remove(&id);
+    }
+}
+
 fn session_name<'a>(call: &Call<'a>) -> Result<&'a str, ApiError> {
     let name = call.params.required("RoleSessionName")?;
     let legal = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b);
@@ -97,7 +105,7 @@ fn duration(call: &Call<'_>, most: i64) -> Result<i64, ApiError> {
 /// Makes temporary credentials.
 fn issue(call: &mut Call<'_>, account: &crate::ids::AccountId, seconds: i64, of: SessionOf) -> Value {
     let id = random::unique_id("ASIA").get(..20).unwrap_or_default().to_owned();
-    let expires = call.now.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(call.now);
+    let expires = call.wall.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(call.wall);
     let session = Session { account: account.clone(), secret: random::hex(20), token: random::hex(64), expires, of };
     let credentials = json!({
         "AccessKeyId": id,

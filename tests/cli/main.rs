@@ -6,6 +6,7 @@ mod asking;
 mod budget;
 mod byok;
 mod custody;
+mod clock;
 mod delegated;
 mod diff;
 mod drift;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
 
-const ACCOUNT: &str = "111122223333";
+pub(crate) const ACCOUNT: &str = "111122223333";
 
 /// A manifest for an emulator: one key that an application uses, and one that the caller uses itself.
 fn manifest(port: u16, enforces: &str, caller: &str) -> String {
@@ -205,7 +205,7 @@ pub(crate) fn ministack(python: &Path) -> Outcome<()> {
 }
 
 /// Makes the user that deploys, as the account's root, which ministack knows by an access key of twelve digits.
-async fn make_deployer(port: u16) -> Outcome<(String, String)> {
+pub(crate) async fn make_deployer(port: u16) -> Outcome<(String, String)> {
     let root = aws_credential_types::Credentials::new(ACCOUNT, "secret", None, None, "test");
     let config = aws_config::SdkConfig::builder()
         .behavior_version(aws_config::BehaviorVersion::latest())

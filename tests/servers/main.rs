@@ -10,6 +10,7 @@ mod emulators;
 mod esdk;
 mod identities;
 mod import;
+mod imports;
 mod process;
 mod python;
 
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         trial("python_unwraps_what_we_wrap", behaviours::PACKAGES, import::python_unwraps),
         trial("moto_goes_the_whole_road", &["moto[server]==5.2.5"], emulators::moto),
         trial("ministack_is_found_out", &["ministack==1.5.33", "cryptography"], emulators::ministack),
+        trial("ministack_takes_imported_material", &["ministack==1.5.33", "cryptography"], imports::ministack),
         trial("moto_tells_all_identities", &["moto[server]==5.2.5"], identities::moto),
         trial("ministack_tells_all_identities", &["ministack==1.5.33", "cryptography"], identities::ministack),
         trial("boto3_uses_the_sandbox", &["boto3==1.44.5"], boto3::uses_the_sandbox),

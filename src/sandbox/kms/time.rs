@@ -15,9 +15,6 @@ pub(in crate::sandbox) fn pass_time(state: &mut State, now: Timestamp) {
     rotate_due(state, now);
     // What has expired is told apart from what never was for a while.
     let forgotten = |expires: Timestamp| now.duration_since(expires) > days(7);
-    for id in state.sessions.names_where(|session| forgotten(session.expires)) {
-        state.sessions.remove(&id);
-    }
     for id in state.imports.names_where(|parameters| forgotten(parameters.valid_to)) {
         state.imports.remove(&id);
     }

@@ -382,6 +382,18 @@ async fn imports_are_allowed_under_conditions() {
     assert_eq!(code(forever.clone().send().await), "AccessDeniedException");
     let until = DateTime::from_secs(bench.clock.now().as_second() + 3600);
     forever.expiration_model(ExpirationModelType::KeyMaterialExpires).valid_to(until).send().await.unwrap();
+
+    // A date of expiry that is too late.
+    let limit = bench.clock.now() + SignedDuration::from_hours(24 * 30);
+    let get = rule("kms:GetParametersForImport", "StringEquals", json!({ "kms:WrappingAlgorithm": OAEP }));
+    let import = rule("kms:ImportKeyMaterial", "DateLessThan", json!({ "kms:ValidTo": limit.to_string() }));
+    let importer = bench.role("short", Some(statements(json!([get, import])))).await;
+    let at = |days: i64| DateTime::from_secs(bench.clock.now().as_second() + days * 24 * 3600);
+    let expires = bringing(&importer, &key, &[1; 32]).await.expiration_model(ExpirationModelType::KeyMaterialExpires);
+    assert_eq!(code(expires.clone().valid_to(at(31)).send().await), "AccessDeniedException");
+    expires.valid_to(at(29)).send().await.unwrap();
+    let forever = bringing(&importer, &key, &[1; 32]).await;
+    assert_eq!(code(forever.send().await), "AccessDeniedException", "it has no date to be before another");
 }
 
 #[tokio::test]
