@@ -77,11 +77,12 @@ def material(request):
         return answer
     key = new_key(spec)
     materials[spec] = key
-    formats = [(Encoding.DER, PrivateFormat.PKCS8), (Encoding.PEM, PrivateFormat.PKCS8)]
+    forms = [PrivateFormat.PKCS8]
     if spec != "ECC_NIST_EDWARDS25519":
         # PKCS#1 for RSA, SEC1 for curves
-        formats += [(Encoding.DER, PrivateFormat.TraditionalOpenSSL), (Encoding.PEM, PrivateFormat.TraditionalOpenSSL)]
-    ways = [(encoding.name.lower(), key.private_bytes(encoding, form, NoEncryption())) for encoding, form in formats]
+        forms.append(PrivateFormat.TraditionalOpenSSL)
+    ways = [("der", key.private_bytes(Encoding.DER, form, NoEncryption())) for form in forms]
+    ways += [("pem", key.private_bytes(Encoding.PEM, form, NoEncryption())) for form in forms]
     ways += [("base64", base64.encodebytes(pkcs8(key))), ("hex", pkcs8(key).hex().encode())]
     answer = {"ways": [(encoding, b64(given)) for encoding, given in ways], "public": b64(spki(key))}
     if spec.startswith("ECC_NIST_P"):
