@@ -2,7 +2,7 @@
 
 use super::Action;
 use super::draft::Sheet;
-use crate::live::{LiveKey, LiveTarget, Observed};
+use crate::live::{LiveKey, LiveRotations, LiveTarget, Observed};
 use std::fmt;
 
 /// Where the prices are from.
@@ -41,8 +41,10 @@ fn of_action(action: &Action, live: &LiveTarget) -> i64 {
         -price(key())
     } else if matches!(action, Action::CancelKeyDeletion { .. }) {
         price(key())
-    } else if matches!(action, Action::RotateKeyOnDemand { .. }) {
-        i64::from(rotations(key()) < PAID_ROTATIONS)
+    } else if let Action::RotateKeyOnDemand { before, .. } = action {
+        // Several of a plan count one after the other.
+        let earlier = before.saturating_sub(on_demand(key()));
+        i64::from(rotations(key()).saturating_add(earlier) < PAID_ROTATIONS)
     } else {
         0
     }
@@ -51,6 +53,11 @@ fn of_action(action: &Action, live: &LiveTarget) -> i64 {
 /// What a key costs a month, as far as its rotations are known.
 fn price(key: Option<&LiveKey>) -> i64 {
     1 + i64::try_from(rotations(key).min(PAID_ROTATIONS)).unwrap_or_default()
+}
+
+fn on_demand(key: Option<&LiveKey>) -> usize {
+    let history = key.and_then(|key| key.rotations.as_ref()).and_then(Observed::known);
+    history.map_or(0, LiveRotations::on_demand)
 }
 
 fn rotations(key: Option<&LiveKey>) -> usize {
