@@ -3,7 +3,7 @@
 use super::Action;
 use super::draft::Sheet;
 use crate::kms::KeyShape;
-use crate::live::{KeyMetadata, LiveKey, LiveMaterials, LiveTarget, Observed};
+use crate::live::{KeyMetadata, LiveKey, LiveMaterials, LiveRotations, LiveTarget, Observed};
 use std::fmt;
 
 /// Where the prices are from.
@@ -42,8 +42,10 @@ fn of_action(action: &Action, live: &LiveTarget) -> i64 {
         -price(key())
     } else if matches!(action, Action::CancelKeyDeletion { .. }) {
         price(key())
-    } else if matches!(action, Action::RotateKeyOnDemand { .. }) {
-        i64::from(rotations(key()) < PAID_ROTATIONS)
+    } else if let Action::RotateKeyOnDemand { before, .. } = action {
+        // Several of a plan count one after the other.
+        let earlier = before.saturating_sub(on_demand(key()));
+        i64::from(rotations(key()).saturating_add(earlier) < PAID_ROTATIONS)
     } else {
         0
     }
@@ -102,6 +104,11 @@ fn materials(key: &LiveKey) -> Option<usize> {
         }
         LiveMaterials::Untold => None,
     }
+}
+
+fn on_demand(key: Option<&LiveKey>) -> usize {
+    let history = key.and_then(|key| key.rotations.as_ref()).and_then(Observed::known);
+    history.map_or(0, LiveRotations::on_demand)
 }
 
 fn rotations(key: Option<&LiveKey>) -> usize {

@@ -175,7 +175,7 @@ fn steps(
             let help = "take the new material out; declare a new key for it, and move the alias to that";
             return sheet.block(Code::RotationBudget, message, help);
         }
-        if !bring(goal, key, import, pair, sheet) {
+        if !bring(goal, key, (import, pair), why, sheet) {
             return;
         }
         rotate(goal, key, (import, pair.wanted), (before, why, current.take()), sheet);
@@ -184,11 +184,23 @@ fn steps(
 }
 
 /// Imports a new material; returns whether the key has it then.
-fn bring(goal: &KeyGoal<'_>, key: &KeyRef, import: &Import, pair: &Pair<'_>, sheet: &mut Sheet<'_>) -> bool {
+fn bring(
+    goal: &KeyGoal<'_>,
+    key: &KeyRef,
+    (import, pair): (&Import, &Pair<'_>),
+    why: Why,
+    sheet: &mut Sheet<'_>,
+) -> bool {
     let way = way(goal.input.options, goal.key, import, pair.wanted);
     match (&pair.live, way) {
-        // It is imported again before, where it is due and at hand.
         (Some(found), Way::Awaited) => found.presence != Presence::Missing,
+        // Where all is planned, it is imported again before.
+        (Some(found), Way::Step(wrapping)) if found.presence == Presence::Missing && why == Why::Asked => {
+            let due = Due { id: found.id.clone(), why: Why::Missing, ..Due::absent() };
+            let draft = import_step(goal, key, (import, pair.wanted), ImportKind::Existing, (wrapping, due));
+            sheet.step(draft.renewal());
+            true
+        }
         (Some(_), Way::Step(_)) => true,
         (None, Way::Awaited) => {
             awaited(goal, pair.wanted, None, sheet);
