@@ -85,7 +85,12 @@ fn keep(file: &CanaryFile, report: &VerifyReport, printer: &mut Printer) -> Resu
 
 /// Opens the imported material that something can be proved with on this side: not that of symmetric encryption keys.
 fn open_material(options: &Options, manifest: &Manifest, printer: &mut Printer) -> Result<Custody, Exit> {
-    let access = custody::Access { manifest, consent: options.custody, prewrapped: &[], now: options.connection.run_clock().now() };
+    let access = custody::Access {
+        manifest,
+        consent: options.custody,
+        prewrapped: &[],
+        now: options.connection.run_clock().now(),
+    };
     let mut wanted = Vec::new();
     for (target, key) in provable(options, manifest) {
         let materials = key.import().into_iter().flat_map(|import| &import.materials);

@@ -5,8 +5,8 @@
 mod asking;
 mod budget;
 mod byok;
-mod custody;
 mod clock;
+mod custody;
 mod delegated;
 mod diff;
 mod drift;
