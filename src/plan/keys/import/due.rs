@@ -77,11 +77,7 @@ fn differs(expiry: Option<Expiry>, validity: Validity, tag: Option<&String>, tod
 /// Returns whether the material will be valid for fewer days than it was imported for, or will expire earlier.
 fn shorter(expiry: Option<Expiry>, validity: Validity, tag: Option<&String>, today: Date) -> bool {
     let Some(days) = validity.days().map(i64::from) else { return false };
-    let than_tag = match tag.and_then(|tag| validity::read(tag)) {
-        Some(Some(before)) => before > days,
-        Some(None) => true,
-        None => false,
-    };
+    let than_tag = tag.and_then(|tag| validity::read(tag)).is_some_and(|before| before > days);
     let than_expiry = match expiry {
         Some(Expiry::Never) => true,
         Some(at @ Expiry::At(_)) => at.days_left(today).is_some_and(|left| left > days + 1),

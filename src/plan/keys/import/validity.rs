@@ -17,13 +17,13 @@ pub(super) fn spell(validity: Validity) -> String {
     validity.days().map_or_else(|| "never".to_owned(), |days| crate::text::plural(days.into(), "day"))
 }
 
-/// Returns what a tag says: so many days, or `None` within for material that does not expire.
-pub(super) fn read(tag: &str) -> Option<Option<i64>> {
+/// Returns how many days a tag says; more than any number of days for material that does not expire.
+pub(super) fn read(tag: &str) -> Option<i64> {
     if tag == "never" {
-        return Some(None);
+        return Some(i64::MAX);
     }
     let (days, word) = tag.split_once(' ')?;
-    matches!(word, "day" | "days").then(|| days.parse().ok().map(Some)).flatten()
+    days.parse().ok().filter(|_| matches!(word, "day" | "days"))
 }
 
 /// Returns a validity as people read it.
@@ -46,7 +46,7 @@ pub(super) fn tag(import: &Import, live: &Tags, key: &KeyRef, (goal, sheet): (&K
     if before.as_ref() == Some(&after) {
         return;
     }
-    let count = before.is_none().then(|| finally(goal, live)).unwrap_or_default();
+    let count = if before.is_none() { finally(goal, live) } else { 0 };
     if count > TAGS_PER_KEY {
         return sheet.block(
             Code::TagLimits,
