@@ -70,7 +70,8 @@ async fn apply_in(
     let wanted = custody::wanted_by(&plan, manifest);
     let prepared = access.prepare(&wanted, printer)?;
     let approved = options.yes || approved.is_some() || options.expect_digest.is_some();
-    if !approved && !(answerable(&wanted, printer)? && consent("Apply these changes?", printer)?) {
+    let agreed = approved || (answerable(&wanted, printer)? && consent("Apply these changes?", printer)?);
+    if !agreed {
         printer.status("Nothing was done.");
         return Ok(Exit::Done);
     }

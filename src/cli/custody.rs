@@ -332,5 +332,6 @@ pub fn takes_stdin(wanted: &[Wanted<'_>]) -> bool {
     wanted.iter().any(|wanted| matches!(wanted.material.source, MaterialSource::Stdin { .. }))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;

@@ -92,9 +92,9 @@ pub(super) async fn complete_imported<C: KeyReader + Sync>(
 ) -> PortResult<()> {
     let Some(needs) = Needs::of(desired, live) else { return Ok(()) };
     let needs = Needs { last_usage: false, ..needs };
-    let life = read_life(connection, live.arn.key_id(), needs).await?;
-    live.materials = life.materials;
-    live.rotations = life.rotations;
+    let found = read_life(connection, live.arn.key_id(), needs).await?;
+    live.materials = found.materials;
+    live.rotations = found.rotations;
     Ok(())
 }
 

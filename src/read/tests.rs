@@ -321,7 +321,8 @@ fn materials_are_read_of_imported_keys_and_asked_for_only_where_kms_lists_them()
 fn rotations_are_read_where_a_new_material_may_come() {
     use MaterialStanding::{Current, PendingReplicas, PendingRotation};
     // What is there, how the last of it stands, what is wanted, and whether a rotation may come.
-    let cases: [(&[Option<&str>], MaterialStanding, &[&str], bool); 8] = [
+    type Case<'a> = (&'a [Option<&'a str>], MaterialStanding, &'a [&'a str], bool);
+    let cases: [Case<'_>; 8] = [
         (&[], Current, &["one"], false),
         (&[], Current, &["one", "two"], true),
         (&[Some("one")], Current, &["one"], false),

@@ -39,7 +39,8 @@ async fn materials_of_all_pages_come_oldest_first_and_those_that_wait_last() {
 
 #[tokio::test]
 async fn a_server_that_does_not_tell_materials_is_told_from_one_that_denies() {
-    let replies: [(fn() -> Reply, Option<PortErrorKind>); 4] = [
+    type Case = (fn() -> Reply, Option<PortErrorKind>);
+    let replies: [Case; 4] = [
         (|| fault("InvalidAction", "Unknown action"), None),
         (|| fault("UnsupportedOperationException", "no"), None),
         (|| json(200, r#"{"Rotations":[{"RotationType":"ON_DEMAND"}]}"#), None),

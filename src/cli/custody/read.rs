@@ -211,9 +211,9 @@ mod tests {
         assert_eq!(why("pipe"), "it is no regular file");
         with_mode(place.path(), b"", 0o600);
         assert_eq!(why("material"), "there is nothing in it");
-        with_mode(place.path(), &[7; MOST + 1], 0o600);
+        with_mode(place.path(), &vec![7; MOST + 1], 0o600);
         assert!(why("material").contains("64 KiB"));
-        with_mode(place.path(), &[7; MOST], 0o600);
+        with_mode(place.path(), &vec![7; MOST], 0o600);
         assert_eq!(from_file(place.path(), "material", CustodyOptions::default()).unwrap().len(), MOST);
     }
 

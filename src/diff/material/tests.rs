@@ -58,18 +58,21 @@ fn the_same_import_is_no_difference() {
     assert!(between(KeySpec::SymmetricDefault, Some(import(&["a"])), Some(import(&["a"]))).is_empty());
 }
 
+/// What somebody changes of an import.
+type Edit<'a> = &'a dyn Fn(&mut Import);
+
 #[test]
 fn each_part_of_an_import_is_a_property_of_its_own() {
-    let changes: [(&str, &dyn Fn(&mut Import)); 6] = [
+    let changes: [(&str, Edit<'_>); 6] = [
         ("validity: 180 days, imported again 30 before > never expires", &|i| i.validity = Validity::Never),
         ("validity: 180 days, imported again 30 before > 180 days, imported again 7 before", &|i| {
             i.validity = Validity::Days { days: 180, reimport_before: 7 };
         }),
         ("wrapping: RSAES_OAEP_SHA_256 under RSA_4096 > RSAES_OAEP_SHA_1 under RSA_4096", &|i| {
-            i.algorithm = WrappingAlgorithm::OaepSha1
+            i.algorithm = WrappingAlgorithm::OaepSha1;
         }),
         ("wrapping: RSAES_OAEP_SHA_256 under RSA_4096 > RSAES_OAEP_SHA_256 under RSA_3072", &|i| {
-            i.wrapping_key = WrappingKeySpec::Rsa3072
+            i.wrapping_key = WrappingKeySpec::Rsa3072;
         }),
         ("material a: command vault (base64) > prewrapped", &|i| i.materials[0].source = MaterialSource::Prewrapped),
         ("material a: command vault (base64) > command vault (base64), with other arguments", &|i| {

@@ -205,7 +205,7 @@ fn every_material_has_the_place_of_its_name() {
         };
         imported += 1;
         assert!(key.places.import.is_some(), "{}", key.name);
-        let names: Vec<&str> = key.places.materials.keys().map(|name| name.as_str()).collect();
+        let names: Vec<&str> = key.places.materials.keys().map(crate::ids::MaterialName::as_str).collect();
         let wanted: BTreeSet<&str> = import.materials.iter().map(|material| material.name.as_str()).collect();
         assert_eq!(names, wanted.into_iter().collect::<Vec<_>>());
         for (name, loc) in &key.places.materials {
