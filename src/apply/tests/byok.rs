@@ -398,7 +398,7 @@ fn happen(mishap: Mishap, world: &mut World) {
 
 fn wish() -> impl Strategy<Value = Wish> {
     let names = select(vec![ONE.names, TWO.names, THREE.names]);
-    let days = select(vec![None, Some(1_u16), Some(180), Some(365)]);
+    let days = select(vec![None, Some(2_u16), Some(180), Some(365)]);
     let presence = prop_oneof![4 => Just(MaterialPresence::Imported), 1 => Just(MaterialPresence::Deleted)];
     let lifecycle = prop_oneof![4 => Just(KeyLifecycle::Enabled), 1 => Just(KeyLifecycle::Disabled)];
     (names, days, presence, lifecycle).prop_map(|(names, days, presence, lifecycle)| Wish {
