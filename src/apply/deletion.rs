@@ -43,11 +43,13 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
             return false;
         }
         let imports = matches!(step.action, Action::ImportKeyMaterial { .. });
-        let ends = |action: &Action| match refusal {
-            PortErrorKind::Disabled => matches!(action, Action::EnableKey { .. }),
+        let ends = |action: &Action| {
+            if refusal == PortErrorKind::Disabled {
+                return matches!(action, Action::EnableKey { .. });
+            }
             // New material has no place while a rotation to the one before it is under way.
-            _ if matches!(action, Action::RotateKeyOnDemand { .. }) => imports,
-            _ => matches!(action, Action::CancelKeyDeletion { .. } | Action::ImportKeyMaterial { .. }),
+            (imports && matches!(action, Action::RotateKeyOnDemand { .. }))
+                || matches!(action, Action::CancelKeyDeletion { .. } | Action::ImportKeyMaterial { .. })
         };
         let steps = || self.job.plan.targets.iter().flat_map(|target| target.outcome.steps());
         let awaited = steps().filter(|other| step.depends_on.contains(&other.id));

@@ -274,11 +274,10 @@ proptest! {
         before in import(),
     ) {
         // Mostly the kind stays, or all would be blocked.
-        let material = match &wish.material {
-            KeyMaterial::Imported { kind, import: Some(_) } => {
-                fitting(KeyMaterial::Imported { kind: *kind, import: Some(before) })
-            }
-            material => material.clone(),
+        let material = if let KeyMaterial::Imported { kind, import: Some(_) } = &wish.material {
+            fitting(KeyMaterial::Imported { kind: *kind, import: Some(before) })
+        } else {
+            wish.material.clone()
         };
         let same = |earlier: Wish| Wish { material: material.clone(), many_regions: wish.many_regions, ..earlier };
         let earlier = earlier.map(|earlier| if alike { same(earlier) } else { earlier });
