@@ -1,6 +1,7 @@
 //! Tests of the engine as a whole, on an account in memory: plan, apply with faults, and plan again.
 
 mod any_key;
+mod byok;
 pub(crate) mod families;
 mod fixed_point;
 mod import;
