@@ -45,21 +45,11 @@ impl<C: Connection, M: Machine> Run<'_, C, M> {
         let imports = matches!(step.action, Action::ImportKeyMaterial { .. });
         let ends = |action: &Action| {
             if refusal == PortErrorKind::Disabled {
-<<<<<<< HEAD
-                matches!(action, Action::EnableKey { .. })
-            } else if matches!(action, Action::RotateKeyOnDemand { .. }) {
-                // New material has no place while a rotation to the one before it is under way.
-                imports
-            } else {
-                matches!(action, Action::CancelKeyDeletion { .. } | Action::ImportKeyMaterial { .. })
-            }
-=======
                 return matches!(action, Action::EnableKey { .. });
             }
             // New material has no place while a rotation to the one before it is under way.
             (imports && matches!(action, Action::RotateKeyOnDemand { .. }))
                 || matches!(action, Action::CancelKeyDeletion { .. } | Action::ImportKeyMaterial { .. })
->>>>>>> h-apply
         };
         let steps = || self.job.plan.targets.iter().flat_map(|target| target.outcome.steps());
         let awaited = steps().filter(|other| step.depends_on.contains(&other.id));

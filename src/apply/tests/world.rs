@@ -26,16 +26,11 @@ use std::time::Duration;
 
 pub(crate) const CALLER: &str = "arn:aws:iam::111122223333:role/keywright-deployer";
 
-<<<<<<< HEAD
-/// An import token, and material that was encrypted for it.
-type TokenAndBlob = (Vec<u8>, Vec<u8>);
-=======
 /// Whose material it is: of which target's key, and which.
 type Place = (TargetName, KeyName, MaterialName);
 
 /// An import token, and the material that was encrypted with what goes with it.
 type TokenAndMaterial = (Vec<u8>, Vec<u8>);
->>>>>>> h-apply
 
 /// A machine in memory. Its clock is that of the account in memory, and stands still but for sleeping.
 #[derive(Debug)]
@@ -46,11 +41,7 @@ pub(crate) struct TestMachine {
     /// Key material, where it is not that of its name.
     pub(crate) materials: Mutex<BTreeMap<(KeyName, MaterialName), Vec<u8>>>,
     /// Material that was encrypted elsewhere, with its token.
-<<<<<<< HEAD
-    pub(crate) prewrapped: Mutex<BTreeMap<(TargetName, KeyName, MaterialName), TokenAndBlob>>,
-=======
     pub(crate) prewrapped: Mutex<BTreeMap<Place, TokenAndMaterial>>,
->>>>>>> h-apply
 }
 
 impl TestMachine {
