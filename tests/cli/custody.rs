@@ -127,7 +127,9 @@ impl Marked {
         place.write("material/mac.hex", hex::encode(of("mac")));
         place.write("material/signing.pem", pem(&of("signing")));
         place.write("material/print.sh", PRINT);
-        FILES.iter().for_each(|(_, file)| close(&place.path(file)));
+        for (_, file) in &FILES {
+            close(&place.path(file));
+        }
         Self { place, secrets }
     }
 
@@ -260,7 +262,9 @@ fn refused(place: &Place, words: &str, code: i32, why: &[&str]) {
     let digest = || place.line("plan --sandbox --format json").json()["live_digest"].clone();
     let before = digest();
     let run = place.line(words).ends(code);
-    why.iter().for_each(|why| says(&run, why));
+    for why in why {
+        says(&run, why);
+    }
     assert_eq!(digest(), before, "{run}");
 }
 
@@ -374,7 +378,9 @@ fn parameters_that_are_not_for_the_key_are_refused_before_anything_is_written() 
     place.line("import-parameters hsm --sandbox --out wrapped").ends(0);
     let refused = |whys: &[&str]| {
         let run = place.line(words).ends(1);
-        whys.iter().for_each(|why| says(&run, why));
+        for why in whys {
+            says(&run, why);
+        }
     };
     refused(&["prewrapped-unfit", "keywright import-parameters hsm --material 2026 --out wrapped"]);
     place.line("import-parameters hsm --sandbox --out wrapped").ends(0);

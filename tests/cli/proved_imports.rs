@@ -76,7 +76,9 @@ fn private(place: &Place, name: &str, bytes: &[u8]) {
 fn imported() -> Place {
     let place = Place::new();
     place.write("keywright.toml", format!("{SMALL}{KEYS}"));
-    ["vault.hex", "vault-2.hex", "partners.hex"].iter().for_each(|name| secret(&place, name));
+    for name in ["vault.hex", "vault-2.hex", "partners.hex"] {
+        secret(&place, name);
+    }
     let pair = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &SystemRandom::new()).unwrap();
     private(&place, "contracts.der", pair.as_ref());
     place.line("apply --sandbox --yes").ends(0);
