@@ -217,7 +217,7 @@ async fn get_for(
         key_arn: arn.clone(),
         algorithm: import.algorithm.to_string(),
         wrapping_key: import.wrapping_key.to_string(),
-        valid_to: answer.valid_to.unwrap_or_else(|| session.clock.now() + day),
+        valid_to: whole_seconds(answer.valid_to.unwrap_or_else(|| session.clock.now() + day)),
     };
     let folder = ParameterFolder::new(&options.out, target);
     folder::write(&options.out, &folder, &parameters, &answer)
@@ -303,4 +303,8 @@ fn openssl(folder: &ParameterFolder, parameters: &Parameters) -> Vec<String> {
     } else {
         vec![format!("{oaep} -in material.bin -out {wrapped}")]
     }
+}
+/// Returns a moment without fractions, which people read.
+fn whole_seconds(time: jiff::Timestamp) -> jiff::Timestamp {
+    jiff::Timestamp::from_second(time.as_second()).unwrap_or(time)
 }

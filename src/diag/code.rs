@@ -129,6 +129,12 @@ codes! {
     MaterialDeleted = "material-deleted": "The manifest wants the key without its material (`material_state = \"deleted\"`). It is deleted with the consent of `apply --delete-material` alone, by one of the key's `deleters`. New calls of KMS fail within seconds to minutes; data keys that others have cached, and attached volumes, live on. Only an import of the same material brings the key back.";
     MaterialUntold = "material-untold": "KMS lists the materials of a symmetric encryption key; this server does not. Only the first declared material is managed here, by what the key's state tells of it.";
     ReimportUnfit = "reimport-unfit": "`--reimport` and `--prewrapped` name keys whose material keywright imports: with an `import` table, not retired, and not `material_state = \"deleted\"`. `--prewrapped` names a material with `prewrapped = true`.";
+
+    // ---- custody of key material (cli) ----
+    MaterialUnreadable = "material-unreadable": "Key material that the plan imports cannot be opened: the file, variable or command of the manifest is not there, fails, or gives nothing that can be material. Nothing was written. All materials of a run are opened before its first write.";
+    MaterialConsent = "material-consent": "Key material is opened only with consent where that is a risk: the manifest names a command, which runs with your rights (`--allow-command`), or a file that others than its owner can read or change (`chmod 600`, or `--allow-readable`). Nothing was written.";
+    MaterialUnfit = "material-unfit": "What was read is no material for the key: it has another length, form or kind than the key's spec takes, or cannot be secret. Nothing was written.";
+    PrewrappedUnfit = "prewrapped-unfit": "What `--prewrapped` names is not what `import-parameters` wrote for this material of this key, is older than 24 hours, or lacks the encrypted material. KMS would refuse it, so nothing was written. Get new parameters and encrypt the material again.";
     Retirement = "retirement": "A retired key is disabled, rests for its soak, and is then deleted by a later run with --allow-retire. The plan says what it waits for, and what goes with it.";
     ReplicasFirst = "replicas-first": "Of a multi-Region key the replicas go before the primary: its deletion is scheduled only when none is left that is not itself pending deletion.";
     LastUse = "last-use": "The last cryptographic use that KMS knows of. AWS warns not to rely on it alone: it covers the time since KMS began to keep track, this Region, and not the data keys that are cached elsewhere. Disable first, and watch in CloudTrail for calls that are refused because the key is disabled.";
@@ -191,12 +197,6 @@ codes! {
     BroadGrant = "broad-grant": "The grant allows more than it needs to: operations that the key cannot do, or any encryption context where others are fenced.";
     DuplicateGrant = "duplicate-grant": "Two grants give the same grantee the same operations under the same constraints. Revoking one of them takes nothing away.";
     GrantsNearLimit = "grants-near-limit": "The key has more than nine tenths of the 50,000 grants that it may have.";
-
-    // ---- custody of key material (cli) ----
-    MaterialUnreadable = "material-unreadable": "Key material that the plan imports cannot be opened: the file, variable or command of the manifest is not there, fails, or gives nothing that can be material. Nothing was written. All materials of a run are opened before its first write.";
-    MaterialConsent = "material-consent": "Key material is opened only with consent where that is a risk: the manifest names a command, which runs with your rights (`--allow-command`), or a file that others than its owner can read or change (`chmod 600`, or `--allow-readable`). Nothing was written.";
-    MaterialUnfit = "material-unfit": "What was read is no material for the key: it has another length, form or kind than the key's spec takes, or cannot be secret. Nothing was written.";
-    PrewrappedUnfit = "prewrapped-unfit": "What `--prewrapped` names is not what `import-parameters` wrote for this material of this key, is older than 24 hours, or lacks the encrypted material. KMS would refuse it, so nothing was written. Get new parameters and encrypt the material again.";
 
     // ---- lints: keys (lint) ----
     RotationOff = "rotation-off": "KMS could rotate the key's material automatically, and does not. Data keys and ciphertexts are not touched by it.";

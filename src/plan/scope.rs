@@ -124,7 +124,7 @@ pub(in crate::plan) fn ownership<'a>(
         None => found,
     };
     match &key.adopt {
-        Some(adoption) => adopt::resolve(wanted, (key, &adoption.value), live, found),
+        Some(adoption) => adopt::resolve(wanted, (key, &adoption.value), (target, live), found),
         None => found,
     }
 }

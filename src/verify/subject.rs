@@ -2,7 +2,7 @@
 
 use crate::access::KeyFacts;
 use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK};
-use crate::desired::{DesiredKey, DesiredState, KeyLifecycle, MaterialPresence};
+use crate::desired::{DesiredKey, DesiredState, KeyLifecycle, MaterialPresence, MaterialSource};
 use crate::ids::{AliasName, KeyArn, KeyId, KeyMaterialId};
 use crate::kms::{KeyState, Origin};
 use crate::live::{KeyMetadata, LiveKey, LiveMaterials, LivePresence, LiveTarget, MaterialStanding, Observed};
@@ -151,7 +151,9 @@ fn check_presence(desired: &DesiredKey, (key, metadata): (&LiveKey, &KeyMetadata
         (KeyState::PendingImport, Some(MaterialPresence::Deleted)) => {
             Some(Standing::Resting("the imported material is deleted, as declared".to_owned()))
         }
-        (KeyState::PendingImport, Some(MaterialPresence::Imported)) => Some(Standing::Out(failed(&waits(key)))),
+        (KeyState::PendingImport, Some(MaterialPresence::Imported)) => {
+            Some(Standing::Out(awaited(desired, key).unwrap_or_else(|| failed(&waits(key)))))
+        }
         (KeyState::PendingImport, None) => {
             let reason = format!("the key waits for its material ({})", metadata.state);
             Some(Standing::Out(ProbeResult::NotChecked { reason }))
@@ -170,6 +172,16 @@ fn check_presence(desired: &DesiredKey, (key, metadata): (&LiveKey, &KeyMetadata
             _,
         ) => None,
     }
+}
+
+/// Material that is encrypted elsewhere and was never imported is nobody's fault: the key is as new as it says.
+fn awaited(desired: &DesiredKey, key: &LiveKey) -> Option<ProbeResult> {
+    let listed = key.materials.as_ref().and_then(Observed::known);
+    let is_new = matches!(listed, Some(LiveMaterials::Listed(materials)) if materials.is_empty());
+    let first = desired.import()?.materials.first()?;
+    (is_new && first.source == MaterialSource::Prewrapped).then(|| ProbeResult::NotChecked {
+        reason: format!("the key waits for its first material `{}`, which is encrypted elsewhere", first.name),
+    })
 }
 
 /// Says what a key waits for, and what to do.

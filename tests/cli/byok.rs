@@ -83,9 +83,9 @@ fn material_is_opened_by_apply_alone_and_before_anything_is_written() {
     let place = example();
     std::fs::remove_dir_all(place.path("keys/material")).unwrap();
     run(&place, "check").ends(0);
-    run(&place, "plan --sandbox").ends(0).answers("4 to create");
+    run(&place, "plan --sandbox").ends(0).answers("9 to create");
     insta::assert_snapshot!("byok_no_material", run(&place, "apply --sandbox --yes"));
-    run(&place, "plan --sandbox").ends(0).answers("4 to create");
+    run(&place, "plan --sandbox").ends(0).answers("9 to create");
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn materials(place: &Place) -> Outcome<()> {
     for name in ["vault.hex", "tokens.hex"] {
         let mut bytes = [0; 32];
         aws_lc_rs::rand::fill(&mut bytes)?;
-        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = hex::encode(bytes);
         write(place, name, digits.as_bytes())?;
     }
     write(place, "releases.der", KeyPair::generate(KeySize::Rsa2048)?.as_der()?.as_ref())

@@ -5,7 +5,7 @@
 
 use super::{ClaimAlias, Ownership, Refusal, Unfit, Wanted, pending};
 use crate::desired::tags::{TAG_KEY, TAG_OWNER, TAG_STACK, TAG_STRAY};
-use crate::desired::{Adoption, DesiredKey};
+use crate::desired::{Adoption, DesiredKey, DesiredTarget};
 use crate::diag::Code;
 use crate::ids::{AliasName, KeyArn};
 use crate::live::{KeyManager, KeyMetadata, LiveKey, LiveTarget};
@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 pub(super) fn resolve<'a>(
     wanted: Wanted<'_>,
     (declared, adoption): (&DesiredKey, &Adoption),
-    live: &'a LiveTarget,
+    (target, live): (&DesiredTarget, &'a LiveTarget),
     found: Ownership<'a>,
 ) -> Ownership<'a> {
     let named = named(adoption, live);
@@ -32,7 +32,7 @@ pub(super) fn resolve<'a>(
         return found;
     }
     let Some(key) = named else { return Ownership::Refused(missing(adoption, live)) };
-    match refusal(wanted, declared, key, live) {
+    match shared(declared, key, target, live).or_else(|| refusal(wanted, declared, key, live)) {
         Some(refusal) => Ownership::Refused(refusal),
         None => Ownership::Ours { key, claim: ClaimAlias::Adopted },
     }
@@ -53,6 +53,17 @@ fn missing(adoption: &Adoption, live: &LiveTarget) -> Refusal {
     };
     let message = format!("`adopt` names the {what}, and account {} has no such key in {}", live.account, live.region);
     unfit(message, "correct `adopt`; to make a new key, leave it out")
+}
+
+/// Another declared key that adopts the same one, by another of its names: only what is live tells that.
+fn shared(declared: &DesiredKey, key: &LiveKey, target: &DesiredTarget, live: &LiveTarget) -> Option<Refusal> {
+    let same = |other: &&DesiredKey| {
+        let adopted = other.adopt.as_ref().and_then(|adoption| named(&adoption.value, live));
+        other.name != declared.name && adopted.is_some_and(|adopted| adopted.arn == key.arn)
+    };
+    let other = target.keys.iter().find(same)?;
+    let message = format!("`{}` is adopted by the key `{}` of the manifest too", key.arn.key_id(), other.name);
+    Some(unfit(message, "a key has one name in one stack: take `adopt` out of one of them"))
 }
 
 fn unfit(message: String, help: impl Into<String>) -> Refusal {

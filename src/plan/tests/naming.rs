@@ -71,6 +71,16 @@ fn an_adopted_key_gets_its_claim_then_its_tags_then_all_the_rest() {
 }
 
 #[test]
+fn a_key_with_two_names_is_adopted_once() {
+    let other = DesiredKey { name: "orders".parse().unwrap(), aliases: Vec::new(), ..by_alias("alias/second") };
+    let world = World::new(wanting(vec![by_alias("alias/first"), other]));
+    world.aws.add_key(EMPTY, &[], &["alias/first", "alias/second"]);
+    let plan = world.plan();
+    assert_eq!(blocked_by(&plan), ["adopt-refused", "adopt-refused"]);
+    assert!(message(&plan).contains("adopted by the key `orders`"), "{}", message(&plan));
+}
+
+#[test]
 fn a_key_is_adopted_by_its_arn() {
     let world = World::new(wanting(Vec::new()));
     let arn = world.aws.add_key(EMPTY, &[], &[]);

@@ -174,6 +174,23 @@ async fn a_key_that_waits_for_its_material_is_no_success() {
 }
 
 #[tokio::test]
+async fn a_key_whose_first_material_is_encrypted_elsewhere_may_wait_for_it() {
+    let mut key = imported(KeyKind::SYMMETRIC, MaterialPresence::Imported, Validity::Never);
+    if let KeyMaterial::Imported { import: Some(import), .. } = &mut key.material {
+        import.materials[0].source = MaterialSource::Prewrapped;
+    }
+    let waits = async |listed: Vec<LiveMaterial>| {
+        let (scene, live) = in_state(key.clone(), KeyState::PendingImport, Some(LiveMaterials::Listed(listed)));
+        let (report, _) = scene.run_on(live).await;
+        result_of(&report, "subject/caller: the key").clone()
+    };
+    let new = waits(Vec::new()).await;
+    assert!(matches!(&new, ProbeResult::NotChecked { reason } if reason.contains("encrypted elsewhere")), "{new:?}");
+    let gone = waits(vec![live_material("a", "2026", LivePresence::Missing)]).await;
+    assert!(matches!(gone, ProbeResult::Failed { .. }), "{gone:?}");
+}
+
+#[tokio::test]
 async fn deleted_material_must_make_every_use_fail() {
     let key = imported(KeyKind::SYMMETRIC, MaterialPresence::Deleted, Validity::Never);
     let (scene, live) = in_state(key.clone(), KeyState::PendingImport, None);
