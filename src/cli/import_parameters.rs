@@ -60,7 +60,7 @@ async fn get_in(
     observed.demand_something()?;
     let plan = what_is_due(options, manifest, &observed);
     let material = choose(options, manifest, &plan).map_err(|why| refuse(&why, Exit::Usage, printer))?;
-    let keys = live_keys(options, &plan, printer)?;
+    let keys = live_keys((options, manifest), &plan, printer)?;
     for (target, _) in &keys {
         let folder = ParameterFolder::new(&options.out, target);
         if let Some(why) = folder::still_valid(&folder, session.clock.now()).filter(|_| !options.force) {
@@ -176,7 +176,11 @@ fn choose(options: &Options, manifest: &Manifest, plan: &Plan) -> Result<Materia
 }
 
 /// Returns the key of each target in which it is ours.
-fn live_keys(options: &Options, plan: &Plan, printer: &mut Printer) -> Result<Vec<(TargetName, KeyArn)>, Exit> {
+fn live_keys(
+    (options, manifest): (&Options, &Manifest),
+    plan: &Plan,
+    printer: &mut Printer,
+) -> Result<Vec<(TargetName, KeyArn)>, Exit> {
     let key = &options.key;
     let found = plan.targets.iter().filter_map(|target| Some((target.name.clone(), target.keys.get(key)?.clone())));
     let found: Vec<_> = found.collect();
@@ -184,11 +188,9 @@ fn live_keys(options: &Options, plan: &Plan, printer: &mut Printer) -> Result<Ve
         let why = format!("there is no key `{key}` of this stack yet; see `plan --key {key}`, and apply that first");
         return Err(refuse(&why, Exit::Failed, printer));
     }
-    for target in plan.targets.iter().filter(|target| !target.keys.contains_key(key)) {
-        printer.status(&format!(
-            "target {}: there is no key `{key}` of this stack yet, so nothing is got for it",
-            target.name
-        ));
+    for (target, _) in keys(options, manifest).filter(|(target, _)| found.iter().all(|(name, _)| name != *target)) {
+        printer
+            .status(&format!("target {target}: there is no key `{key}` of this stack yet, so nothing is got for it"));
     }
     Ok(found)
 }
