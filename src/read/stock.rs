@@ -2,8 +2,8 @@
 
 use super::ReadOptions;
 use crate::ids::KeyId;
-use crate::kms::{KeyShape, KeySpec, Origin};
-use crate::live::{KeyMetadata, LiveKey, LiveKeys, LiveMaterials, LiveRotations, LiveUsage, Observed};
+use crate::kms::KeyShape;
+use crate::live::{KeyMetadata, LiveKey, LiveKeys, LiveRotations, LiveUsage, Observed};
 use crate::ports::{KeyReader, PortError, PortResult};
 use futures::stream::StreamExt as _;
 
@@ -16,7 +16,7 @@ pub enum LastUse {
     Left,
 }
 
-/// Reads the rotations and imported materials of every key, and the last use where it is asked for.
+/// Reads the rotations of every key, and the last use where it is asked for; imported materials were read with the key.
 ///
 /// Nothing is decided on these: a read that fails, for whatever reason, is kept as one that was denied, with what the
 /// server said, and never fails the rest.
@@ -31,7 +31,6 @@ pub async fn read_stock<C: KeyReader + Sync>(
     let read: Vec<Stock> = futures::stream::iter(reads).buffered(options.parallel.max(1)).collect().await;
     for (key, stock) in keys.keys.iter_mut().zip(read) {
         key.rotations = stock.rotations.or_else(|| key.rotations.take());
-        key.materials = stock.materials.or_else(|| key.materials.take());
         key.last_usage = stock.last_usage.or_else(|| key.last_usage.take());
     }
 }
@@ -39,7 +38,6 @@ pub async fn read_stock<C: KeyReader + Sync>(
 /// What was read of one key.
 struct Stock {
     rotations: Option<Observed<LiveRotations>>,
-    materials: Option<Observed<LiveMaterials>>,
     last_usage: Option<Observed<LiveUsage>>,
 }
 
@@ -47,7 +45,6 @@ struct Stock {
 #[derive(Debug, Clone, Copy)]
 struct Needs {
     rotations: bool,
-    materials: bool,
     last_usage: bool,
 }
 
@@ -59,22 +56,18 @@ impl Needs {
         let rotates = |metadata: &KeyMetadata| {
             KeyShape::new(metadata.spec, metadata.usage).with_origin(metadata.origin).rotates_automatically()
         };
-        let lists =
-            |metadata: &KeyMetadata| metadata.origin == Origin::External && metadata.spec == KeySpec::SymmetricDefault;
         Self {
             rotations: key.rotations.is_none() && metadata.is_some_and(|found| rotates(found) && !leaves(found)),
-            materials: key.materials.is_none() && metadata.is_some_and(lists),
             last_usage: key.last_usage.is_none() && last_use == LastUse::Asked,
         }
     }
 
     async fn read<C: KeyReader + Sync>(self, connection: &C, id: &KeyId) -> Stock {
-        let (rotations, materials, last_usage) = futures::join!(
+        let (rotations, last_usage) = futures::join!(
             async { if self.rotations { Some(kept(connection.rotations(id).await)) } else { None } },
-            async { if self.materials { Some(kept(connection.materials(id).await)) } else { None } },
             async { if self.last_usage { Some(kept(connection.last_usage(id).await)) } else { None } },
         );
-        Stock { rotations, materials, last_usage }
+        Stock { rotations, last_usage }
     }
 }
 
@@ -88,7 +81,8 @@ fn kept<T>(outcome: PortResult<T>) -> Observed<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::live::Backend;
+    use crate::kms::{KeySpec, Origin};
+    use crate::live::{Backend, LiveMaterials};
     use crate::ports::PortErrorKind;
     use crate::ports::fake::{FakeAws, Strike, Which};
     use crate::read::every_key;
