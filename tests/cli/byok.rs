@@ -1,9 +1,8 @@
 //! Keys with material of our own, from the first import to rotation, expiry, deletion and recovery.
 
-use crate::harness::{Place, Run};
+use crate::harness::{Place, Run, pem};
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rsa::{KeyPair, KeySize, OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, PublicEncryptingKey};
-use base64::Engine as _;
 use std::os::unix::fs::PermissionsExt as _;
 
 /// The example, with material for it.
@@ -24,11 +23,7 @@ fn random(length: usize) -> Vec<u8> {
 }
 
 fn private_key() -> String {
-    let key = KeyPair::generate(KeySize::Rsa3072).unwrap();
-    let der = key.as_der().unwrap();
-    let text = base64::engine::general_purpose::STANDARD.encode(der.as_ref());
-    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
-    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
+    pem(KeyPair::generate(KeySize::Rsa3072).unwrap().as_der().unwrap().as_ref())
 }
 
 /// Writes a file for its owner's eyes only.

@@ -1,6 +1,6 @@
 //! Key material from where it lies into KMS, and nowhere else: marked material is looked for in all that a run leaves.
 
-use crate::harness::{Place, Run};
+use crate::harness::{Place, Run, pem};
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rsa::{KeySize, PrivateDecryptingKey};
@@ -74,12 +74,6 @@ fn mark(name: &str) -> Vec<u8> {
 
 fn private_key() -> Vec<u8> {
     PrivateDecryptingKey::generate(KeySize::Rsa2048).unwrap().as_der().unwrap().as_ref().to_vec()
-}
-
-fn pem(der: &[u8]) -> String {
-    let text = STANDARD.encode(der);
-    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
-    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
 }
 
 /// Closes a file to all but its owner.

@@ -1,5 +1,6 @@
 //! Runs the real executable in an empty folder with an empty environment, and makes what it says comparable.
 
+use base64::Engine as _;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -102,6 +103,13 @@ impl Place {
             .stdin(Stdio::null());
         command
     }
+}
+
+/// Returns a private key in PEM.
+pub fn pem(der: &[u8]) -> String {
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
 }
 
 /// Returns the path of a file or folder of the repository.
